@@ -1,0 +1,48 @@
+package proof
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// Group is the stored bytes of those fields of one event that one audience may see.
+type Group struct {
+	Audience string
+	Data     []byte
+}
+
+// Header is the group number of the salt that hides an event's position and the number of its groups: the one to pass
+// to [Salt] for [EventLeaf].
+const Header = -1
+
+// Salt derives the salt of a group: HMAC-SHA256 (RFC 2104) with the command's seed as key over the event's ordinal
+// within the command (8 bytes, big-endian) and the group's number (4 bytes, big-endian; [Header] is 0xffffffff). Who
+// knows one salt learns nothing of another, so a receipt can give away its own.
+func Salt(seed *[32]byte, ordinal uint64, group int) [32]byte {
+	var inner [64 + 12]byte
+	var outer [64 + sha256.Size]byte
+	for i := range 64 {
+		inner[i], outer[i] = 0x36, 0x5c
+	}
+	for i, b := range seed {
+		inner[i] ^= b
+		outer[i] ^= b
+	}
+	binary.BigEndian.PutUint64(inner[64:], ordinal)
+	binary.BigEndian.PutUint32(inner[72:], uint32(group))
+	sum := sha256.Sum256(inner[:])
+	copy(outer[64:], sum[:])
+	return sha256.Sum256(outer[:])
+}
+
+// GroupHash commits to a group: SHA-256 of 0x02, the salt (32 bytes), the length of the audience (4 bytes, big-endian),
+// the audience, and the data to the end. It hides both as long as the salt is secret, and binds to both for good.
+func GroupHash(salt *[32]byte, audience string, data []byte) Hash {
+	buf := make([]byte, 0, 512) // on the stack; a larger group moves to the heap
+	buf = append(buf, tagGroup)
+	buf = append(buf, salt[:]...)
+	buf = binary.BigEndian.AppendUint32(buf, uint32(len(audience)))
+	buf = append(buf, audience...)
+	buf = append(buf, data...)
+	return sha256.Sum256(buf)
+}

@@ -153,4 +153,3 @@ func EmptyRoot() Hash {
 	h, _ := tlog.TreeHash(0, nil)
 	return h
 }
-

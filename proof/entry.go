@@ -86,7 +86,9 @@ func start(number int64) startTime { return startTime(number) }
 
 type startTime int64
 
-func (s startTime) String() string { return (moongate.Time(s) * IntervalLength).Go().Format("2006-01-02T15:04:05Z") }
+func (s startTime) String() string {
+	return (moongate.Time(s) * IntervalLength).Go().Format("2006-01-02T15:04:05Z")
+}
 
 func validKind(kind string) bool {
 	for _, c := range []byte(kind) {

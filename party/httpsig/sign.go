@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/dunglas/httpsfv"
-
 	"github.com/moongate-hub/moongate"
 )
 
@@ -39,7 +37,7 @@ func (s *Signer) Sign(r *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
-	sig, err := parseInput(input)
+	sig, err := parseInput(&input)
 	if err != nil {
 		return err
 	}
@@ -59,23 +57,24 @@ func (s *Signer) Sign(r *http.Request, body []byte) error {
 	return nil
 }
 
-func (s *Signer) input(components []string) (httpsfv.InnerList, error) {
+func (s *Signer) input(components []string) (member, error) {
 	var nonce [18]byte
 	if _, err := io.ReadFull(s.Random, nonce[:]); err != nil {
-		return httpsfv.InnerList{}, fmt.Errorf("nonce for a signature: %w", err)
+		return member{}, fmt.Errorf("nonce for a signature: %w", err)
 	}
 	created := int64(s.Now() / moongate.Second)
-	list := httpsfv.InnerList{Params: httpsfv.NewParams()}
+	m := member{isList: true, params: []param{
+		{"created", created},
+		{"expires", created + int64(Lifetime/moongate.Second)},
+		{"nonce", base64.RawURLEncoding.EncodeToString(nonce[:])},
+		{"keyid", s.KeyID},
+		{"alg", algorithm},
+		{"tag", Tag},
+	}}
 	for _, name := range components {
-		list.Items = append(list.Items, httpsfv.NewItem(name))
+		m.items = append(m.items, item{value: name})
 	}
-	list.Params.Add("created", created)
-	list.Params.Add("expires", created+int64(Lifetime/moongate.Second))
-	list.Params.Add("nonce", base64.RawURLEncoding.EncodeToString(nonce[:]))
-	list.Params.Add("keyid", s.KeyID)
-	list.Params.Add("alg", algorithm)
-	list.Params.Add("tag", Tag)
-	return list, nil
+	return m, nil
 }
 
 // Transport signs every request on its way out.

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dunglas/httpsfv"
-
 	"github.com/moongate-hub/moongate"
 )
 
@@ -23,7 +21,7 @@ const Lifetime = 5 * moongate.Minute
 const (
 	algorithm     = "ed25519"
 	maxField      = 4 << 10 // bytes of Signature-Input, Signature or Content-Digest
-	maxSignatures = 4       // in one message
+	maxMembers    = 4       // of one of them: signatures in a message, digests of a body
 	maxComponents = 24      // in one signature
 	minNonce      = 16
 	maxNonce      = 64
@@ -41,73 +39,71 @@ type signature struct {
 
 // parseSignature finds the one signature that carries our tag.
 func parseSignature(h http.Header) (*signature, error) {
-	inputs, err := dictionary(h, "Signature-Input", maxSignatures)
+	inputs, err := field(h, "Signature-Input")
 	if err != nil {
 		return nil, err
 	}
-	label := ""
-	for _, name := range inputs.Names() {
-		member, _ := inputs.Get(name)
-		list, ok := member.(httpsfv.InnerList)
-		if !ok {
-			return nil, refuse(moongate.Malformed, "Signature-Input", "member %.40q is not a list of components", name)
+	var ours *member
+	for i := range inputs {
+		m := &inputs[i]
+		if !m.isList {
+			return nil, refuse(moongate.Malformed, "Signature-Input", "member %.40q is not a list of components", m.name)
 		}
-		if tag, _ := list.Params.Get("tag"); tag == Tag {
-			if label != "" {
-				return nil, refuse(moongate.Malformed, "Signature-Input", "two signatures with tag %q", Tag)
-			}
-			label = name
+		if m.param("tag") != Tag {
+			continue
 		}
+		if ours != nil {
+			return nil, refuse(moongate.Malformed, "Signature-Input", "two signatures with tag %q", Tag)
+		}
+		ours = m
 	}
-	if label == "" {
+	if ours == nil {
 		return nil, refuse(moongate.Unauthenticated, "Signature-Input", "no signature with tag %q", Tag)
 	}
-	member, _ := inputs.Get(label)
-	s, err := parseInput(member.(httpsfv.InnerList))
+	s, err := parseInput(ours)
 	if err != nil {
 		return nil, err
 	}
-	signatures, err := dictionary(h, "Signature", maxSignatures)
+	signatures, err := field(h, "Signature")
 	if err != nil {
 		return nil, err
 	}
-	s.bytes, err = byteSequence(signatures, "Signature", label, ed25519.SignatureSize)
+	s.bytes, err = byteSequence(signatures, "Signature", ours.name, ed25519.SignatureSize)
 	return s, err
 }
 
 // parseInput reads the component list and parameters of one signature.
-func parseInput(list httpsfv.InnerList) (*signature, error) {
-	if len(list.Items) > maxComponents {
-		return nil, refuse(moongate.TooLarge, "Signature-Input", "%d components; at most %d can be covered", len(list.Items), maxComponents)
+func parseInput(m *member) (*signature, error) {
+	if len(m.items) > maxComponents {
+		return nil, refuse(moongate.TooLarge, "Signature-Input", "%d components; at most %d can be covered", len(m.items), maxComponents)
 	}
 	s := &signature{created: -1, expires: -1}
-	for _, item := range list.Items {
-		name, ok := item.Value.(string)
-		if !ok || len(item.Params.Names()) > 0 {
-			return nil, refuse(moongate.Malformed, "Signature-Input", "component %.40v: only plain names without parameters are accepted", item.Value)
+	for _, it := range m.items {
+		name, ok := it.value.(string)
+		if !ok || len(it.params) > 0 {
+			return nil, refuse(moongate.Malformed, "Signature-Input", "component %.40v: only plain names without parameters are accepted", it.value)
 		}
 		s.components = append(s.components, name)
 	}
 	var alg, tag string
-	for _, name := range list.Params.Names() {
-		value, _ := list.Params.Get(name)
+	for _, p := range m.params {
 		var ok bool
-		switch name {
+		switch p.name {
 		case "created":
-			s.created, ok = value.(int64)
+			s.created, ok = p.value.(int64)
 		case "expires":
-			s.expires, ok = value.(int64)
+			s.expires, ok = p.value.(int64)
 		case "nonce":
-			s.nonce, ok = value.(string)
+			s.nonce, ok = p.value.(string)
 		case "keyid":
-			s.keyID, ok = value.(string)
+			s.keyID, ok = p.value.(string)
 		case "alg":
-			alg, ok = value.(string)
+			alg, ok = p.value.(string)
 		case "tag":
-			tag, ok = value.(string)
+			tag, ok = p.value.(string)
 		}
 		if !ok {
-			return nil, refuse(moongate.Malformed, "Signature-Input", "parameter %.40q is unknown or of another type", name)
+			return nil, refuse(moongate.Malformed, "Signature-Input", "parameter %.40q is unknown or of another type", p.name)
 		}
 	}
 	switch {
@@ -121,11 +117,7 @@ func parseInput(list httpsfv.InnerList) (*signature, error) {
 		return nil, refuse(moongate.Malformed, "Signature-Input", "alg %.20q and tag %.20q; %q and %q are needed", alg, tag, algorithm, Tag)
 	}
 	// The base holds the parameters in canonical form, whatever blanks they came with (RFC 9421, section 2.3).
-	params, err := httpsfv.Marshal(httpsfv.List{list})
-	if err != nil {
-		return nil, refuse(moongate.Malformed, "Signature-Input", "%v", err)
-	}
-	s.params = params
+	s.params = m.String()
 	return s, nil
 }
 
@@ -177,7 +169,7 @@ func (s *signature) checkTime(now moongate.Time) error {
 
 // checkDigest compares Content-Digest with the body. Digests by other algorithms may stand beside SHA-256.
 func checkDigest(h http.Header, body []byte) error {
-	digests, err := dictionary(h, "Content-Digest", maxSignatures)
+	digests, err := field(h, "Content-Digest")
 	if err != nil {
 		return err
 	}
@@ -197,39 +189,37 @@ func Digest(body []byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 }
 
-// dictionary parses a field as a structured dictionary (RFC 8941, section 3.2) within bounds.
-func dictionary(h http.Header, field string, members int) (*httpsfv.Dictionary, error) {
-	values := h[field]
+// field parses a header field as a dictionary, within bounds.
+func field(h http.Header, name string) (dictionary, error) {
+	values := h[name]
 	size := 0
 	for _, v := range values {
 		if size += len(v) + 1; size > maxField {
-			return nil, refuse(moongate.TooLarge, field, "the field has more than %d bytes", maxField)
+			return nil, refuse(moongate.TooLarge, name, "the field has more than %d bytes", maxField)
 		}
 	}
 	if size == 0 {
-		return nil, refuse(moongate.Unauthenticated, field, "the field is missing")
+		return nil, refuse(moongate.Unauthenticated, name, "the field is missing")
 	}
-	d, err := httpsfv.UnmarshalDictionary(values)
+	d, err := parseDictionary(strings.Join(values, ","))
 	if err != nil {
-		return nil, refuse(moongate.Malformed, field, "not a structured dictionary: %v", err)
+		return nil, refuse(moongate.Malformed, name, "not a structured dictionary: %v", err)
 	}
-	if n := len(d.Names()); n > members {
-		return nil, refuse(moongate.TooLarge, field, "%d members; at most %d are accepted", n, members)
+	if len(d) > maxMembers {
+		return nil, refuse(moongate.TooLarge, name, "%d members; at most %d are accepted", len(d), maxMembers)
 	}
 	return d, nil
 }
 
-func byteSequence(d *httpsfv.Dictionary, field, name string, size int) ([]byte, error) {
-	member, ok := d.Get(name)
+func byteSequence(d dictionary, field, name string, size int) ([]byte, error) {
+	m, ok := d.get(name)
 	if !ok {
 		return nil, refuse(moongate.Malformed, field, "no member %q", name)
 	}
-	item, _ := member.(httpsfv.Item)
-	b, ok := item.Value.([]byte)
-	if !ok || len(b) != size || len(item.Params.Names()) > 0 {
-		return nil, refuse(moongate.Malformed, field, "member %q is not :base64: of %d bytes", name, size)
+	if b, ok := m.only().([]byte); ok && len(b) == size && len(m.params) == 0 {
+		return b, nil
 	}
-	return b, nil
+	return nil, refuse(moongate.Malformed, field, "member %q is not :base64: of %d bytes", name, size)
 }
 
 // Present tells whether a request claims to be signed. A claim that fails is an error, never a request without one.

@@ -1,0 +1,254 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/proof"
+)
+
+// Position counts the journal's events; the first is 1, and 0 means none.
+type Position uint64
+
+// Event is something that happened: a pointer to a struct, never changed once emitted.
+//
+// Fields carry `cbor:"N,keyasint"` tags. A struct whose fields carry `audience:"NAME"` tags is stored as one group per
+// such field: its type is a struct, or, where the name is "each", a slice of pointers to structs that implement
+// [Reader] and become a group each. An event without such tags is one group for [Hub].
+type Event interface{ EventKind() string }
+
+// Audiences with a meaning of their own. Any other name is one that the event's own Readers explains.
+const (
+	Public = "public" // in the public log in plain, as a leaf of its own
+	Hub    = "hub"    // the operator alone
+)
+
+// Readers is implemented by events that have audiences: it lists the participants of one.
+type Readers interface {
+	Readers(audience string) []string
+}
+
+// Reader is implemented by the elements of a field tagged audience:"each": the participant who may read the element.
+type Reader interface{ Reader() string }
+
+// Entry is an event where it stands in the journal.
+type Entry struct {
+	Position Position
+	At       moongate.Time
+	Caller   string
+	Event    Event
+}
+
+// Stored is an event as it is written: leaves of the public log are hashes of these very bytes.
+type Stored struct {
+	_      struct{} `cbor:",toarray"`
+	Kind   string
+	Groups []Group
+}
+
+// Group is the fields of an event that one audience may see, in deterministic CBOR (RFC 8949, section 4.2.1).
+type Group struct {
+	_        struct{} `cbor:",toarray"`
+	Audience string
+	Data     []byte
+}
+
+// Opens tells whether a participant may read a group of an event.
+func Opens(e Event, audience, participant string) bool {
+	switch {
+	case audience == Public:
+		return true
+	case participant == "":
+		return false
+	case audience == "@"+participant:
+		return true
+	}
+	if r, ok := e.(Readers); ok {
+		return slices.Contains(r.Readers(audience), participant)
+	}
+	return false
+}
+
+// Encoding is the one CBOR encoding of everything that is stored or replicated: deterministic.
+var Encoding = func() cbor.UserBufferEncMode {
+	o := cbor.CoreDetEncOptions()
+	o.TextMarshaler = cbor.TextMarshalerNone
+	m, err := o.UserBufferEncMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}()
+
+// Decoding is its strict counterpart: unknown fields and duplicate keys are errors, sizes are bounded.
+var Decoding = func() cbor.DecMode {
+	m, err := cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		IndefLength:       cbor.IndefLengthForbidden,
+		MaxArrayElements:  1 << 20,
+		MaxMapPairs:       1 << 16,
+		MaxNestedLevels:   24,
+	}.DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}()
+
+// Registry maps a kind to its Go type.
+type Registry struct{ shapes map[string]*shape }
+
+type shape struct {
+	typ   reflect.Type // the struct
+	parts []part       // none: the whole struct is one group
+}
+
+type part struct {
+	field    int
+	audience string
+	each     bool
+}
+
+// Add registers events by example. Two events of one kind, or a malformed event type, are programming errors and panic.
+func (r *Registry) Add(events ...Event) {
+	if r.shapes == nil {
+		r.shapes = map[string]*shape{}
+	}
+	for _, e := range events {
+		kind, t := e.EventKind(), reflect.TypeOf(e)
+		if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+			panic(fmt.Sprintf("journal: event %s is a %v, not a pointer to a struct", kind, t))
+		}
+		if _, dup := r.shapes[kind]; dup {
+			panic("journal: two events named " + kind)
+		}
+		r.shapes[kind] = shapeOf(kind, t.Elem())
+	}
+}
+
+func shapeOf(kind string, t reflect.Type) *shape {
+	s := &shape{typ: t}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		a, ok := f.Tag.Lookup("audience")
+		if !ok {
+			continue
+		}
+		p := part{field: i, audience: a, each: a == "each"}
+		if p.each && (f.Type.Kind() != reflect.Slice || !f.Type.Elem().Implements(reflect.TypeFor[Reader]())) {
+			panic(fmt.Sprintf("journal: %s.%s: audience each wants a slice of pointers that implement Reader", kind, f.Name))
+		}
+		s.parts = append(s.parts, p)
+	}
+	if n := len(s.parts); n > 0 && n != t.NumField() {
+		panic(fmt.Sprintf("journal: event %s: either every field has an audience or none", kind))
+	}
+	return s
+}
+
+// Knows tells whether a kind is registered.
+func (r *Registry) Knows(kind string) bool { return r.shapes[kind] != nil }
+
+// Encode stores an event. The buffer is scratch space of the caller's.
+func (r *Registry) Encode(e Event, buf *bytes.Buffer) (Stored, error) {
+	s := r.shapes[e.EventKind()]
+	if s == nil {
+		return Stored{}, fmt.Errorf("journal: event %q is not registered", e.EventKind())
+	}
+	st := Stored{Kind: e.EventKind()}
+	if len(s.parts) == 0 {
+		data, err := encode(e, buf)
+		st.Groups = []Group{{Audience: Hub, Data: data}}
+		return st, err
+	}
+	v := reflect.ValueOf(e).Elem()
+	st.Groups = make([]Group, 0, len(s.parts)+3)
+	for _, p := range s.parts {
+		f := v.Field(p.field)
+		if !p.each {
+			data, err := encode(f.Addr().Interface(), buf)
+			if err != nil {
+				return st, err
+			}
+			st.Groups = append(st.Groups, Group{Audience: p.audience, Data: data})
+			continue
+		}
+		for i := range f.Len() {
+			item := f.Index(i).Interface()
+			data, err := encode(item, buf)
+			if err != nil {
+				return st, err
+			}
+			st.Groups = append(st.Groups, Group{Audience: "@" + item.(Reader).Reader(), Data: data})
+		}
+	}
+	return st, nil
+}
+
+func encode(v any, buf *bytes.Buffer) ([]byte, error) {
+	buf.Reset()
+	if err := Encoding.MarshalToBuffer(v, buf); err != nil {
+		return nil, fmt.Errorf("journal: encode %T: %w", v, err)
+	}
+	return bytes.Clone(buf.Bytes()), nil
+}
+
+// Decode is the way back. An unknown kind or field is an error: it was written by a newer version.
+func (r *Registry) Decode(st Stored) (Event, error) {
+	s := r.shapes[st.Kind]
+	if s == nil {
+		return nil, fmt.Errorf("journal: unknown event %q: written by a newer version of moongate?", st.Kind)
+	}
+	p := reflect.New(s.typ)
+	fail := func(err error) (Event, error) { return nil, fmt.Errorf("journal: event %s: %w", st.Kind, err) }
+	if len(s.parts) == 0 {
+		if len(st.Groups) != 1 {
+			return fail(fmt.Errorf("%d groups of fields instead of 1", len(st.Groups)))
+		}
+		if err := Decoding.Unmarshal(st.Groups[0].Data, p.Interface()); err != nil {
+			return fail(err)
+		}
+		return p.Interface().(Event), nil
+	}
+	groups := st.Groups
+	for _, part := range s.parts {
+		f := p.Elem().Field(part.field)
+		if !part.each {
+			if len(groups) == 0 || groups[0].Audience != part.audience {
+				return fail(fmt.Errorf("the group for %q is missing", part.audience))
+			}
+			if err := Decoding.Unmarshal(groups[0].Data, f.Addr().Interface()); err != nil {
+				return fail(err)
+			}
+			groups = groups[1:]
+			continue
+		}
+		for len(groups) > 0 && len(groups[0].Audience) > 0 && groups[0].Audience[0] == '@' {
+			item := reflect.New(f.Type().Elem().Elem())
+			if err := Decoding.Unmarshal(groups[0].Data, item.Interface()); err != nil {
+				return fail(err)
+			}
+			f.Set(reflect.Append(f, item))
+			groups = groups[1:]
+		}
+	}
+	if len(groups) > 0 {
+		return fail(fmt.Errorf("a group for %q that this version does not know", groups[0].Audience))
+	}
+	return p.Interface().(Event), nil
+}
+
+// proofGroups gives the groups in the shape that package proof commits to.
+func proofGroups(st Stored) []proof.Group {
+	out := make([]proof.Group, len(st.Groups))
+	for i, g := range st.Groups {
+		out[i] = proof.Group{Audience: g.Audience, Data: g.Data}
+	}
+	return out
+}

@@ -1,0 +1,450 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"sync"
+
+	"github.com/moongate-hub/moongate"
+)
+
+// Options of a journal.
+type Options struct {
+	SegmentBytes int64 // when a new segment file begins; 64 MiB unless set
+	ReadOnly     bool  // for checking a copy: nothing is cut off, created or written
+	// Sync makes a file's bytes durable; nil means File.Sync. Tests put faults in.
+	Sync func(*os.File) error
+}
+
+// Journal is the segment files of one directory. One goroutine appends; any may read what is durable.
+type Journal struct {
+	dir      string
+	registry *Registry
+	opt      Options
+
+	mu    sync.RWMutex // guards segs and their marks, never held across I/O
+	segs  []*segment
+	last  uint64   // index of the last record written, 0 for none
+	term  uint64   // its term
+	next  Position // of the next event written
+	fence Position // the position after the last durable event
+	done  uint64   // index of the last durable record
+
+	file    *os.File
+	mark    *os.File // the file "durable"
+	pending []byte
+	size    int64 // of the current segment, pending bytes included
+}
+
+const durableName = "durable"
+
+// Open reads a journal's directory, which it creates where it is missing, and checks every checksum. A record torn by
+// a crash is cut off: its entry is still in raft's log, and nobody was told of it. Any other fault is a [*Damage].
+func Open(dir string, registry *Registry, opt Options) (*Journal, error) {
+	if opt.SegmentBytes == 0 {
+		opt.SegmentBytes = 64 << 20
+	}
+	if opt.Sync == nil {
+		opt.Sync = (*os.File).Sync
+	}
+	if !opt.ReadOnly {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+	}
+	j := &Journal{dir: dir, registry: registry, opt: opt, next: 1, fence: 1}
+	segs, err := listSegments(dir)
+	if err != nil {
+		return nil, err
+	}
+	durable, err := readDurable(filepath.Join(dir, durableName))
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range segs {
+		if err := j.scan(s, i == len(segs)-1, durable); err != nil {
+			return nil, err
+		}
+		j.segs = append(j.segs, s)
+	}
+	if j.last < durable {
+		return nil, &Damage{File: dir, Reason: fmt.Sprintf("the journal was durable up to record %d but ends at %d: a file is missing or was cut", durable, j.last)}
+	}
+	j.done, j.fence = j.last, j.next
+	if opt.ReadOnly {
+		return j, nil
+	}
+	if j.mark, err = os.OpenFile(filepath.Join(dir, durableName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if n := len(j.segs); n > 0 {
+		s := j.segs[n-1]
+		if j.file, err = os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+		j.size = s.size
+	}
+	return j, nil
+}
+
+// scan checks a segment and notes where its records are.
+func (j *Journal) scan(s *segment, isLast bool, durable uint64) error {
+	s.size = int64(len(magic))
+	err := frames(s.path, 0, -1, func(off int64, payload []byte) error {
+		index, first, next, term, err := recordBounds(payload)
+		switch {
+		case err != nil:
+			return &Damage{s.path, off, err.Error()}
+		case s.size == int64(len(magic)) && index != s.first:
+			return &Damage{s.path, off, fmt.Sprintf("the file is named for record %d but begins with %d", s.first, index)}
+		case index <= j.last:
+			return &Damage{s.path, off, fmt.Sprintf("record %d follows record %d", index, j.last)}
+		case first != j.next:
+			return &Damage{s.path, off, fmt.Sprintf("record %d begins with event %d where %d was due", index, first, j.next)}
+		}
+		s.note(index, first, off)
+		j.last, j.next, j.term = index, next, term
+		s.size = off + frameHeader + int64(len(payload))
+		return nil
+	})
+	var torn *tornFrame
+	var bad *badFrame
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &torn) && isLast && j.last >= durable:
+	case errors.As(err, &bad) && isLast && j.last >= durable && !frameFollows(s.path, bad.offset):
+	case errors.As(err, &torn):
+		return &Damage{s.path, torn.offset, "the file ends in the middle of a record that was durable"}
+	case errors.As(err, &bad):
+		return &Damage{s.path, bad.offset, bad.reason}
+	default:
+		return err
+	}
+	if j.opt.ReadOnly {
+		return nil
+	}
+	return truncate(s.path, s.size, j.opt.Sync)
+}
+
+// frameFollows tells whether a whole frame stands right behind a bad one: then the bad one was not being written when
+// the machine stopped, and is damage.
+func frameFollows(path string, bad int64) bool {
+	f, err := os.Open(path) //nolint:gosec // our own directory
+	if err != nil {
+		return false
+	}
+	defer f.Close() //nolint:errcheck // read only
+	var h [4]byte
+	if _, err := f.ReadAt(h[:], bad); err != nil {
+		return false
+	}
+	found := errors.New("found")
+	err = frames(path, bad+frameHeader+int64(binary.LittleEndian.Uint32(h[:])), -1, func(int64, []byte) error { return found })
+	return errors.Is(err, found)
+}
+
+func truncate(path string, size int64, sync func(*os.File) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0o600) //nolint:gosec // our own directory
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // synced below
+	if err := f.Truncate(size); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if err := sync(f); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// recordBounds reads what the index needs of a record.
+func recordBounds(payload []byte) (index uint64, first, next Position, term uint64, err error) {
+	var r Record
+	if err = Decoding.Unmarshal(payload, &r); err != nil {
+		return 0, 0, 0, 0, fmt.Errorf("not a record: %w", err)
+	}
+	return r.Index, r.First, r.Next(), r.Term, nil
+}
+
+func (s *segment) note(index uint64, first Position, off int64) {
+	if n := len(s.marks); n == 0 || off-s.marks[n-1].offset >= markEvery {
+		s.marks = append(s.marks, mark{index, first, off})
+	}
+}
+
+// Last is the index and term of the last record written.
+func (j *Journal) Last() (index, term uint64) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.last, j.term
+}
+
+// Next is the position of the next event to be written.
+func (j *Journal) Next() Position {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.next
+}
+
+// Durable is the position of the last durable event and the index of the last durable record.
+func (j *Journal) Durable() (Position, uint64) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.fence - 1, j.done
+}
+
+// Append writes a record behind the last one. It is durable after [Journal.Sync]; until then nobody can read it.
+func (j *Journal) Append(r *Record) error {
+	payload, err := Encoding.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("journal: encode record %d: %w", r.Index, err)
+	}
+	if len(payload) > maxRecord {
+		return fmt.Errorf("journal: record %d has %d bytes, more than %d", r.Index, len(payload), maxRecord)
+	}
+	if r.Index <= j.last || r.First != j.next {
+		return fmt.Errorf("journal: record %d (event %d) cannot follow record %d (event %d due)", r.Index, r.First, j.last, j.next)
+	}
+	if j.file == nil || j.size >= j.opt.SegmentBytes {
+		if err := j.rotate(r.Index); err != nil {
+			return err
+		}
+	}
+	off := j.size
+	j.pending = appendFrame(j.pending, payload)
+	j.size += frameHeader + int64(len(payload))
+	j.mu.Lock()
+	j.segs[len(j.segs)-1].note(r.Index, r.First, off)
+	j.last, j.term, j.next = r.Index, r.Term, r.Next()
+	j.mu.Unlock()
+	return nil
+}
+
+func (j *Journal) rotate(first uint64) error {
+	if j.file != nil {
+		if err := j.Sync(); err != nil {
+			return err
+		}
+		if err := j.file.Close(); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
+	path := segmentPath(j.dir, first)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if _, err := f.WriteString(magic); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if err := j.opt.Sync(f); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if err := syncDir(j.dir); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	j.segs = append(j.segs, &segment{path: path, first: first, size: int64(len(magic))})
+	j.mu.Unlock()
+	j.file, j.size = f, int64(len(magic))
+	return nil
+}
+
+// Flush hands the pending bytes to the operating system.
+func (j *Journal) Flush() error {
+	if len(j.pending) == 0 {
+		return nil
+	}
+	if _, err := j.file.Write(j.pending); err != nil {
+		return fmt.Errorf("journal: write: %w", err)
+	}
+	j.pending = j.pending[:0]
+	return nil
+}
+
+// Sync makes everything appended durable and readable. After an error the journal must not be used again: what the
+// disk holds is not known, and a restart finds out.
+func (j *Journal) Sync() error {
+	if err := j.Flush(); err != nil {
+		return err
+	}
+	if j.file == nil || j.done == j.last {
+		return nil
+	}
+	if err := j.opt.Sync(j.file); err != nil {
+		return fmt.Errorf("journal: sync: %w", err)
+	}
+	j.mu.Lock()
+	j.segs[len(j.segs)-1].size = j.size
+	j.done, j.fence = j.last, j.next
+	done := j.done
+	j.mu.Unlock()
+	return j.writeDurable(done)
+}
+
+// Close syncs and closes the files.
+func (j *Journal) Close() error {
+	if j.opt.ReadOnly {
+		return nil
+	}
+	err := j.Sync()
+	if j.file != nil {
+		err = errors.Join(err, j.file.Close())
+	}
+	return errors.Join(err, j.mark.Close())
+}
+
+// The file "durable" says up to which record the journal is known to be durable: with it, a damaged record can be told
+// from one that was being written. It is not synced itself; an older number is harmless.
+func (j *Journal) writeDurable(index uint64) error {
+	b := binary.LittleEndian.AppendUint64(nil, index)
+	b = binary.LittleEndian.AppendUint32(b, Sum(b))
+	if _, err := j.mark.WriteAt(b, 0); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+func readDurable(path string) (uint64, error) {
+	b, err := os.ReadFile(path) //nolint:gosec // our own directory
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(b) == 0 {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("journal: %w", err)
+	}
+	if len(b) != 12 || Sum(b[:8]) != binary.LittleEndian.Uint32(b[8:]) {
+		return 0, &Damage{File: path, Reason: "the checksum does not match. It only tells a torn record from a damaged one: after `moongate fsck` finds the journal whole, delete it"}
+	}
+	return binary.LittleEndian.Uint64(b), nil
+}
+
+// Records visits the durable records from an index on. The record is the visitor's to keep. The visit stops at the
+// visitor's first error, which Records gives back.
+func (j *Journal) Records(from uint64, visit func(*Record) error) error {
+	return j.visit(func(m mark) bool { return m.index > from }, func(r *Record) error {
+		if r.Index < from {
+			return nil
+		}
+		return visit(r)
+	})
+}
+
+// FromPosition visits the durable records from the one that holds a position on.
+func (j *Journal) FromPosition(from Position, visit func(*Record) error) error {
+	return j.visit(func(m mark) bool { return m.first > from }, func(r *Record) error {
+		if r.Next() <= from {
+			return nil
+		}
+		return visit(r)
+	})
+}
+
+// visit reads from the last mark before the first one that is beyond.
+func (j *Journal) visit(beyond func(mark) bool, visit func(*Record) error) error {
+	j.mu.RLock()
+	segs := make([]segment, len(j.segs))
+	for i, s := range j.segs {
+		segs[i] = *s
+	}
+	done := j.done
+	j.mu.RUnlock()
+	start := sort.Search(len(segs), func(i int) bool { return len(segs[i].marks) > 0 && beyond(segs[i].marks[0]) })
+	start = max(start-1, 0)
+	for i, s := range segs[start:] {
+		from := int64(0)
+		if i == 0 {
+			if k := sort.Search(len(s.marks), func(i int) bool { return beyond(s.marks[i]) }); k > 0 {
+				from = s.marks[k-1].offset
+			}
+		}
+		if s.size <= int64(len(magic)) {
+			continue
+		}
+		err := frames(s.path, from, s.size, func(off int64, payload []byte) error {
+			r := new(Record)
+			if err := Decoding.Unmarshal(payload, r); err != nil {
+				return &Damage{s.path, off, err.Error()}
+			}
+			if r.Index > done {
+				return errStop
+			}
+			return visit(r)
+		})
+		var bad *badFrame
+		var torn *tornFrame
+		switch {
+		case errors.Is(err, errStop):
+			return nil
+		case errors.As(err, &bad):
+			return &Damage{s.path, bad.offset, bad.reason}
+		case errors.As(err, &torn):
+			return &Damage{s.path, torn.offset, "the file was cut while it was in use"}
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+var errStop = errors.New("stop")
+
+// Entries visits the durable events from a position on, decoded.
+func (j *Journal) Entries(from Position, visit func(Entry) error) error {
+	return j.FromPosition(from, func(r *Record) error {
+		pos := r.First
+		for i := range r.Done {
+			d := &r.Done[i]
+			for _, st := range d.Events {
+				if pos >= from {
+					e, err := j.registry.Decode(st)
+					if err != nil {
+						return err
+					}
+					if err := visit(Entry{Position: pos, At: d.At, Caller: d.Caller, Event: e}); err != nil {
+						return err
+					}
+				}
+				pos++
+			}
+		}
+		return nil
+	})
+}
+
+// Entry reads one event. What is not there, or not durable yet, is [moongate.NotFound].
+func (j *Journal) Entry(pos Position) (Entry, error) {
+	var found Entry
+	err := j.Entries(pos, func(e Entry) error { found = e; return errStop })
+	if err != nil && !errors.Is(err, errStop) {
+		return Entry{}, err
+	}
+	if found.Position != pos || pos == 0 {
+		return Entry{}, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("the journal has no event %d", pos)}
+	}
+	return found, nil
+}
+
+// Outcome reads what became of one command.
+func (j *Journal) Outcome(ref Ref) (*Done, error) {
+	var found *Done
+	err := j.Records(ref.Index, func(r *Record) error {
+		if r.Index == ref.Index && int(ref.Number) < len(r.Done) {
+			found = &r.Done[ref.Number]
+		}
+		return errStop
+	})
+	if err != nil && !errors.Is(err, errStop) {
+		return nil, err
+	}
+	if found == nil {
+		return nil, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("the journal has no command %d of record %d", ref.Number, ref.Index)}
+	}
+	return found, nil
+}

@@ -1,0 +1,494 @@
+package journal
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sort"
+	"strings"
+	"sync"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/proof"
+)
+
+// Log is the public log: a Merkle tree whose entries are the roots of intervals of the journal and the public acts in
+// plain, kept as C2SP tlog-tiles files below its directory. It follows from the journal alone; what of it was lost is
+// made again from there.
+//
+// An interval's entry, with the acts of that interval behind it, is appended when the first event of a later interval
+// is durable. So the tree always stands between two intervals, and Log can begin again at any of them.
+type Log struct {
+	dir     string
+	journal *Journal
+	secret  [32]byte
+
+	mu       sync.Mutex // guards all below; held while a tile is read or a checkpoint signed, never across a sync
+	tree     *proof.Tree
+	rows     []interval
+	rowsFile *os.File
+	saved    int // rows that are in the file
+	open     *proof.Interval
+	row      interval // of the open interval
+	acts     []act    // of the open interval
+	err      error    // a fault that ended the log's work
+	signed   []byte   // the newest checkpoint
+
+	in   chan *Record
+	done chan struct{}
+	wait *sync.Cond // on mu: seen moved, or err
+	seen Position   // the position after the last event taken in
+}
+
+// interval is a row of the file "intervals": where an interval's events and its entry are.
+type interval struct {
+	Number int64
+	First  Position // of its first event
+	Next   Position // after its last one
+	Entry  int64    // index of its entry in the public log
+}
+
+const rowSize = 4*8 + 4
+
+type act struct {
+	kind string
+	json []byte
+}
+
+const (
+	headName       = "head"
+	rowsName       = "intervals"
+	checkpointName = "checkpoint"
+)
+
+// OpenLog continues the public log of a journal. It takes in what the journal has beyond it, and refuses to go on when
+// the result contradicts the last signed checkpoint. The secret is the same on every node and outlives all restarts:
+// the intervals' blanks follow from it.
+func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
+	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan *Record, 1<<14), done: make(chan struct{}), seen: 1}
+	l.wait = sync.NewCond(&l.mu)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if err := l.load(); err != nil {
+		return nil, err
+	}
+	if err := j.FromPosition(l.seen, l.take); err != nil {
+		return nil, errors.Join(err, l.rowsFile.Close())
+	}
+	if err := l.checkSigned(); err != nil {
+		return nil, errors.Join(err, l.rowsFile.Close())
+	}
+	go l.work()
+	return l, nil
+}
+
+// load finds the point up to which the files are whole: the head says it.
+func (l *Log) load() error {
+	var err error
+	if l.rowsFile, err = os.OpenFile(filepath.Join(l.dir, rowsName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	head, err := os.ReadFile(filepath.Join(l.dir, headName))
+	if errors.Is(err, os.ErrNotExist) {
+		l.tree = proof.NewTree(l.readTile)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	c, err := proof.ParseCheckpoint(head)
+	if err != nil {
+		return &Damage{File: filepath.Join(l.dir, headName), Reason: err.Error()}
+	}
+	if l.tree, err = proof.OpenTree(c, l.readTile); err != nil {
+		return fmt.Errorf("journal: public log in %s: %w; to have it made anew from the journal, move all of the directory but the file %q away", l.dir, err, checkpointName)
+	}
+	return l.loadRows(c.Size)
+}
+
+func (l *Log) loadRows(size int64) error {
+	b, err := os.ReadFile(l.rowsFile.Name())
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	for off := 0; off+rowSize <= len(b); off += rowSize {
+		row := b[off : off+rowSize]
+		if Sum(row[:rowSize-4]) != binary.LittleEndian.Uint32(row[rowSize-4:]) {
+			return &Damage{File: l.rowsFile.Name(), Offset: int64(off), Reason: "the checksum does not match"}
+		}
+		r := interval{
+			Number: int64(binary.LittleEndian.Uint64(row)), First: Position(binary.LittleEndian.Uint64(row[8:])), //nolint:gosec // as written
+			Next: Position(binary.LittleEndian.Uint64(row[16:])), Entry: int64(binary.LittleEndian.Uint64(row[24:])), //nolint:gosec // as written
+		}
+		if r.Entry >= size {
+			break
+		}
+		l.rows = append(l.rows, r)
+	}
+	if n := len(l.rows); n > 0 {
+		l.seen = l.rows[n-1].Next
+	} else if size > 0 {
+		return &Damage{File: l.rowsFile.Name(), Reason: "it is shorter than the log's head says"}
+	}
+	l.saved = len(l.rows)
+	return nil
+}
+
+// checkSigned holds the tree against what the world was told.
+func (l *Log) checkSigned() error {
+	b, err := os.ReadFile(filepath.Join(l.dir, checkpointName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	text, _, _ := strings.Cut(string(b), "\n\n")
+	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
+	if err != nil {
+		return &Damage{File: filepath.Join(l.dir, checkpointName), Reason: err.Error()}
+	}
+	if c.Size > l.tree.Size() {
+		return fmt.Errorf("journal: a checkpoint of %d entries was published but the journal gives %d: it is older than the log; restore a newer backup, or continue under a new log origin", c.Size, l.tree.Size())
+	}
+	if root, err := l.tree.Root(c.Size); err != nil || root != c.Root {
+		return fmt.Errorf("journal: the journal leads to another root than the published checkpoint of %d entries (%w); restore the journal from a backup", c.Size, errors.Join(err, errOtherRoot))
+	}
+	l.signed = b
+	return nil
+}
+
+var errOtherRoot = errors.New("roots differ")
+
+// Add hands durable records to the log, in order. It blocks only where the log lags far behind.
+func (l *Log) Add(r *Record) { l.in <- r }
+
+func (l *Log) work() {
+	defer close(l.done)
+	for r := range l.in {
+		if err := l.take(r); err != nil {
+			l.mu.Lock()
+			l.err = err
+			l.wait.Broadcast()
+			l.mu.Unlock()
+			for range l.in { //nolint:revive // nobody may be left waiting on a full channel
+			}
+			return
+		}
+	}
+}
+
+func (l *Log) take(r *Record) error {
+	pos := r.First
+	for i := range r.Done {
+		d := &r.Done[i]
+		number := proof.IntervalNumber(d.At)
+		for ordinal, st := range d.Events {
+			if pos >= l.seen {
+				if err := l.event(number, pos, uint64(ordinal), d, st); err != nil {
+					return err
+				}
+			}
+			pos++
+		}
+	}
+	l.mu.Lock()
+	l.seen = max(l.seen, pos)
+	l.wait.Broadcast()
+	l.mu.Unlock()
+	return nil
+}
+
+func (l *Log) event(number int64, pos Position, ordinal uint64, d *Done, st Stored) error {
+	if l.open != nil && number != l.row.Number {
+		if err := l.closeInterval(); err != nil {
+			return err
+		}
+	}
+	if l.open == nil {
+		seed := proof.IntervalSeed(&l.secret, number)
+		l.open, l.row, l.acts = proof.NewInterval(&seed), interval{Number: number, First: pos}, nil
+	}
+	e := proof.Event{Position: uint64(pos), Kind: st.Kind, Groups: proofGroups(st)}
+	l.open.Append(e.Leaf(&d.Seed, ordinal))
+	l.row.Next = pos + 1
+	for _, g := range st.Groups {
+		if g.Audience == Public {
+			b, err := l.journal.registry.publicJSON(st)
+			if err != nil {
+				return err
+			}
+			l.acts = append(l.acts, act{st.Kind, b})
+		}
+	}
+	return nil
+}
+
+// closeInterval appends an interval's entry and its public acts. The root, which takes time for a busy interval, is
+// computed outside the lock.
+func (l *Log) closeInterval() error {
+	root := l.open.Root()
+	l.mu.Lock()
+	index, err := l.tree.Append(proof.IntervalEntry(l.row.Number, root))
+	for _, a := range l.acts {
+		var entry []byte
+		if err == nil {
+			entry, err = proof.ActEntry(a.kind, l.row.Number, a.json)
+		}
+		if err == nil {
+			_, err = l.tree.Append(entry)
+		}
+	}
+	if err == nil {
+		l.row.Entry = index
+		l.rows = append(l.rows, l.row)
+	}
+	full := len(l.rows)-l.saved >= 4096
+	l.mu.Unlock()
+	l.open = nil
+	if err != nil {
+		return fmt.Errorf("journal: public log: %w", err)
+	}
+	if full {
+		_, err = l.flush()
+	}
+	return err
+}
+
+// flush makes the tree's files durable and notes how far they go.
+func (l *Log) flush() (proof.Checkpoint, error) {
+	l.mu.Lock()
+	files, err := l.tree.Flush()
+	c, err2 := l.tree.Checkpoint("head")
+	rows := l.rows[l.saved:]
+	from := int64(l.saved) * rowSize
+	total := len(l.rows)
+	l.mu.Unlock()
+	if err = errors.Join(err, err2); err != nil || len(files) == 0 {
+		return c, err
+	}
+	var b []byte
+	for _, r := range rows {
+		start := len(b)
+		for _, v := range [4]uint64{uint64(r.Number), uint64(r.First), uint64(r.Next), uint64(r.Entry)} { //nolint:gosec // read back alike
+			b = binary.LittleEndian.AppendUint64(b, v)
+		}
+		b = binary.LittleEndian.AppendUint32(b, Sum(b[start:]))
+	}
+	if _, err := l.rowsFile.WriteAt(b, from); err != nil {
+		return c, fmt.Errorf("journal: %w", err)
+	}
+	if err := l.rowsFile.Sync(); err != nil {
+		return c, fmt.Errorf("journal: %w", err)
+	}
+	for _, f := range files {
+		path := filepath.Join(l.dir, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // public by nature
+			return c, fmt.Errorf("journal: %w", err)
+		}
+		if err := WriteFile(path, f.Data, 0o644); err != nil {
+			return c, err
+		}
+		if err := os.RemoveAll(path + ".p"); err != nil { // a full tile replaces its partial ones
+			return c, fmt.Errorf("journal: %w", err)
+		}
+	}
+	if err := WriteFile(filepath.Join(l.dir, headName), []byte(c.Text()), 0o600); err != nil {
+		return c, err
+	}
+	l.mu.Lock()
+	l.tree.Flushed(c.Size)
+	l.saved = total
+	l.mu.Unlock()
+	return c, nil
+}
+
+// Publish signs the tree as it stands and makes the checkpoint public: after the files it needs, and never for a
+// smaller tree. Only the leader may call it, and nobody else at the same time.
+func (l *Log) Publish(origin string, signers ...note.Signer) ([]byte, error) {
+	c, err := l.flush()
+	if err != nil {
+		return nil, err
+	}
+	if c.Size == 0 {
+		return nil, nil
+	}
+	c.Origin = origin
+	signed, err := c.Sign(signers...)
+	if err != nil {
+		return nil, err
+	}
+	if err := WriteFile(filepath.Join(l.dir, checkpointName), signed, 0o644); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.signed = signed
+	l.mu.Unlock()
+	return signed, nil
+}
+
+// Checkpoint is the newest signed checkpoint, nil before the first.
+func (l *Log) Checkpoint() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.signed
+}
+
+// Wait returns when the log has taken in every event before a position.
+func (l *Log) Wait(before Position) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.seen < before && l.err == nil {
+		l.wait.Wait()
+	}
+	return l.err
+}
+
+// Size is the number of entries in the tree, signed or not.
+func (l *Log) Size() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tree.Size()
+}
+
+// Lag is how many durable events the log has not taken in.
+func (l *Log) Lag() int64 {
+	at, _ := l.journal.Durable()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(0, int64(at)+1-int64(l.seen)) //nolint:gosec // positions fit
+}
+
+// Close stops the log's work and makes its files durable.
+func (l *Log) Close() error {
+	close(l.in)
+	<-l.done
+	if l.err != nil {
+		return errors.Join(l.err, l.rowsFile.Close())
+	}
+	_, err := l.flush()
+	return errors.Join(err, l.rowsFile.Close())
+}
+
+// ReadFile gives a file of the log by its C2SP path: checkpoint, tile/… or tile/entries/….
+func (l *Log) ReadFile(path string) ([]byte, error) {
+	if path == checkpointName {
+		if b := l.Checkpoint(); b != nil {
+			return b, nil
+		}
+	} else if _, err := proof.ParseTilePath(path); err == nil {
+		b, err := l.readTile(path)
+		if err == nil || !errors.Is(err, os.ErrNotExist) {
+			return b, err
+		}
+	}
+	return nil, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("the public log has no file %.80q", path), Hint: "read the checkpoint first: it says how large the log is"}
+}
+
+func (l *Log) readTile(path string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(path))) //nolint:gosec // the path was parsed or made by us
+}
+
+// Receipt proves one event to somebody who may see the groups that sees says. The event's interval must be under a
+// signed checkpoint: until then, about a second, it is [moongate.Busy].
+func (l *Log) Receipt(pos Position, sees func(e Event, audience string) bool) (*proof.Receipt, error) {
+	l.mu.Lock()
+	i := sort.Search(len(l.rows), func(i int) bool { return l.rows[i].Next > pos })
+	if i == len(l.rows) || l.rows[i].First > pos || l.signed == nil {
+		l.mu.Unlock()
+		return nil, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("event %d is not under a published checkpoint yet", pos), Hint: "ask again in two seconds"}
+	}
+	row, signed := l.rows[i], l.signed
+	text, _, _ := strings.Cut(string(signed), "\n\n")
+	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
+	var hashes []proof.Hash
+	if err == nil {
+		if row.Entry >= c.Size {
+			l.mu.Unlock()
+			return nil, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("event %d is not under a published checkpoint yet", pos), Hint: "ask again in two seconds"}
+		}
+		hashes, err = l.tree.Inclusion(row.Entry, c.Size)
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	r, root, err := l.openEvent(row, pos, sees)
+	if err != nil {
+		return nil, err
+	}
+	r.Origin = c.Origin
+	r.Entry = string(proof.IntervalEntry(row.Number, root))
+	r.Proof = (&proof.LogProof{Index: row.Entry, Hashes: hashes, Checkpoint: signed}).Text()
+	return r, nil
+}
+
+// openEvent builds an interval again from the journal, for one event of it.
+func (l *Log) openEvent(row interval, pos Position, sees func(Event, string) bool) (*proof.Receipt, proof.Hash, error) {
+	seed := proof.IntervalSeed(&l.secret, row.Number)
+	tree := proof.NewInterval(&seed)
+	r := &proof.Receipt{}
+	number := -1
+	err := l.journal.FromPosition(row.First, func(rec *Record) error {
+		at := rec.First
+		for i := range rec.Done {
+			d := &rec.Done[i]
+			for ordinal, st := range d.Events {
+				switch {
+				case at >= row.Next:
+					return errStop
+				case at >= row.First:
+					e := proof.Event{Position: uint64(at), Kind: st.Kind, Groups: proofGroups(st)}
+					if at == pos {
+						decoded, err := l.journal.registry.Decode(st)
+						if err != nil {
+							return err
+						}
+						number = tree.Len()
+						r.Kind = st.Kind
+						r.Groups, r.Closed = e.Open(&d.Seed, uint64(ordinal), func(audience string) bool { return sees(decoded, audience) }) //nolint:gosec // small
+					}
+					tree.Append(e.Leaf(&d.Seed, uint64(ordinal))) //nolint:gosec // small
+				}
+				at++
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStop) {
+		return nil, proof.Hash{}, err
+	}
+	if number < 0 {
+		return nil, proof.Hash{}, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("the journal has no event %d", pos)}
+	}
+	index, path, err := tree.Proof(number)
+	if err != nil {
+		return nil, proof.Hash{}, err
+	}
+	r.Interval = proof.ReceiptInterval{Index: index, Proof: path}
+	return r, tree.Root(), nil
+}
+
+// publicJSON is the public group of an event, in plain.
+func (r *Registry) publicJSON(st Stored) ([]byte, error) {
+	e, err := r.Decode(st)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range r.shapes[st.Kind].parts {
+		if p.audience == Public {
+			return json.Marshal(reflect.ValueOf(e).Elem().Field(p.field).Interface())
+		}
+	}
+	return nil, fmt.Errorf("journal: event %s has no public group", st.Kind)
+}
+
+// NoSync stands in for File.Sync where a crash may lose everything: tests and simulations.
+func NoSync(*os.File) error { return nil }

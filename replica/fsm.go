@@ -1,0 +1,281 @@
+package replica
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/moongate-hub/moongate/journal"
+)
+
+// fsm is the node as raft sees it. Apply never waits for anything: admission bounds what is under way.
+type fsm struct {
+	node    *Node
+	written chan *applied
+	folded  map[uint64]uint32 // entries that the journal held at start, with their checksums
+	last    uint64            // index of the last entry applied
+}
+
+// applied is a decided entry on its way into the journal.
+type applied struct {
+	index, term uint64
+	sum         uint32
+	first       journal.Position
+	outcomes    []outcome
+	tickets     []*ticket // nil where the entry came from elsewhere
+}
+
+var (
+	_ raft.FSM         = (*fsm)(nil)
+	_ raft.BatchingFSM = (*fsm)(nil)
+)
+
+// Apply decides one raft entry.
+func (f *fsm) Apply(l *raft.Log) any {
+	f.apply(l)
+	return nil
+}
+
+// ApplyBatch decides several.
+func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	for _, l := range logs {
+		f.apply(l)
+	}
+	return make([]any, len(logs))
+}
+
+func (f *fsm) apply(l *raft.Log) {
+	if l.Type != raft.LogCommand {
+		return
+	}
+	n := f.node
+	n.logged.Add(int64(len(l.Data)))
+	n.items.Add(1)
+	sum := journal.Sum(l.Data)
+	if done, ok := f.folded[l.Index]; ok {
+		if done != sum {
+			n.opt.Fatal(fmt.Errorf("replica: entry %d differs between raft's log (%08x) and the journal (%08x); restore both from one backup", l.Index, sum, done))
+		}
+		f.last = l.Index
+		return
+	}
+	if l.Index <= f.last {
+		n.opt.Fatal(fmt.Errorf("replica: entry %d was applied already, up to %d", l.Index, f.last))
+		return
+	}
+	a := &applied{index: l.Index, term: l.Term, sum: sum}
+	if hash, ok := n.opt.Skip[l.Index]; ok && hash == sha256.Sum256(l.Data) {
+		a.first = n.machine.next
+	} else if err := f.decide(l, a); err != nil {
+		n.opt.Fatal(fmt.Errorf("replica: entry %d: %w; if it can never be applied, every node may leave it out with --skip-entry %d@%x", l.Index, err, l.Index, sha256.Sum256(l.Data)))
+		return
+	}
+	f.last = l.Index
+	f.written <- a
+}
+
+func (f *fsm) decide(l *raft.Log, a *applied) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	n, m := f.node, f.node.machine
+	id, envs, err := f.open(l.Data, a)
+	if err != nil {
+		return err
+	}
+	n.local.Delete(id)
+	a.outcomes = make([]outcome, len(envs))
+	done := uint32(0)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a.first = m.next
+	for i, env := range envs {
+		var c Command
+		if a.tickets != nil {
+			c = a.tickets[i].request.Command
+		}
+		a.outcomes[i] = m.apply(env, c)
+		if a.outcomes[i].trace {
+			m.settle(&a.outcomes[i].done, journal.Ref{Index: l.Index, Number: done})
+			done++
+		}
+	}
+	return nil
+}
+
+// open takes an entry apart. For one that this process packed, commands are at hand and need no decoding.
+func (f *fsm) open(data []byte, a *applied) (batchID, []*envelope, error) {
+	if len(data) >= entryHeader {
+		id := batchID(data[4:entryHeader])
+		if v, ok := f.node.local.Load(id); ok {
+			a.tickets = v.([]*ticket)
+			envs := make([]*envelope, len(a.tickets))
+			for i, t := range a.tickets {
+				envs[i] = t.env
+			}
+			return id, envs, nil
+		}
+	}
+	return unpack(data)
+}
+
+// write puts decided entries into the journal, makes them durable and only then answers. It ends when the channel is
+// closed.
+func (n *Node) write() {
+	defer n.done.Done()
+	var buf bytes.Buffer
+	for first := range n.fsm.written {
+		group := []*applied{first}
+		for more := true; more && len(group) < 64; {
+			select {
+			case a, ok := <-n.fsm.written:
+				if more = ok; ok {
+					group = append(group, a)
+				}
+			default:
+				more = false
+			}
+		}
+		if err := n.writeGroup(group, &buf); err != nil {
+			n.opt.Fatal(err)
+			return
+		}
+	}
+}
+
+func (n *Node) writeGroup(group []*applied, buf *bytes.Buffer) error {
+	records := make([]*journal.Record, len(group))
+	for i, a := range group {
+		r := &journal.Record{Index: a.index, Term: a.term, Sum: a.sum, First: a.first}
+		for k := range a.outcomes {
+			o := &a.outcomes[k]
+			if !o.trace {
+				continue
+			}
+			o.done.Events = make([]journal.Stored, len(o.events))
+			for e := range o.events {
+				st, err := n.machine.registry.Encode(o.events[e].Event, buf)
+				if err != nil {
+					return err
+				}
+				o.done.Events[e] = st
+			}
+			r.Done = append(r.Done, o.done)
+		}
+		if err := n.journal.Append(r); err != nil {
+			return err
+		}
+		records[i] = r
+	}
+	// Secrets first: an entry that the journal holds is not looked at again.
+	if err := n.keepSecrets(group); err != nil {
+		return err
+	}
+	if err := n.journal.Sync(); err != nil {
+		return err
+	}
+	for _, r := range records {
+		n.log.Add(r)
+	}
+	at, _ := n.journal.Durable()
+	n.durable.set(at)
+	for _, a := range group {
+		n.reply(a)
+	}
+	return nil
+}
+
+func (n *Node) reply(a *applied) {
+	for i, t := range a.tickets {
+		o := &a.outcomes[i]
+		if o.same.Index == 0 {
+			t.answer(o.answer, o.err)
+			continue
+		}
+		// A repeat: the first answer stands in the journal, durable since this group or before.
+		go func() {
+			d, err := n.journal.Outcome(o.same)
+			switch {
+			case err != nil:
+				t.answer(nil, unknown(err))
+			case d.Error != nil:
+				t.answer(nil, d.Error)
+			case d.Answer == nil:
+				t.answer(nil, nil)
+			default:
+				t.answer(n.machine.handlers[d.Kind].answer(d.Answer))
+			}
+		}()
+	}
+}
+
+// keepSecrets stores new keys in the vault and deletes erased ones.
+func (n *Node) keepSecrets(group []*applied) error {
+	for _, a := range group {
+		for i := range a.outcomes {
+			o := &a.outcomes[i]
+			if len(o.secrets) > 0 && o.trace {
+				if err := n.vault.Put(o.secrets...); err != nil {
+					return err
+				}
+			}
+			for _, e := range o.events {
+				if erased, ok := e.Event.(*Erased); ok {
+					if err := n.vault.Erase(erased.Subject); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// foldJournal takes the journal's records behind an index into the state.
+func (f *fsm) foldJournal(after uint64) error {
+	f.last = after
+	m := f.node.machine
+	err := f.node.journal.Records(after+1, func(r *journal.Record) error {
+		f.folded[r.Index] = r.Sum
+		f.last = r.Index
+		return m.refold(r)
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range m.rooms {
+		if b, ok := r.(Rebuilder); ok {
+			b.Rebuild()
+		}
+	}
+	return nil
+}
+
+// Snapshot marks the state; Persist writes it down beside the live fold.
+func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	m := f.node.machine
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &snapshot{image: m.freeze(), index: f.last, node: f.node}, nil
+}
+
+// Restore loads a snapshot and folds the journal behind it.
+func (f *fsm) Restore(r io.ReadCloser) error {
+	defer r.Close() //nolint:errcheck // read only
+	index, err := f.node.machine.load(r)
+	if err != nil {
+		return fmt.Errorf("replica: restore: %w", err)
+	}
+	if last, _ := f.node.journal.Last(); last < index {
+		return fmt.Errorf("replica: the snapshot is of entry %d but the journal ends at %d", index, last)
+	}
+	return f.foldJournal(index)
+}
+
+var errNotDurable = errors.New("the journal is not durable up to the snapshot")

@@ -1,0 +1,596 @@
+package replica
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
+)
+
+// Options of a node. What is zero takes a default that suits one node on a small machine.
+type Options struct {
+	Dir   string // holds raft/, journal/ and, beside it, the vault
+	ID    string // this node's name among the voters; "a" unless set
+	Hub   moongate.Hub
+	Clock func() moongate.Time // the leader's clock
+	// Seed draws a request's 32 bytes of randomness. The default is crypto/rand; a replay derives them from the
+	// request, so that a run that was broken off and resumed is the same run.
+	Seed   func(*Request) [32]byte
+	Secret []byte // keys and fingerprints are HMACs under it, the same on every node
+
+	BatchBytes    int                 // of one raft entry; 256 KiB
+	InFlight      int                 // raft entries not yet committed; 4
+	QueueBytes    int64               // of admitted requests not yet answered; 64 MiB
+	SnapshotBytes int64               // of raft log after which a snapshot is due; 128 MiB
+	TrailingBytes int64               // of raft log kept behind a snapshot; 16 MiB
+	TickEvery     time.Duration       // how often time passes by itself; 0: only when told
+	SegmentBytes  int64               // of a journal segment
+	NoSync        bool                // tests and simulations that lose nothing by a crash
+	Skip          map[uint64][32]byte // poisoned raft entries that an operator agreed to leave out, by SHA-256
+	Fatal         func(error)         // ends the process: a fault of disk or logic that only a restart can repair
+	Log           hclog.Logger
+}
+
+func (o *Options) withDefaults() error {
+	if o.Dir == "" || o.Clock == nil || o.Seed == nil || o.Fatal == nil || len(o.Secret) < 16 {
+		return errors.New("replica: Dir, Clock, Seed, Fatal and a Secret of 16 bytes or more are required")
+	}
+	def := func(p *int64, v int64) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	def(&o.QueueBytes, 64<<20)
+	def(&o.SnapshotBytes, 128<<20)
+	def(&o.TrailingBytes, 16<<20)
+	if o.ID == "" {
+		o.ID = "a"
+	}
+	if o.BatchBytes == 0 {
+		o.BatchBytes = 256 << 10
+	}
+	if o.InFlight == 0 {
+		o.InFlight = 4
+	}
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	return nil
+}
+
+// Node is a machine behind raft, with its journal and its public log.
+type Node struct {
+	opt     Options
+	machine *Machine
+	journal *journal.Journal
+	log     *journal.Log
+	vault   *Vault
+	raft    *raft.Raft
+	store   *logStore
+	fsm     *fsm
+
+	queue   chan *ticket
+	held    atomic.Int64 // bytes admitted and not answered
+	batches atomic.Uint64
+	process [8]byte  // tells this process's batches from an earlier one's
+	local   sync.Map // batch id → []*ticket
+	durable *signal
+
+	stop   context.CancelFunc
+	done   sync.WaitGroup
+	logged atomic.Int64 // bytes of raft log since the last snapshot
+	items  atomic.Int64 // entries since then
+	macs   sync.Pool
+}
+
+// ticket is a request that waits for its answer.
+type ticket struct {
+	request *Request
+	env     *envelope
+	size    int64
+	once    atomic.Bool
+	reply   func(any, error)
+	node    *Node
+}
+
+func (t *ticket) answer(a any, err error) {
+	if t.once.CompareAndSwap(false, true) {
+		t.node.held.Add(-t.size)
+		t.reply(a, err)
+	}
+}
+
+// Open starts a node on its directory: it loads the newest snapshot, folds the journal to its end, has raft apply what
+// is later, and returns when all of that is done and the node leads (alone) or follows.
+func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
+	if err := opt.withDefaults(); err != nil {
+		return nil, err
+	}
+	jopt := journal.Options{SegmentBytes: opt.SegmentBytes}
+	if opt.NoSync {
+		jopt.Sync = journal.NoSync
+	}
+	j, err := journal.Open(filepath.Join(opt.Dir, "journal"), m.Registry(), jopt)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{opt: opt, machine: m, journal: j, queue: make(chan *ticket, 4096), durable: newSignal()}
+	n.macs.New = func() any { return hmac.New(sha256.New, opt.Secret) }
+	rand.Read(n.process[:]) //nolint:errcheck,forbidigo // never fails; it names a process and decides nothing
+	fail := func(err error) (*Node, error) {
+		return nil, errors.Join(err, n.closeFiles())
+	}
+	if n.vault, err = OpenVault(filepath.Join(opt.Dir, "vault")); err != nil {
+		return fail(err)
+	}
+	if n.log, err = journal.OpenLog(filepath.Join(opt.Dir, "log"), j, sha256.Sum256(append([]byte("moongate/log/v1"), opt.Secret...))); err != nil {
+		return fail(err)
+	}
+	n.fsm = &fsm{node: n, written: make(chan *applied, 1<<14), folded: map[uint64]uint32{}}
+	if err := n.startRaft(); err != nil {
+		return fail(err)
+	}
+	ctx2, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	n.done.Add(3)
+	go n.write()
+	go n.batch(ctx2)
+	go n.housekeep(ctx2)
+	if err := n.ready(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	if opt.TickEvery > 0 {
+		n.done.Add(1)
+		go n.tick(ctx2)
+	}
+	return n, nil
+}
+
+func (n *Node) startRaft() error {
+	dir := filepath.Join(n.opt.Dir, "raft")
+	store, err := openLogStore(dir, n.opt.NoSync, n.opt.Fatal)
+	if err != nil {
+		return err
+	}
+	n.store = store
+	snaps, err := raft.NewFileSnapshotStoreWithLogger(dir, 2, n.opt.Log)
+	if err != nil {
+		return fmt.Errorf("replica: snapshots in %s: %w", dir, err)
+	}
+	have, err := snaps.List()
+	if err != nil {
+		return fmt.Errorf("replica: snapshots in %s: %w", dir, err)
+	}
+	if len(have) == 0 {
+		if err := n.fsm.foldJournal(0); err != nil {
+			return err
+		}
+	}
+	c := raft.DefaultConfig()
+	c.LocalID = raft.ServerID(n.opt.ID)
+	c.Logger = n.opt.Log
+	c.SnapshotThreshold = 1 << 62 // a snapshot is due by bytes: see housekeep
+	c.TrailingLogs = 1 << 12
+	c.MaxAppendEntries = 256
+	c.BatchApplyCh = true
+	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 250*time.Millisecond, 250*time.Millisecond, 125*time.Millisecond
+	addr, transport := raft.NewInmemTransport(raft.ServerAddress(n.opt.ID))
+	known, err := raft.HasExistingState(store, store, snaps)
+	if err != nil {
+		return fmt.Errorf("replica: raft state in %s: %w", dir, err)
+	}
+	last, _ := n.journal.Last()
+	if !known {
+		if last > 0 {
+			return fmt.Errorf("replica: %s holds no raft state but the journal ends at entry %d; restore raft's files from the same backup as the journal", dir, last)
+		}
+		conf := raft.Configuration{Servers: []raft.Server{{ID: c.LocalID, Address: addr}}}
+		if err := raft.BootstrapCluster(c, store, store, snaps, transport, conf); err != nil {
+			return fmt.Errorf("replica: bootstrap: %w", err)
+		}
+	}
+	if n.raft, err = newRaft(c, n.fsm, store, snaps, transport); err != nil {
+		return err
+	}
+	if end := n.raft.LastIndex(); end < last {
+		return fmt.Errorf("replica: raft ends at entry %d before the journal's %d; its files are older than the journal, restore both from one backup", end, last)
+	}
+	return nil
+}
+
+// newRaft turns a panic of the store's into an error: a damaged bbolt file shows itself so.
+func newRaft(c *raft.Config, f raft.FSM, store *logStore, snaps raft.SnapshotStore, t raft.Transport) (r *raft.Raft, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &journal.Damage{File: store.path, Reason: fmt.Sprint(p)}
+		}
+	}()
+	if r, err = raft.NewRaft(c, f, store, store, snaps, t); err != nil {
+		return nil, fmt.Errorf("replica: raft: %w", err)
+	}
+	return r, nil
+}
+
+// ready waits until everything committed is applied.
+func (n *Node) ready(ctx context.Context) error {
+	t := time.NewTicker(2 * time.Millisecond)
+	defer t.Stop()
+	for {
+		if n.raft.State() == raft.Leader {
+			if err := n.raft.Barrier(0).Error(); err == nil {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("replica: no leader: %w", context.Cause(ctx))
+		case <-t.C:
+		}
+	}
+	clear(n.fsm.folded)
+	return nil
+}
+
+// Machine is the node's state; read it under [Machine.Read].
+func (n *Node) Machine() *Machine { return n.machine }
+
+// Journal is the node's journal.
+func (n *Node) Journal() *journal.Journal { return n.journal }
+
+// Log is the node's public log.
+func (n *Node) Log() *journal.Log { return n.log }
+
+// Vault holds the keys of personal fields.
+func (n *Node) Vault() *Vault { return n.vault }
+
+// Leads tells whether this node decides.
+func (n *Node) Leads() bool { return n.raft.State() == raft.Leader }
+
+// Close stops the node: what was acknowledged is durable already, what was not is answered with "unknown".
+func (n *Node) Close() error {
+	n.stop()
+	err := n.raft.Shutdown().Error()
+	close(n.fsm.written)
+	n.done.Wait()
+	n.durable.close()
+	return errors.Join(err, n.closeFiles())
+}
+
+func (n *Node) closeFiles() error {
+	var errs []error
+	if n.journal != nil {
+		errs = append(errs, n.journal.Close())
+	}
+	if n.log != nil {
+		errs = append(errs, n.log.Close())
+	}
+	if n.vault != nil {
+		errs = append(errs, n.vault.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Submit has a request decided, and returns when its outcome is durable. An error with code [moongate.Unknown] means
+// just that: ask again with the same key.
+func (n *Node) Submit(ctx context.Context, r Request) (any, error) {
+	type reply struct {
+		answer any
+		err    error
+	}
+	ch := make(chan reply, 1)
+	n.Go(r, func(a any, err error) { ch <- reply{a, err} })
+	select {
+	case r := <-ch:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return nil, unknown(context.Cause(ctx))
+	}
+}
+
+// Submit has a request decided and gives the answer its type.
+func Submit[A any](ctx context.Context, n *Node, r Request) (A, error) {
+	a, err := n.Submit(ctx, r)
+	if err != nil {
+		var zero A
+		return zero, err
+	}
+	v, ok := a.(A)
+	if !ok && a != nil {
+		return v, fmt.Errorf("replica: %s answers with %T, not %T", r.Command.CommandKind(), a, v)
+	}
+	return v, nil
+}
+
+func unknown(cause error) error {
+	return &moongate.Error{Code: moongate.Unknown, Message: fmt.Sprintf("the outcome is not known (%v)", cause), Hint: "send the same request again with the same key"}
+}
+
+// Go is Submit without waiting: reply is called once, on another goroutine, and must not block. Requests of one
+// goroutine are decided in the order in which it calls Go.
+func (n *Node) Go(r Request, reply func(any, error)) {
+	kind := r.Command.CommandKind()
+	if n.machine.handlers[kind] == nil {
+		reply(nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("no command is called %q", kind)})
+		return
+	}
+	// The time is set when the batch is made: it must not go back within one.
+	env, err := envelop(&r, 0, n.opt.Seed(&r), n.mac)
+	if err != nil {
+		reply(nil, err)
+		return
+	}
+	t := &ticket{request: &r, env: env, size: int64(len(env.Body)) + 256, reply: reply, node: n}
+	limit := n.opt.QueueBytes
+	if r.Effect != 0 || r.Caller == "" {
+		limit *= 2 // outcomes and time have room of their own: they are what empties the queue
+	}
+	if n.held.Add(t.size) > limit {
+		n.held.Add(-t.size)
+		reply(nil, &moongate.Error{Code: moongate.Busy, Message: "too much is waiting to be decided", Hint: "try again in a second with the same key"})
+		return
+	}
+	if r.Key != "" && r.Effect == 0 && n.keysFull() {
+		n.held.Add(-t.size)
+		reply(nil, &moongate.Error{Code: moongate.Busy, Message: "the memory for idempotency keys is full", Hint: "try again later with the same key; work under way goes on"})
+		return
+	}
+	n.queue <- t
+}
+
+func (n *Node) keysFull() bool {
+	full := false
+	n.machine.Read(func() { full = n.machine.core.full() })
+	return full
+}
+
+func (n *Node) mac(parts ...[]byte) [16]byte {
+	h := n.macs.Get().(interface {
+		io.Writer
+		Reset()
+		Sum([]byte) []byte
+	})
+	defer n.macs.Put(h)
+	h.Reset()
+	var length [4]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint32(length[:], uint32(len(p))) //nolint:gosec // requests are bounded
+		h.Write(length[:])                                    //nolint:errcheck // a hash does not fail
+		h.Write(p)                                            //nolint:errcheck // a hash does not fail
+	}
+	return [16]byte(h.Sum(nil))
+}
+
+// batch gathers what waits into raft entries, a few in flight, with no delay of its own.
+func (n *Node) batch(ctx context.Context) {
+	defer n.done.Done()
+	slots := make(chan struct{}, n.opt.InFlight)
+	for {
+		var t *ticket
+		select {
+		case t = <-n.queue:
+		case <-ctx.Done():
+			n.drain()
+			return
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			t.answer(nil, unknown(ctx.Err()))
+			n.drain()
+			return
+		}
+		tickets := []*ticket{t}
+		for size := t.size; size < int64(n.opt.BatchBytes); {
+			select {
+			case t = <-n.queue:
+				tickets = append(tickets, t)
+				size += t.size
+				continue
+			default:
+			}
+			break
+		}
+		id, data, err := n.pack(tickets)
+		if err != nil {
+			n.opt.Fatal(err)
+			return
+		}
+		n.local.Store(id, tickets)
+		future := n.raft.Apply(data, 0)
+		go func() {
+			if err := future.Error(); err != nil {
+				n.local.Delete(id)
+				for _, t := range tickets {
+					t.answer(nil, unknown(err))
+				}
+			}
+			<-slots
+		}()
+	}
+}
+
+func (n *Node) drain() {
+	for {
+		select {
+		case t := <-n.queue:
+			t.answer(nil, unknown(context.Canceled))
+		default:
+			return
+		}
+	}
+}
+
+// A raft entry is a batch: CRC-32C of the rest, sixteen bytes that name the batch, and the envelopes, each behind its
+// length in four bytes.
+const entryHeader = 4 + 16
+
+type batchID [16]byte
+
+func (n *Node) pack(tickets []*ticket) (batchID, []byte, error) {
+	var id batchID
+	copy(id[:], n.process[:])
+	binary.BigEndian.PutUint64(id[8:], n.batches.Add(1))
+	data := make([]byte, entryHeader, entryHeader+len(tickets)*320)
+	copy(data[4:], id[:])
+	now := n.opt.Clock()
+	for _, t := range tickets {
+		t.env.At = now
+		b, err := journal.Encoding.Marshal(t.env)
+		if err != nil {
+			return id, nil, fmt.Errorf("replica: encode %s: %w", t.env.Kind, err)
+		}
+		data = binary.LittleEndian.AppendUint32(data, uint32(len(b))) //nolint:gosec // requests are bounded
+		data = append(data, b...)
+	}
+	binary.LittleEndian.PutUint32(data, journal.Sum(data[4:]))
+	return id, data, nil
+}
+
+func unpack(data []byte) (batchID, []*envelope, error) {
+	if len(data) < entryHeader || journal.Sum(data[4:]) != binary.LittleEndian.Uint32(data) {
+		return batchID{}, nil, errors.New("the checksum does not match")
+	}
+	id := batchID(data[4:entryHeader])
+	var envs []*envelope
+	for rest := data[entryHeader:]; len(rest) > 0; {
+		if len(rest) < 4 || int(binary.LittleEndian.Uint32(rest)) > len(rest)-4 {
+			return id, nil, errors.New("a command is cut off")
+		}
+		size := binary.LittleEndian.Uint32(rest)
+		env := new(envelope)
+		if err := journal.Decoding.Unmarshal(rest[4:4+size], env); err != nil {
+			return id, nil, err
+		}
+		envs = append(envs, env)
+		rest = rest[4+size:]
+	}
+	return id, envs, nil
+}
+
+// tick lets time pass while this node leads.
+func (n *Node) tick(ctx context.Context) {
+	defer n.done.Done()
+	t := time.NewTicker(n.opt.TickEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if n.Leads() {
+			// Whatever goes wrong shows elsewhere, and the next tick does what this one would have done.
+			_, _ = n.Submit(ctx, Request{Command: &Tick{}}) //nolint:errcheck // see above
+		}
+	}
+}
+
+// housekeep takes a snapshot when enough log has gathered.
+func (n *Node) housekeep(ctx context.Context) {
+	defer n.done.Done()
+	t := time.NewTicker(100 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if n.logged.Load() >= n.opt.SnapshotBytes {
+			if err := n.Snapshot(); err != nil && ctx.Err() == nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
+				n.opt.Log.Error("snapshot", "error", err)
+			}
+		}
+	}
+}
+
+// Snapshot writes the state down now, and lets raft forget the log before it.
+func (n *Node) Snapshot() error {
+	bytes, items := n.logged.Load(), n.items.Load()
+	if items > 0 {
+		c := n.raft.ReloadableConfig()
+		c.TrailingLogs = uint64(max(16, n.opt.TrailingBytes/max(1, bytes/items))) //nolint:gosec // positive
+		if err := n.raft.ReloadConfig(c); err != nil {
+			return fmt.Errorf("replica: %w", err)
+		}
+	}
+	if err := n.raft.Snapshot().Error(); err != nil {
+		return fmt.Errorf("replica: snapshot: %w", err)
+	}
+	n.logged.Add(-bytes)
+	n.items.Add(-items)
+	return nil
+}
+
+// Current waits until this node has applied everything that was committed when it was asked, and knows that it still
+// leads: what is read afterwards is the newest.
+func (n *Node) Current(ctx context.Context) error {
+	if err := n.raft.VerifyLeader().Error(); err != nil {
+		return &moongate.Error{Code: moongate.Busy, Message: "this node does not lead", Hint: "ask the leader"}
+	}
+	commit := n.raft.CommitIndex()
+	for n.raft.AppliedIndex() < commit {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(50 * time.Microsecond):
+		}
+	}
+	return nil
+}
+
+// Durable is the position of the last durable event, and a channel that is closed when there is a later one.
+func (n *Node) Durable() (journal.Position, <-chan struct{}) { return n.durable.get() }
+
+// signal announces a growing position.
+type signal struct {
+	mu     sync.Mutex
+	at     journal.Position
+	ch     chan struct{}
+	closed bool
+}
+
+func newSignal() *signal { return &signal{ch: make(chan struct{})} }
+
+func (s *signal) get() (journal.Position, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at, s.ch
+}
+
+func (s *signal) set(at journal.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at <= s.at || s.closed {
+		return
+	}
+	s.at = at
+	close(s.ch)
+	s.ch = make(chan struct{})
+}
+
+func (s *signal) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.ch)
+	}
+}

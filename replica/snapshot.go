@@ -1,0 +1,192 @@
+package replica
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/hashicorp/raft"
+
+	"github.com/moongate-hub/moongate/journal"
+)
+
+// A snapshot is a CBOR sequence: a header; for each table a title and its entries; an end; and behind it the SHA-256
+// of everything before.
+
+type snapshotHeader struct {
+	_      struct{} `cbor:",toarray"`
+	Format int
+	Hub    [3]byte
+	Index  uint64 // of the last raft entry in it
+	Next   journal.Position
+	Tables int
+}
+
+type tableTitle struct {
+	_     struct{} `cbor:",toarray"`
+	Room  string
+	Table string
+	Items uint64
+}
+
+const snapshotFormat = 1
+
+type snapshot struct {
+	image *image
+	index uint64
+	node  *Node
+}
+
+// Persist writes the image when the journal is durable up to it.
+func (s *snapshot) Persist(sink raft.SnapshotSink) error {
+	err := s.wait()
+	if err == nil {
+		err = s.image.write(sink, s.node.machine.hub, s.index)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("replica: snapshot: %w", err), sink.Cancel())
+	}
+	return sink.Close()
+}
+
+func (s *snapshot) wait() error {
+	for {
+		_, later := s.node.Durable()
+		if _, index := s.node.journal.Durable(); index >= s.index {
+			return nil
+		}
+		if _, open := <-later; !open && s.node.durable.isClosed() {
+			return errNotDurable
+		}
+	}
+}
+
+// Release lets the tables write in place again.
+func (s *snapshot) Release() { s.image.release() }
+
+func (s *signal) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (im *image) write(w io.Writer, hub [3]byte, index uint64) error {
+	h := sha256.New()
+	out := bufio.NewWriterSize(io.MultiWriter(w, h), 1<<20)
+	enc := journal.Encoding.NewEncoder(out)
+	head := snapshotHeader{Format: snapshotFormat, Hub: hub, Index: index, Next: im.next}
+	for _, r := range im.rooms {
+		head.Tables += len(r.tables)
+	}
+	if err := enc.Encode(head); err != nil {
+		return err
+	}
+	for _, r := range im.rooms {
+		for _, t := range r.tables {
+			if err := enc.Encode(tableTitle{Room: r.name, Table: t.name, Items: t.len()}); err != nil {
+				return err
+			}
+			if err := t.each(func(v any) error { return enc.Encode(v) }); err != nil {
+				return fmt.Errorf("%s.%s: %w", r.name, t.name, err)
+			}
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err := w.Write(h.Sum(nil))
+	return err
+}
+
+// load replaces the state by a snapshot's, and gives the index of the last raft entry in it.
+func (m *Machine) load(r io.Reader) (uint64, error) {
+	h := sha256.New()
+	tail := &tailReader{r: bufio.NewReaderSize(r, 1<<20), h: h}
+	dec := journal.Decoding.NewDecoder(tail)
+	var head snapshotHeader
+	if err := dec.Decode(&head); err != nil {
+		return 0, fmt.Errorf("the snapshot's header: %w", err)
+	}
+	if head.Format != snapshotFormat || head.Hub != m.hub {
+		return 0, fmt.Errorf("the snapshot is of format %d and hub %x, not of %d and %x", head.Format, head.Hub, snapshotFormat, m.hub)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	tables := map[string]Stored{}
+	for _, room := range m.rooms {
+		for _, t := range room.Tables() {
+			tables[room.Name()+"."+t.name()] = t
+			if err := t.restore(0, nil); err != nil && !isCell(t) {
+				return 0, err
+			}
+		}
+	}
+	for range head.Tables {
+		var title tableTitle
+		if err := dec.Decode(&title); err != nil {
+			return 0, fmt.Errorf("a table's title: %w", err)
+		}
+		t := tables[title.Room+"."+title.Table]
+		if t == nil {
+			return 0, fmt.Errorf("the snapshot holds a table %s.%s that this version does not know", title.Room, title.Table)
+		}
+		if err := t.restore(title.Items, dec.Decode); err != nil {
+			return 0, fmt.Errorf("table %s.%s: %w", title.Room, title.Table, err)
+		}
+	}
+	if err := tail.verify(dec); err != nil {
+		return 0, err
+	}
+	m.next = head.Next
+	for _, room := range m.rooms {
+		if b, ok := room.(Rebuilder); ok {
+			b.Rebuild()
+		}
+	}
+	return head.Index, nil
+}
+
+// isCell tells cells apart: they have no empty form, and keep what they held.
+func isCell(t Stored) bool {
+	type cell interface{ cell() }
+	_, ok := t.(cell)
+	return ok
+}
+
+// tailReader hashes what it reads but for the last 32 bytes, which it holds back as the expected hash.
+type tailReader struct {
+	r    *bufio.Reader
+	h    hash.Hash
+	held []byte
+}
+
+func (t *tailReader) Read(p []byte) (int, error) {
+	ahead, err := t.r.Peek(min(len(p)+sha256.Size, t.r.Size()))
+	n := min(len(ahead)-sha256.Size, len(p))
+	if n <= 0 {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = io.EOF
+		}
+		t.held = ahead
+		return 0, err
+	}
+	copy(p, ahead[:n])
+	t.h.Write(ahead[:n]) //nolint:errcheck // a hash does not fail
+	_, err = t.r.Discard(n)
+	return n, err
+}
+
+func (t *tailReader) verify(dec *cbor.Decoder) error {
+	var more any
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		return errors.New("the snapshot goes on behind its last table")
+	}
+	if string(t.held) != string(t.h.Sum(nil)) {
+		return errors.New("the snapshot's checksum does not match")
+	}
+	return nil
+}

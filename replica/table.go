@@ -1,0 +1,345 @@
+package replica
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"maps"
+	"sync/atomic"
+
+	"github.com/moongate-hub/moongate/journal"
+)
+
+// Stored is a part of a room's state that the machine can freeze, write down, hash and restore: a [Table], a [List] or
+// a [Cell].
+type Stored interface {
+	name() string
+	freeze() frozen
+	restore(n uint64, next func(v any) error) error
+}
+
+// frozen is a Stored as it was at one moment, readable while the live one goes on.
+type frozen interface {
+	len() uint64
+	each(visit func(item any) error) error
+	release()
+}
+
+// item is how a table's entry is written.
+type item[K comparable, V any] struct {
+	_     struct{} `cbor:",toarray"`
+	Key   K
+	Value V
+}
+
+const shardCount = 1024
+
+// Table is a map whose freezing costs a constant: it is cut into shards, and a shard is copied when it is first
+// written after a freeze. Values are copied in and out: a slice or a map inside a value must be replaced, never
+// changed. A Table has one writer; see [Machine] for who may read.
+type Table[K comparable, V any] struct {
+	title  string
+	seed   maphash.Seed
+	shards *[shardCount]*shard[K, V]
+	epoch  uint64
+	frozen *atomic.Int32 // how many freezes are still being written down
+	n      int
+}
+
+type shard[K comparable, V any] struct {
+	epoch uint64
+	m     map[K]V
+}
+
+// NewTable makes an empty table. The name stands in snapshots and must not change.
+func NewTable[K comparable, V any](name string) *Table[K, V] {
+	return &Table[K, V]{title: name, seed: maphash.MakeSeed(), shards: new([shardCount]*shard[K, V]), frozen: new(atomic.Int32)}
+}
+
+func (t *Table[K, V]) shard(k K) uint64 { return maphash.Comparable(t.seed, k) % shardCount }
+
+// Get reads an entry.
+func (t *Table[K, V]) Get(k K) (V, bool) {
+	s := t.shards[t.shard(k)]
+	if s == nil {
+		var zero V
+		return zero, false
+	}
+	v, ok := s.m[k]
+	return v, ok
+}
+
+// Has tells whether there is an entry.
+func (t *Table[K, V]) Has(k K) bool { _, ok := t.Get(k); return ok }
+
+// Len is the number of entries.
+func (t *Table[K, V]) Len() int { return t.n }
+
+// Put writes an entry.
+func (t *Table[K, V]) Put(k K, v V) {
+	s := t.own(t.shard(k))
+	before := len(s.m)
+	s.m[k] = v
+	t.n += len(s.m) - before
+}
+
+// Delete removes an entry, if there is one.
+func (t *Table[K, V]) Delete(k K) {
+	i := t.shard(k)
+	if s := t.shards[i]; s == nil {
+		return
+	} else if _, ok := s.m[k]; !ok {
+		return
+	}
+	delete(t.own(i).m, k)
+	t.n--
+}
+
+// All visits the entries in no order: for rebuilding what is derived, for fsck and for tests. What decides or folds
+// must not let the order show.
+func (t *Table[K, V]) All() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for _, s := range t.shards {
+			if s == nil {
+				continue
+			}
+			for k, v := range s.m {
+				if !yield(k, v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// own gives a shard that no freeze looks at.
+func (t *Table[K, V]) own(i uint64) *shard[K, V] {
+	s := t.shards[i]
+	switch {
+	case s == nil:
+		s = &shard[K, V]{epoch: t.epoch, m: map[K]V{}}
+		t.shards[i] = s
+	case s.epoch != t.epoch:
+		if t.frozen.Load() > 0 {
+			s = &shard[K, V]{m: maps.Clone(s.m)}
+			t.shards[i] = s
+		}
+		s.epoch = t.epoch
+	}
+	return s
+}
+
+func (t *Table[K, V]) name() string { return t.title }
+
+func (t *Table[K, V]) freeze() frozen {
+	f := &frozenTable[K, V]{shards: *t.shards, n: t.n, live: t.frozen}
+	t.epoch++
+	t.frozen.Add(1)
+	return f
+}
+
+func (t *Table[K, V]) restore(n uint64, next func(v any) error) error {
+	t.shards, t.n = new([shardCount]*shard[K, V]), 0
+	for range n {
+		var it item[K, V]
+		if err := next(&it); err != nil {
+			return err
+		}
+		t.Put(it.Key, it.Value)
+	}
+	if uint64(t.n) != n { //nolint:gosec // a length is not negative
+		return fmt.Errorf("table %s: %d entries but %d keys", t.title, n, t.n)
+	}
+	return nil
+}
+
+type frozenTable[K comparable, V any] struct {
+	shards [shardCount]*shard[K, V]
+	n      int
+	live   *atomic.Int32
+}
+
+func (f *frozenTable[K, V]) len() uint64 { return uint64(f.n) } //nolint:gosec // a length is not negative
+
+func (f *frozenTable[K, V]) each(visit func(any) error) error {
+	for _, s := range f.shards {
+		if s == nil {
+			continue
+		}
+		for k, v := range s.m {
+			if err := visit(&item[K, V]{Key: k, Value: v}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *frozenTable[K, V]) release() { f.live.Add(-1) }
+
+const pageSize = 256
+
+// List is a growing sequence with the same freezing as [Table]: dense, for things named by a small number.
+type List[V any] struct {
+	title  string
+	pages  []*page[V]
+	epoch  uint64
+	frozen *atomic.Int32
+	n      int
+}
+
+type page[V any] struct {
+	epoch uint64
+	v     [pageSize]V
+}
+
+// NewList makes an empty list. The name stands in snapshots and must not change.
+func NewList[V any](name string) *List[V] { return &List[V]{title: name, frozen: new(atomic.Int32)} }
+
+// Len is the number of items.
+func (l *List[V]) Len() int { return l.n }
+
+// At reads item i, which must exist.
+func (l *List[V]) At(i int) V {
+	if i >= l.n {
+		panic(fmt.Sprintf("replica: list %s: item %d of %d", l.title, i, l.n))
+	}
+	return l.pages[i/pageSize].v[i%pageSize]
+}
+
+// Set replaces item i, which must exist.
+func (l *List[V]) Set(i int, v V) {
+	if i >= l.n {
+		panic(fmt.Sprintf("replica: list %s: item %d of %d", l.title, i, l.n))
+	}
+	l.own(i / pageSize).v[i%pageSize] = v
+}
+
+// Append adds an item and gives its number.
+func (l *List[V]) Append(v V) int {
+	i := l.n
+	if i%pageSize == 0 {
+		l.pages = append(l.pages, &page[V]{epoch: l.epoch})
+	}
+	l.n++
+	l.own(i / pageSize).v[i%pageSize] = v
+	return i
+}
+
+func (l *List[V]) own(i int) *page[V] {
+	p := l.pages[i]
+	if p.epoch != l.epoch {
+		if l.frozen.Load() > 0 {
+			c := *p
+			p = &c
+			l.pages[i] = p
+		}
+		p.epoch = l.epoch
+	}
+	return p
+}
+
+func (l *List[V]) name() string { return l.title }
+
+func (l *List[V]) freeze() frozen {
+	f := &frozenList[V]{pages: append([]*page[V](nil), l.pages...), n: l.n, live: l.frozen}
+	l.epoch++
+	l.frozen.Add(1)
+	return f
+}
+
+func (l *List[V]) restore(n uint64, next func(v any) error) error {
+	l.pages, l.n = nil, 0
+	for i := range n {
+		var it item[uint64, V]
+		if err := next(&it); err != nil {
+			return err
+		}
+		if it.Key != i {
+			return fmt.Errorf("list %s: item %d where %d was due", l.title, it.Key, i)
+		}
+		l.Append(it.Value)
+	}
+	return nil
+}
+
+type frozenList[V any] struct {
+	pages []*page[V]
+	n     int
+	live  *atomic.Int32
+}
+
+func (f *frozenList[V]) len() uint64 { return uint64(f.n) } //nolint:gosec // a length is not negative
+
+func (f *frozenList[V]) each(visit func(any) error) error {
+	for i := range f.n {
+		if err := visit(&item[uint64, V]{Key: uint64(i), Value: f.pages[i/pageSize].v[i%pageSize]}); err != nil { //nolint:gosec // not negative
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *frozenList[V]) release() { f.live.Add(-1) }
+
+// Cell is a single value with the same freezing as [Table].
+type Cell[V any] struct {
+	title string
+	v     V
+}
+
+// NewCell makes a cell that holds the zero value. The name stands in snapshots and must not change.
+func NewCell[V any](name string) *Cell[V] { return &Cell[V]{title: name} }
+
+// Get reads the value.
+func (c *Cell[V]) Get() V { return c.v }
+
+// Set replaces the value.
+func (c *Cell[V]) Set(v V) { c.v = v }
+
+func (c *Cell[V]) cell()          {}
+func (c *Cell[V]) name() string   { return c.title }
+func (c *Cell[V]) freeze() frozen { return &frozenCell[V]{v: c.v} }
+
+func (c *Cell[V]) restore(n uint64, next func(v any) error) error {
+	if n != 1 {
+		return fmt.Errorf("cell %s: %d values instead of 1", c.title, n)
+	}
+	var v V
+	if err := next(&v); err != nil {
+		return err
+	}
+	c.v = v
+	return nil
+}
+
+type frozenCell[V any] struct{ v V }
+
+func (f *frozenCell[V]) len() uint64                      { return 1 }
+func (f *frozenCell[V]) each(visit func(any) error) error { return visit(&f.v) }
+func (f *frozenCell[V]) release()                         {}
+
+// tableHash is a hash of a set of entries that does not depend on their order: the sum of the entries' SHA-256 as
+// 256-bit numbers. It tells honest nodes that differ apart; it is no commitment against an adversary.
+func tableHash(title string, f frozen) ([32]byte, error) {
+	var sum [32]byte
+	var buf bytes.Buffer
+	err := f.each(func(v any) error {
+		buf.Reset()
+		buf.WriteString(title)
+		buf.WriteByte(0)
+		if err := journal.Encoding.MarshalToBuffer(v, &buf); err != nil {
+			return err
+		}
+		h := sha256.Sum256(buf.Bytes())
+		carry := uint16(0)
+		for i := 31; i >= 0; i-- {
+			c := uint16(sum[i]) + uint16(h[i]) + carry
+			sum[i], carry = byte(c), c>>8
+		}
+		return nil
+	})
+	return sum, err
+}

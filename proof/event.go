@@ -9,7 +9,7 @@ import (
 
 // PositionAudience is the audience of the group that every event has: its position in the journal, 8 bytes big-endian.
 // The difference of two positions tells how much happened in between, so a receipt opens it for an auditor at most.
-const PositionAudience = "moongate/position"
+const PositionAudience = "#position"
 
 // The number of an event's group hashes is a multiple of padTo: the holder of one group does not learn whether one
 // seller had a part in the order or three.
@@ -87,16 +87,16 @@ type Event struct {
 	Groups   []Group
 }
 
-// Leaf is the event's leaf, with salts of the command's seed and of the event's ordinal within the command.
-func (e *Event) Leaf(seed *[32]byte, ordinal uint64) Hash {
+// Leaf is the event's leaf, with the salts of its command and of its ordinal within the command.
+func (e *Event) Leaf(salts *Salter, ordinal uint64) Hash {
 	var room [4 * padTo]Hash
-	header := Salt(seed, ordinal, Header)
-	return EventLeaf(&header, e.Position, e.Kind, e.groupHashes(room[:0], seed, ordinal))
+	header := salts.Salt(ordinal, Header)
+	return EventLeaf(&header, e.Position, e.Kind, e.groupHashes(room[:0], salts, ordinal))
 }
 
-func (e *Event) groupHashes(dst []Hash, seed *[32]byte, ordinal uint64) []Hash {
+func (e *Event) groupHashes(dst []Hash, salts *Salter, ordinal uint64) []Hash {
 	for i := range e.Groups {
-		salt := Salt(seed, ordinal, i)
+		salt := salts.Salt(ordinal, i)
 		dst = append(dst, GroupHash(&salt, e.Groups[i].Audience, e.Groups[i].Data))
 	}
 	return dst
@@ -111,8 +111,8 @@ type OpenGroup struct {
 
 // Open splits an event for one holder: the groups whose audience it may see, with their salts and in the order of the
 // event, and the hashes of all else, sorted. The position is opened where sees([PositionAudience]) is true.
-func (e *Event) Open(seed *[32]byte, ordinal uint64, sees func(audience string) bool) (open []OpenGroup, closed []Hash) {
-	header := Salt(seed, ordinal, Header)
+func (e *Event) Open(salts *Salter, ordinal uint64, sees func(audience string) bool) (open []OpenGroup, closed []Hash) {
+	header := salts.Salt(ordinal, Header)
 	shown := make(map[Hash]bool)
 	show := func(g OpenGroup) {
 		open = append(open, g)
@@ -120,14 +120,14 @@ func (e *Event) Open(seed *[32]byte, ordinal uint64, sees func(audience string) 
 	}
 	for i, g := range e.Groups {
 		if sees(g.Audience) {
-			show(OpenGroup{Audience: g.Audience, Salt: Salt(seed, ordinal, i), Data: g.Data})
+			show(OpenGroup{Audience: g.Audience, Salt: salts.Salt(ordinal, i), Data: g.Data})
 		}
 	}
 	if sees(PositionAudience) {
 		posSalt, data := positionGroup(&header, e.Position)
 		show(OpenGroup{Audience: PositionAudience, Salt: posSalt, Data: data[:]})
 	}
-	for _, h := range eventHashes(nil, &header, e.Position, e.groupHashes(nil, seed, ordinal)) {
+	for _, h := range eventHashes(nil, &header, e.Position, e.groupHashes(nil, salts, ordinal)) {
 		if !shown[h] {
 			closed = append(closed, h)
 		}

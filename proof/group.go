@@ -1,7 +1,9 @@
 package proof
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 )
 
@@ -19,21 +21,21 @@ const Header = -1
 // within the command (8 bytes, big-endian) and the group's number (4 bytes, big-endian; [Header] is 0xffffffff). Who
 // knows one salt learns nothing of another, so a receipt can give away its own.
 func Salt(seed *[32]byte, ordinal uint64, group int) [32]byte {
-	var inner [64 + 12]byte
-	var outer [64 + sha256.Size]byte
-	for i := range 64 {
-		inner[i], outer[i] = 0x36, 0x5c
-	}
-	for i, b := range seed {
-		inner[i] ^= b
-		outer[i] ^= b
-	}
+	inner, outer := innerPad, outerPad
+	subtle.XORBytes(inner[:], inner[:], seed[:])
+	subtle.XORBytes(outer[:], outer[:], seed[:])
 	binary.BigEndian.PutUint64(inner[64:], ordinal)
 	binary.BigEndian.PutUint32(inner[72:], uint32(group))
 	sum := sha256.Sum256(inner[:])
 	copy(outer[64:], sum[:])
 	return sha256.Sum256(outer[:])
 }
+
+// The pads of HMAC, with room for what is hashed behind them.
+var (
+	innerPad = [64 + 12]byte(append(bytes.Repeat([]byte{0x36}, 64), make([]byte, 12)...))
+	outerPad = [64 + 32]byte(append(bytes.Repeat([]byte{0x5c}, 64), make([]byte, 32)...))
+)
 
 // GroupHash commits to a group: SHA-256 of 0x02, the salt (32 bytes), the length of the audience (4 bytes, big-endian),
 // the audience, and the data to the end. It hides both as long as the salt is secret, and binds to both for good.

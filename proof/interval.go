@@ -43,20 +43,24 @@ func IntervalSeed(secret *[32]byte, number int64) [32]byte {
 
 // Interval is the tree over the events of one interval: the RFC 6962 tree of exactly 2^24 leaves, so that anybody's
 // inclusion check works on it. Each event has a place drawn at random; every other node is a blank that looks like any
-// hash. So neither root, proof nor index tells whether the interval holds none, two or a million events, nor whether
+// hash. So neither root, proof nor place tells whether the interval holds none, two or a million events, nor whether
 // two events came one after the other. All of it follows from the seed and the leaves in order, nothing else.
 //
-// Append costs one draw. The hashing, (24 − log₂ n) + 2 nodes per event, is done by Root and Proof: let another
-// goroutine do it for a busy interval that has ended.
+// Append does not hash. Root and the first Proof do: 24 − log₂ n levels of two hashes for each of n events, so let
+// another goroutine end a busy interval. An Interval is not safe for concurrent use.
 type Interval struct {
 	seed   [32]byte
-	leaves []placed
-	sorted []placed // the same by place, once Root or Proof needs it
-	taken  map[uint32]struct{}
-	draws  uint32
-	drawn  []byte // what is left of the last draw
-	buf    [sha256.Size]byte
+	leaves []Hash
+	sorted []placed // by place, once Root or Proof needs them
+	places []uint32 // of the leaves, in their order
+	crown  []Hash   // the nodes from crownLevel up, by heap order: 1 is the root; for a busy interval
 }
+
+// A busy interval keeps the nodes of its upper half, so that a proof hashes one of 4,096 parts and not all.
+const (
+	crownLevel = Depth / 2
+	crownFrom  = 1024 // events
+)
 
 type placed struct {
 	place uint32
@@ -65,79 +69,108 @@ type placed struct {
 
 // NewInterval makes an empty interval. The seed is secret, differs for every interval, and is the same on every node:
 // see [IntervalSeed].
-func NewInterval(seed *[32]byte) *Interval {
-	return &Interval{seed: *seed, taken: make(map[uint32]struct{})}
-}
+func NewInterval(seed *[32]byte) *Interval { return &Interval{seed: *seed} }
 
 // Len is the number of events so far.
 func (t *Interval) Len() int { return len(t.leaves) }
 
-// Append adds an event's leaf and gives its place, the index under which [CheckInterval] finds it. It panics beyond
-// [MaxLeaves]: a caller that can come near asks Len first.
-func (t *Interval) Append(leaf Hash) (index uint64) {
+// Append adds an event's leaf and gives its number in the interval, from 0, by which [Interval.Proof] knows it. (Its
+// place in the tree is another number.) It panics beyond [MaxLeaves]: a caller that can come near asks Len first.
+func (t *Interval) Append(leaf Hash) (n uint64) {
 	if len(t.leaves) >= MaxLeaves {
 		panic(fmt.Sprintf("proof: interval holds %d events and takes no more", len(t.leaves)))
 	}
-	place := t.draw()
-	for _, used := t.taken[place]; used; _, used = t.taken[place] {
-		place = t.draw()
-	}
-	t.taken[place] = struct{}{}
-	t.leaves = append(t.leaves, placed{place, leaf})
-	t.sorted = nil
-	return uint64(place)
+	t.leaves = append(t.leaves, leaf)
+	t.sorted, t.places, t.crown = nil, nil, nil
+	return uint64(len(t.leaves) - 1)
 }
 
-// draw gives the next 24 bits of the stream SHA-256(0x06 ‖ seed ‖ 0), SHA-256(0x06 ‖ seed ‖ 1), …, of which each block
-// serves ten times.
-func (t *Interval) draw() uint32 {
-	if len(t.drawn) < 3 {
-		var pre [1 + 32 + 4]byte
-		pre[0] = tagPlaces
-		copy(pre[1:], t.seed[:])
-		binary.BigEndian.PutUint32(pre[33:], t.draws)
-		t.draws++
-		t.buf = sha256.Sum256(pre[:])
-		t.drawn = t.buf[:30]
+// place draws the places. The stream is SHA-256(0x06 ‖ seed ‖ 0), SHA-256(0x06 ‖ seed ‖ 1), … of which each block gives
+// ten draws of 24 bits; a leaf takes the first free place that is drawn.
+func (t *Interval) place() {
+	if t.sorted != nil || len(t.leaves) == 0 {
+		return
 	}
-	d := t.drawn
-	t.drawn = d[3:]
-	return uint32(d[0])<<16 | uint32(d[1])<<8 | uint32(d[2])
+	t.places = make([]uint32, 0, len(t.leaves))
+	t.sorted = make([]placed, 0, len(t.leaves))
+	var taken [1 << (Depth - 12)]*[64]uint64 // a bit per place, in pages that are made when needed
+	var pre [1 + 32 + 4]byte
+	pre[0] = tagPlaces
+	copy(pre[1:], t.seed[:])
+	for block := uint32(0); ; block++ {
+		binary.BigEndian.PutUint32(pre[33:], block)
+		draws := sha256.Sum256(pre[:])
+		for d := draws[:30]; len(d) > 0; d = d[3:] {
+			place := uint32(d[0])<<16 | uint32(d[1])<<8 | uint32(d[2])
+			page := taken[place>>12]
+			if page == nil {
+				page = new([64]uint64)
+				taken[place>>12] = page
+			}
+			word, bit := &page[place>>6&63], uint64(1)<<(place&63)
+			if *word&bit != 0 {
+				continue
+			}
+			*word |= bit
+			t.sorted = append(t.sorted, placed{place, t.leaves[len(t.places)]})
+			if t.places = append(t.places, place); len(t.places) == len(t.leaves) {
+				slices.SortFunc(t.sorted, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
+				return
+			}
+		}
+	}
 }
 
 // Root is the root of the interval so far.
 func (t *Interval) Root() Hash {
-	return t.node(Depth, 0, t.byPlace())
+	t.place()
+	if len(t.leaves) < crownFrom {
+		return t.node(Depth, 0, t.sorted)
+	}
+	if t.crown == nil {
+		t.crown = make([]Hash, 2<<(Depth-crownLevel))
+		t.grow(1, Depth, t.sorted)
+	}
+	return t.crown[1]
 }
 
-// Proof is the place of the n-th event appended, from 0, and its proof: the siblings from the leaf up, exactly Depth.
-func (t *Interval) Proof(n int) (index uint64, proof []Hash, err error) {
-	if n < 0 || n >= len(t.leaves) {
+// grow fills the crown at and below a node.
+func (t *Interval) grow(heap uint32, level int, in []placed) Hash {
+	index := heap - 1<<(Depth-level)
+	if level == crownLevel {
+		t.crown[heap] = t.node(level, index, in)
+	} else if len(in) == 0 {
+		t.crown[heap] = t.blank(level, index) // below it there is nothing to be proved
+	} else {
+		left, right := split(in, level-1)
+		t.crown[heap] = tlog.NodeHash(t.grow(2*heap, level-1, left), t.grow(2*heap+1, level-1, right))
+	}
+	return t.crown[heap]
+}
+
+// Proof is the place of the event with number n and its proof: the siblings from the leaf up, exactly Depth.
+func (t *Interval) Proof(n uint64) (index uint64, proof []Hash, err error) {
+	if n >= uint64(len(t.leaves)) {
 		return 0, nil, fmt.Errorf("proof: interval holds %d events, and none has number %d", len(t.leaves), n)
 	}
-	place := t.leaves[n].place
+	t.Root()
+	place := t.places[n]
 	proof = make([]Hash, Depth)
-	in := t.byPlace() // the leaves below the ancestor at hand
+	in := t.sorted // the leaves below the ancestor at hand
 	for level := Depth - 1; level >= 0; level-- {
-		mine := place >> level
-		left, right := split(in, level)
-		if mine&1 == 0 {
-			in = left
-			proof[level] = t.node(level, mine^1, right)
+		mine, other := split(in, level)
+		if place>>level&1 == 1 {
+			mine, other = other, mine
+		}
+		in = mine
+		sibling := place>>level ^ 1
+		if t.crown != nil && level >= crownLevel {
+			proof[level] = t.crown[1<<(Depth-level)+sibling]
 		} else {
-			in = right
-			proof[level] = t.node(level, mine^1, left)
+			proof[level] = t.node(level, sibling, other)
 		}
 	}
 	return uint64(place), proof, nil
-}
-
-func (t *Interval) byPlace() []placed {
-	if t.sorted == nil {
-		t.sorted = slices.Clone(t.leaves)
-		slices.SortFunc(t.sorted, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
-	}
-	return t.sorted
 }
 
 // split parts the leaves below a node of level+1 into those of its left and of its right child.
@@ -179,16 +212,13 @@ func (t *Interval) blank(level int, index uint32) Hash {
 	return sha256.Sum256(pre[:])
 }
 
-// IntervalProof proves the n-th of the leaves of an interval, in the order in which they were appended: the place, and
-// exactly Depth hashes. For several proofs of one interval keep an [Interval] and use [Interval.Proof].
-func IntervalProof(seed *[32]byte, leaves []Hash, n int) (index uint64, proof []Hash, err error) {
+// IntervalProof proves the leaf with number n of an interval, with the leaves in the order in which they were appended:
+// its place, and exactly Depth hashes. For several proofs of one interval keep an [Interval].
+func IntervalProof(seed *[32]byte, leaves []Hash, n uint64) (index uint64, proof []Hash, err error) {
 	if len(leaves) > MaxLeaves {
 		return 0, nil, fmt.Errorf("proof: %d leaves, an interval takes %d", len(leaves), MaxLeaves)
 	}
-	t := NewInterval(seed)
-	for _, l := range leaves {
-		t.Append(l)
-	}
+	t := Interval{seed: *seed, leaves: leaves}
 	return t.Proof(n)
 }
 

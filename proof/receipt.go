@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -53,7 +54,7 @@ type Opened struct {
 
 // MarshalJSON writes the salt as base64 like the data.
 func (g OpenGroup) MarshalJSON() ([]byte, error) {
-	return json.Marshal(openGroupJSON{g.Audience, g.Salt[:], g.Data})
+	return json.Marshal(openGroupJSON{g.Audience, g.Salt[:], append([]byte{}, g.Data...)})
 }
 
 // UnmarshalJSON refuses a salt that has not 32 bytes, and fields that a group does not have.
@@ -79,6 +80,14 @@ type openGroupJSON struct {
 func (r *Receipt) Marshal() ([]byte, error) {
 	c := *r
 	c.Version = receiptVersion
+	c.Groups = append([]OpenGroup{}, r.Groups...) // none is [], never null
+	c.Closed = append([]Hash{}, r.Closed...)
+	c.Interval.Proof = append([]Hash{}, r.Interval.Proof...)
+	for _, g := range r.Groups {
+		if !utf8.ValidString(g.Audience) {
+			return nil, refuse("groups.audience", fmt.Sprintf("%q is not UTF-8", g.Audience), "")
+		}
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

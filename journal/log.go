@@ -35,6 +35,7 @@ type Log struct {
 	rowsFile *os.File
 	saved    int // rows that are in the file
 	open     *proof.Interval
+	salts    *proof.Salter
 	row      interval // of the open interval
 	acts     []act    // of the open interval
 	err      error    // a fault that ended the log's work
@@ -71,7 +72,7 @@ const (
 // the result contradicts the last signed checkpoint. The secret is the same on every node and outlives all restarts:
 // the intervals' blanks follow from it.
 func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
-	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan *Record, 1<<14), done: make(chan struct{}), seen: 1}
+	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan *Record, 1<<14), done: make(chan struct{}), seen: 1, salts: proof.NewSalter(new([32]byte))}
 	l.wait = sync.NewCond(&l.mu)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -217,7 +218,8 @@ func (l *Log) event(number int64, pos Position, ordinal uint64, d *Done, st Stor
 		l.open, l.row, l.acts = proof.NewInterval(&seed), interval{Number: number, First: pos}, nil
 	}
 	e := proof.Event{Position: uint64(pos), Kind: st.Kind, Groups: proofGroups(st)}
-	l.open.Append(e.Leaf(&d.Seed, ordinal))
+	l.salts.Reset(&d.Seed)
+	l.open.Append(e.Leaf(l.salts, ordinal))
 	l.row.Next = pos + 1
 	for _, g := range st.Groups {
 		if g.Audience == Public {
@@ -435,11 +437,12 @@ func (l *Log) openEvent(row interval, pos Position, sees func(Event, string) boo
 	seed := proof.IntervalSeed(&l.secret, row.Number)
 	tree := proof.NewInterval(&seed)
 	r := &proof.Receipt{}
-	number := -1
+	number, found := uint64(0), false
 	err := l.journal.FromPosition(row.First, func(rec *Record) error {
 		at := rec.First
 		for i := range rec.Done {
 			d := &rec.Done[i]
+			salts := proof.NewSalter(&d.Seed)
 			for ordinal, st := range d.Events {
 				switch {
 				case at >= row.Next:
@@ -451,11 +454,11 @@ func (l *Log) openEvent(row interval, pos Position, sees func(Event, string) boo
 						if err != nil {
 							return err
 						}
-						number = tree.Len()
+						number, found = uint64(tree.Len()), true //nolint:gosec // a length
 						r.Kind = st.Kind
-						r.Groups, r.Closed = e.Open(&d.Seed, uint64(ordinal), func(audience string) bool { return sees(decoded, audience) }) //nolint:gosec // small
+						r.Groups, r.Closed = e.Open(salts, uint64(ordinal), func(audience string) bool { return sees(decoded, audience) }) //nolint:gosec // small
 					}
-					tree.Append(e.Leaf(&d.Seed, uint64(ordinal))) //nolint:gosec // small
+					tree.Append(e.Leaf(salts, uint64(ordinal))) //nolint:gosec // small
 				}
 				at++
 			}
@@ -465,7 +468,7 @@ func (l *Log) openEvent(row interval, pos Position, sees func(Event, string) boo
 	if err != nil && !errors.Is(err, errStop) {
 		return nil, proof.Hash{}, err
 	}
-	if number < 0 {
+	if !found {
 		return nil, proof.Hash{}, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("the journal has no event %d", pos)}
 	}
 	index, path, err := tree.Proof(number)

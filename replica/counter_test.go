@@ -1,0 +1,159 @@
+package replica_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/replica"
+)
+
+// counter is a room in miniature: purses that coins go in and out of.
+type counter struct {
+	purses *replica.Table[string, purse]
+	total  *replica.Cell[int64]
+	moves  *replica.List[int64]
+	due    *replica.Due[string]
+}
+
+type purse struct {
+	Coins   int64            `cbor:"1,keyasint"`
+	Head    journal.Position `cbor:"2,keyasint"`
+	Expires moongate.Time    `cbor:"3,keyasint,omitempty"`
+}
+
+type put struct {
+	Purse   string        `cbor:"1,keyasint"`
+	Coins   int64         `cbor:"2,keyasint"`
+	Expires moongate.Time `cbor:"3,keyasint,omitempty"`
+	Fail    string        `cbor:"4,keyasint,omitempty"`
+}
+
+type putDone struct {
+	Shared putShared  `audience:"parties"`
+	Lines  []*putLine `audience:"each"`
+}
+
+type putShared struct {
+	ID      moongate.ID      `cbor:"1,keyasint"`
+	Purse   string           `cbor:"2,keyasint"`
+	Before  journal.Position `cbor:"3,keyasint"`
+	Expires moongate.Time    `cbor:"4,keyasint,omitempty"`
+}
+
+type putLine struct {
+	Party string `cbor:"1,keyasint"`
+	Coins int64  `cbor:"2,keyasint"`
+}
+
+type emptied struct {
+	Purse string `cbor:"1,keyasint"`
+}
+
+func (*put) CommandKind() string             { return "purse.put" }
+func (*putDone) EventKind() string           { return "purse.put" }
+func (*emptied) EventKind() string           { return "purse.emptied" }
+func (l *putLine) Reader() string            { return l.Party }
+func (e *putDone) Readers(a string) []string { return []string{e.Shared.Purse} }
+
+func newCounter() *counter {
+	return &counter{
+		purses: replica.NewTable[string, purse]("purses"), total: replica.NewCell[int64]("total"), moves: replica.NewList[int64]("moves"),
+		due: replica.NewDue(func(a, b string) bool { return a < b }),
+	}
+}
+
+func (c *counter) Name() string             { return "purse" }
+func (c *counter) Events() []journal.Event  { return []journal.Event{&putDone{}, &emptied{}} }
+func (c *counter) Tables() []replica.Stored { return []replica.Stored{c.purses, c.total, c.moves} }
+
+func (c *counter) Fold(e journal.Entry) {
+	switch v := e.Event.(type) {
+	case *putDone:
+		p, _ := c.purses.Get(v.Shared.Purse)
+		for _, l := range v.Lines {
+			p.Coins += l.Coins
+			c.total.Set(c.total.Get() + l.Coins)
+			c.moves.Append(l.Coins)
+		}
+		p.Head = e.Position
+		if p.Expires = v.Shared.Expires; p.Expires != 0 {
+			c.due.Add(p.Expires, v.Shared.Purse)
+		}
+		c.purses.Put(v.Shared.Purse, p)
+	case *emptied:
+		p, _ := c.purses.Get(v.Purse)
+		c.total.Set(c.total.Get() - p.Coins)
+		c.purses.Delete(v.Purse)
+	}
+}
+
+func (c *counter) Rebuild() {
+	c.due.Clear()
+	for name, p := range c.purses.All() {
+		if p.Expires != 0 {
+			c.due.Add(p.Expires, name)
+		}
+	}
+}
+
+func (c *counter) Tick(step *replica.Step, limit int) int {
+	acted := 0
+	for acted < limit {
+		at, name, ok := c.due.Next(step.At)
+		if !ok {
+			break
+		}
+		if p, ok := c.purses.Get(name); ok && p.Expires == at {
+			step.Emit(&emptied{Purse: name})
+			acted++
+		}
+	}
+	return acted
+}
+
+type balance struct {
+	Coins int64 `cbor:"1,keyasint"`
+}
+
+func (c *counter) put(step *replica.Step, cmd *put) (balance, error) {
+	p, _ := c.purses.Get(cmd.Purse)
+	switch {
+	case cmd.Fail == "panic":
+		panic("as told")
+	case cmd.Fail == "malformed":
+		return balance{}, &moongate.Error{Code: moongate.Malformed, Message: "as told"}
+	case cmd.Fail == "late":
+		step.Emit(&emptied{Purse: cmd.Purse})
+		return balance{}, errors.New("too late to fail")
+	case p.Coins+cmd.Coins < 0:
+		return balance{}, &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("the purse %s holds %d", cmd.Purse, p.Coins)}
+	}
+	step.Emit(&putDone{
+		Shared: putShared{ID: step.NewID(moongate.KindTransfer), Purse: cmd.Purse, Before: p.Head, Expires: cmd.Expires},
+		Lines:  []*putLine{{Party: cmd.Purse, Coins: cmd.Coins}},
+	})
+	return balance{Coins: p.Coins + cmd.Coins}, nil
+}
+
+func newMachine() (*replica.Machine, *counter) {
+	c := newCounter()
+	m := replica.NewMachine(moongate.Hub{1, 2, 3}, replica.Limits{}, c)
+	replica.Handle(m, c.put)
+	return m, c
+}
+
+// options are those of a test's node: virtual time that stands still unless told, and no chance.
+func options(t testing.TB, dir string) replica.Options {
+	return replica.Options{
+		Dir: dir, Hub: moongate.Hub{1, 2, 3}, Secret: []byte("a secret of sixteen bytes or more"),
+		Clock: func() moongate.Time { return 1_700_000_000 * moongate.Second },
+		Seed: func(r *replica.Request) [32]byte {
+			return sha256.Sum256(fmt.Append(nil, r.Caller, r.Key, r.Command))
+		},
+		Fatal: func(err error) { t.Errorf("fatal: %v", err) },
+	}
+}

@@ -53,13 +53,15 @@ type Interval struct {
 	leaves []Hash
 	sorted []placed // by place, once Root or Proof needs them
 	places []uint32 // of the leaves, in their order
-	crown  []Hash   // the nodes from crownLevel up, by heap order: 1 is the root; for a busy interval
+	crown  []Hash   // the nodes from crownLevel up, by heap order: 1 is the root
 }
 
-// A busy interval keeps the nodes of its upper half, so that a proof hashes one of 4,096 parts and not all.
+// An interval keeps the nodes of its upper half once they pay, so that a proof hashes one of 4,096 parts and not all:
+// at the first proof, or for a busy interval when its root is asked for, which would else be hashed twice.
 const (
-	crownLevel = Depth / 2
-	crownFrom  = 1024 // events
+	crownLevel     = Depth / 2
+	crownForProofs = 16 // events
+	crownForRoot   = 1024
 )
 
 type placed struct {
@@ -123,15 +125,20 @@ func (t *Interval) place() {
 
 // Root is the root of the interval so far.
 func (t *Interval) Root() Hash {
-	t.place()
-	if len(t.leaves) < crownFrom {
+	t.prepare(crownForRoot)
+	if t.crown == nil {
 		return t.node(Depth, 0, t.sorted)
 	}
-	if t.crown == nil {
+	return t.crown[1]
+}
+
+// prepare draws the places, and grows the crown where there are that many events.
+func (t *Interval) prepare(crownFrom int) {
+	t.place()
+	if t.crown == nil && len(t.leaves) >= crownFrom {
 		t.crown = make([]Hash, 2<<(Depth-crownLevel))
 		t.grow(1, Depth, t.sorted)
 	}
-	return t.crown[1]
 }
 
 // grow fills the crown at and below a node.
@@ -153,7 +160,7 @@ func (t *Interval) Proof(n uint64) (index uint64, proof []Hash, err error) {
 	if n >= uint64(len(t.leaves)) {
 		return 0, nil, fmt.Errorf("proof: interval holds %d events, and none has number %d", len(t.leaves), n)
 	}
-	t.Root()
+	t.prepare(crownForProofs)
 	place := t.places[n]
 	proof = make([]Hash, Depth)
 	in := t.sorted // the leaves below the ancestor at hand

@@ -16,7 +16,8 @@ type Salter struct {
 		encoding.BinaryAppender
 		encoding.BinaryUnmarshaler
 	}
-	inner, outer []byte // states of the digest behind the pads
+	inner, outer []byte   // states of the digest behind the pads
+	key          [64]byte // this and what follows would move to the heap as variables
 	message      [12]byte
 	sum          [sha256.Size]byte
 }
@@ -40,10 +41,10 @@ func (s *Salter) Reset(seed *[32]byte) {
 }
 
 func (s *Salter) behind(state, pad []byte, seed *[32]byte) []byte {
-	key := [64]byte(pad)
-	subtle.XORBytes(key[:], key[:], seed[:])
+	copy(s.key[:], pad)
+	subtle.XORBytes(s.key[:], s.key[:], seed[:])
 	s.digest.Reset()
-	s.digest.Write(key[:])
+	s.digest.Write(s.key[:])
 	state, err := s.digest.AppendBinary(state[:0])
 	if err != nil {
 		panic(err) // SHA-256 has no state that it cannot write

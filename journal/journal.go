@@ -397,12 +397,17 @@ var errStop = errors.New("stop")
 
 // Entries visits the durable events from a position on, decoded.
 func (j *Journal) Entries(from Position, visit func(Entry) error) error {
+	return j.EntriesOf(from, nil, visit)
+}
+
+// EntriesOf is Entries for some kinds only; the others are not decoded. Nil means all.
+func (j *Journal) EntriesOf(from Position, kinds map[string]bool, visit func(Entry) error) error {
 	return j.FromPosition(from, func(r *Record) error {
 		pos := r.First
 		for i := range r.Done {
 			d := &r.Done[i]
 			for _, st := range d.Events {
-				if pos >= from {
+				if pos >= from && (kinds == nil || kinds[st.Kind]) {
 					e, err := j.registry.Decode(st)
 					if err != nil {
 						return err

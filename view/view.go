@@ -1,0 +1,288 @@
+// Package view keeps what people search for: SQLite tables folded from the journal.
+//
+// A view is derived. It carries its position, is folded in batches behind the machine, and can be dropped and made
+// again at any time; when a view's schema changes, Open does that by itself. Nothing waits for a view but a reader who
+// asks for at least a position.
+package view
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver "sqlite", pure Go
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
+)
+
+// View is a set of tables that follow the journal.
+type View interface {
+	// Name is unique in the hub.
+	Name() string
+	// Schema is the DDL that makes the tables. When its text changes, all views are made anew.
+	Schema() string
+	// Kinds lists the events that Fold wants.
+	Kinds() []string
+	// Fold writes what an event changes. It gets every event once, in order, and must not depend on anything else.
+	Fold(tx *Tx, e journal.Entry) error
+}
+
+// Tx is the transaction of one batch; statements are prepared once.
+type Tx struct {
+	ctx   context.Context
+	tx    *sql.Tx
+	stmts map[string]*sql.Stmt
+}
+
+// Exec runs a statement.
+func (t *Tx) Exec(query string, args ...any) error {
+	st, ok := t.stmts[query]
+	if !ok {
+		var err error
+		if st, err = t.tx.PrepareContext(t.ctx, query); err != nil {
+			return fmt.Errorf("view: prepare %.60q: %w", query, err)
+		}
+		t.stmts[query] = st
+	}
+	if _, err := st.ExecContext(t.ctx, args...); err != nil {
+		return fmt.Errorf("view: %.60q: %w", query, err)
+	}
+	return nil
+}
+
+// DB is what list queries read from.
+type DB interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Source is where the events come from: a journal.
+type Source interface {
+	EntriesOf(from journal.Position, kinds map[string]bool, visit func(journal.Entry) error) error
+	Durable() (journal.Position, uint64)
+}
+
+// Store is the file of views.
+type Store struct {
+	path  string
+	views []View
+	kinds map[string]bool
+	by    map[string][]View
+	write *sql.DB
+	read  *sql.DB
+
+	mu  sync.Mutex
+	at  journal.Position
+	ch  chan struct{} // closed when at moves
+	err error
+}
+
+// BatchEvents is how many events one transaction folds at most.
+const BatchEvents = 5000
+
+// Open opens the file, or makes it. One whose schema is not that of the views is deleted and made anew.
+func Open(path string, views ...View) (*Store, error) {
+	s := &Store{path: path, views: views, kinds: map[string]bool{}, by: map[string][]View{}, ch: make(chan struct{})}
+	h := sha256.New()
+	for _, v := range views {
+		fmt.Fprintf(h, "%s\x00%s\x00", v.Name(), v.Schema())
+		for _, k := range v.Kinds() {
+			fmt.Fprintf(h, "%s\x00", k)
+			s.kinds[k] = true
+			s.by[k] = append(s.by[k], v)
+		}
+	}
+	version := hex.EncodeToString(h.Sum(nil)[:16])
+	fresh, err := s.open(version)
+	if err == nil && !fresh {
+		err = errors.Join(s.Close(), s.remove())
+		if err == nil {
+			_, err = s.open(version)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("view: %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func (s *Store) remove() error {
+	for _, ext := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(s.path + ext); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// open tells whether the file fits the views' schema; where there is no file it makes it.
+func (s *Store) open(version string) (fits bool, err error) {
+	dsn := "file:" + (&url.URL{Path: s.path}).EscapedPath() + "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_pragma=cache_size(-32768)&_txlock=immediate"
+	if s.write, err = sql.Open("sqlite", dsn); err != nil {
+		return false, err
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
+		return false, err
+	}
+	s.read.SetMaxOpenConns(8)
+	ctx := context.Background()
+	var have string
+	var at int64
+	err = s.write.QueryRowContext(ctx, `SELECT version, position FROM moongate_views`).Scan(&have, &at)
+	if err == nil {
+		s.at = journal.Position(at) //nolint:gosec // written by us
+		return have == version, nil
+	}
+	var tables int
+	if err := s.write.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
+		// Not a database at all: damaged, and derived. Make it again.
+		return false, nil
+	}
+	if tables > 0 {
+		return false, nil
+	}
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback() //nolint:errcheck // done after the commit
+	for _, v := range s.views {
+		if _, err := tx.ExecContext(ctx, v.Schema()); err != nil {
+			return false, fmt.Errorf("schema of %s: %w", v.Name(), err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `CREATE TABLE moongate_views (version TEXT NOT NULL, position INTEGER NOT NULL)`); err != nil {
+		return false, err
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO moongate_views VALUES (?, 0)`, version); err != nil {
+		return false, err
+	}
+	s.at = 0
+	return true, tx.Commit()
+}
+
+// CatchUp folds everything durable that is not folded yet, and gives the position reached.
+func (s *Store) CatchUp(ctx context.Context, src Source) (journal.Position, error) {
+	for {
+		at := s.Position()
+		end, _ := src.Durable()
+		if at >= end {
+			return at, nil
+		}
+		if err := s.batch(ctx, src, at, end); err != nil {
+			s.mu.Lock()
+			s.err = err
+			close(s.ch)
+			s.ch = make(chan struct{})
+			s.mu.Unlock()
+			return at, err
+		}
+	}
+}
+
+var errFull = errors.New("batch is full")
+
+func (s *Store) batch(ctx context.Context, src Source, at, end journal.Position) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("view: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // done after the commit
+	t := &Tx{ctx: ctx, tx: tx, stmts: map[string]*sql.Stmt{}}
+	n, next := 0, end
+	err = src.EntriesOf(at+1, s.kinds, func(e journal.Entry) error {
+		if n == BatchEvents || e.Position > end {
+			next = e.Position - 1
+			return errFull
+		}
+		n++
+		for _, v := range s.by[e.Event.EventKind()] {
+			if err := v.Fold(t, e); err != nil {
+				return fmt.Errorf("view %s: event %d (%s): %w", v.Name(), e.Position, e.Event.EventKind(), err)
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errFull) {
+		return err
+	}
+	if err := t.Exec(`UPDATE moongate_views SET position = ?`, int64(next)); err != nil { //nolint:gosec // fits
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("view: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = next
+	close(s.ch)
+	s.ch = make(chan struct{})
+	return nil
+}
+
+// Follow keeps the views level with the journal until the context ends: durable tells where it is and gives a channel
+// that is closed when it moves.
+func (s *Store) Follow(ctx context.Context, src Source, durable func() (journal.Position, <-chan struct{})) error {
+	for {
+		_, moved := durable()
+		if _, err := s.CatchUp(ctx, src); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-moved:
+		}
+	}
+}
+
+// Position is how far the views are.
+func (s *Store) Position() journal.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+// Wait returns when the views have folded at least a position.
+func (s *Store) Wait(ctx context.Context, at journal.Position) error {
+	for {
+		s.mu.Lock()
+		have, moved, err := s.at, s.ch, s.err
+		s.mu.Unlock()
+		if have >= at {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("the views are at event %d and %d was asked for", have, at), Hint: "try again in a moment"}
+		case <-moved:
+		}
+	}
+}
+
+// QueryContext reads.
+func (s *Store) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return s.read.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext reads one row.
+func (s *Store) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.read.QueryRowContext(ctx, query, args...)
+}
+
+// Close releases the file.
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }

@@ -3,7 +3,6 @@ package replica
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -130,7 +129,8 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 	}
 	n := &Node{opt: opt, machine: m, journal: j, queue: make(chan *ticket, 4096), durable: newSignal()}
 	n.macs.New = func() any { return hmac.New(sha256.New, opt.Secret) }
-	rand.Read(n.process[:]) //nolint:errcheck,forbidigo // never fails; it names a process and decides nothing
+	process := n.mac([]byte("process"), []byte(opt.ID), fmt.Append(nil, opt.Clock()))
+	n.process = [8]byte(process[:8])
 	fail := func(err error) (*Node, error) {
 		return nil, errors.Join(err, n.closeFiles())
 	}

@@ -51,7 +51,8 @@ func fill(total int64, claims []claim) (kept int64, err error) {
 		}
 	}
 	rest := total - fixed
-	weights, parts := make([]int64, len(claims)), make([]int64, len(claims))
+	scratch := make([]int64, 2*len(claims))
+	weights, parts := scratch[:len(claims)], scratch[len(claims):]
 	for i, c := range claims {
 		if c.stage == between {
 			weights[i] = c.weight

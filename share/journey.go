@@ -8,13 +8,14 @@ package share
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/money"
 )
 
 // MaxTouches bounds a journey; what is longer is refused.
-const MaxTouches = 1000
+const MaxTouches = 256
 
 // maxWeight bounds a touch's weight, so that the weights of any journey add up within 64 bits.
 const maxWeight = 1_000_000
@@ -136,13 +137,13 @@ func (b *Bound) String() string {
 	return fmt.Sprint(b.Minor)
 }
 
-// of is the bound for a total that is not negative, within the total.
+// of is the bound for a total that is not negative.
 func (b *Bound) of(total int64) int64 {
 	if b.Rate == 0 {
-		return b.Minor
+		return max(b.Minor, 0)
 	}
-	minor, err := b.Rate.Of(total, money.TowardZero)
-	if err != nil { // a rate above 100 %, which Check refuses
+	minor, err := min(max(b.Rate, 0), money.Whole).Of(total, money.TowardZero)
+	if err != nil { // not for a rate of at most 100 %
 		return total
 	}
 	return minor
@@ -151,13 +152,10 @@ func (b *Bound) of(total int64) int64 {
 // Distribute divides a total (minor units, not negative) among the parties of a journey. Touches may come in any
 // order; of those at the same time, the later in the list is the later. The parts are as the method says, in
 // proportion where no limit stands in the way; a party below its floor is lifted to it and one above its cap cut to
-// it, at the cost or to the gain of the others in proportion (water-filling).
+// it, at the cost or to the gain of the others in proportion (water-filling). The rule is one that [Rule.Check] passed.
 //
-// Errors: malformed for a bad rule or journey, refused for floors that the total does not cover; it names them.
+// Errors: malformed for a bad journey or total, refused for floors that the total does not cover; it names them.
 func (r *Rule) Distribute(total int64, touches []Touch) (Division, error) {
-	if err := r.Check(); err != nil {
-		return Division{}, err
-	}
 	if total < 0 {
 		return Division{}, malformed("", fmt.Sprintf("%d cannot be shared: it is negative", total), "share what came in, and take a refund back in proportion")
 	}
@@ -187,12 +185,10 @@ func (r *Rule) Distribute(total int64, touches []Touch) (Division, error) {
 	return d, nil
 }
 
-// claims lists the parties of a journey with their weights.
+// claims lists the parties of a journey with their weights. It searches by scanning: journeys are short.
 func (r *Rule) claims(touches []Touch) ([]claim, error) {
 	claims := make([]claim, 0, 4)
-	index := map[string]int{}
-	counted := map[[2]string]int64{} // the weight with which something already counts
-	last := 0
+	last, lastClaim := 0, 0
 	for i, t := range touches {
 		switch {
 		case t.Party == "":
@@ -200,31 +196,33 @@ func (r *Rule) claims(touches []Touch) ([]claim, error) {
 		case t.Weight < 0 || t.Weight > maxWeight:
 			return nil, malformed(fmt.Sprintf("/touches/%d/weight", i), fmt.Sprintf("%d is not between 0 and %d", t.Weight, maxWeight), "use smaller weights in the same proportion")
 		}
-		if t.At >= touches[last].At {
-			last = i
-		}
-		at, known := index[t.Party]
-		if !known {
+		at := slices.IndexFunc(claims, func(c claim) bool { return c.party == t.Party })
+		if at < 0 {
 			at = len(claims)
-			index[t.Party] = at
 			claims = append(claims, claim{party: t.Party})
 		}
-		once := [2]string{t.Party}
-		if r.Distinct == ByChannel {
-			once[1] = t.Channel
+		if t.At >= touches[last].At {
+			last, lastClaim = i, at
 		}
-		if more := max(t.Weight, 1) - counted[once]; more > 0 {
-			counted[once] += more
+		if more := max(t.Weight, 1) - r.counted(touches[:i], t); r.Method == UniqueUniform && more > 0 {
 			claims[at].weight += more
 		}
 	}
-	if r.Method == LastTouch {
-		for i := range claims {
-			claims[i].weight = 0
-		}
-		claims[index[touches[last].Party]].weight = 1
+	if r.Method != UniqueUniform {
+		claims[lastClaim].weight = 1
 	}
 	return claims, nil
+}
+
+// counted is the weight with which what counts once already counts after some touches.
+func (r *Rule) counted(before []Touch, t Touch) int64 {
+	heaviest := int64(0)
+	for _, b := range before {
+		if b.Party == t.Party && (r.Distinct != ByChannel || b.Channel == t.Channel) {
+			heaviest = max(heaviest, b.Weight, 1)
+		}
+	}
+	return heaviest
 }
 
 // bound sets the claims' limits for a total.

@@ -249,12 +249,16 @@ func (f *fsm) foldJournal(after uint64) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range m.rooms {
+	f.rebuild()
+	return nil
+}
+
+func (f *fsm) rebuild() {
+	for _, r := range f.node.machine.rooms {
 		if b, ok := r.(Rebuilder); ok {
 			b.Rebuild()
 		}
 	}
-	return nil
 }
 
 // Snapshot marks the state; Persist writes it down beside the live fold.

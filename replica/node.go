@@ -137,7 +137,7 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 	if n.vault, err = OpenVault(filepath.Join(opt.Dir, "vault")); err != nil {
 		return fail(err)
 	}
-	if n.log, err = journal.OpenLog(filepath.Join(opt.Dir, "log"), j, sha256.Sum256(append([]byte("moongate/log/v1"), opt.Secret...))); err != nil {
+	if n.log, err = journal.OpenLog(filepath.Join(opt.Dir, "log"), j, LogSecret(opt.Secret)); err != nil {
 		return fail(err)
 	}
 	n.fsm = &fsm{node: n, written: make(chan *applied, 1<<14), folded: map[uint64]uint32{}}

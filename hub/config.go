@@ -1,0 +1,226 @@
+package hub
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/moongate-hub/moongate"
+)
+
+// Config is what an operator decides. Secrets are not in it: they are files of their own.
+type Config struct {
+	// Name is the hub's, for good: the origin of its public log and the authority that requests are signed for.
+	Name string `yaml:"name"`
+	// Data is the directory of everything the hub writes.
+	Data string `yaml:"data"`
+	// Secrets is the directory of the hub's keys.
+	Secrets string `yaml:"secrets"`
+	// Listen is the address to serve on.
+	Listen string `yaml:"listen"`
+	// PublicURL is how the world reaches the hub; wallets notify it, shoppers return to it.
+	PublicURL string `yaml:"public_url"`
+	// Operator is the handle of the first operator.
+	Operator string `yaml:"operator"`
+	// Wallets are the accounts that payments can go through.
+	Wallets []WalletConfig `yaml:"wallets,omitempty"`
+	// Limits bound what the hub keeps and admits.
+	Limits LimitsConfig `yaml:"limits,omitempty"`
+
+	path string
+}
+
+// WalletConfig is one merchant account at one wallet. Keys are files.
+type WalletConfig struct {
+	Name        string `yaml:"name"` // participant handle
+	Kind        string `yaml:"kind"` // wechatpay
+	BaseURL     string `yaml:"base_url,omitempty"`
+	MerchantID  string `yaml:"merchant_id"`
+	AppID       string `yaml:"app_id"`
+	Serial      string `yaml:"serial"`
+	PrivateKey  string `yaml:"private_key"` // file: PEM
+	APIKey      string `yaml:"api_v3_key"`  // file: 32 bytes
+	PublicKeyID string `yaml:"public_key_id,omitempty"`
+	PublicKey   string `yaml:"public_key,omitempty"` // file: PEM, where the wallet uses a public key instead of certificates
+}
+
+// LimitsConfig bounds the hub.
+type LimitsConfig struct {
+	QueueMB   int `yaml:"queue_mb,omitempty"`   // admitted requests not yet answered; 64
+	Keys      int `yaml:"keys,omitempty"`       // idempotency keys remembered; 4,000,000
+	SegmentMB int `yaml:"segment_mb,omitempty"` // of a journal file; 64
+}
+
+// ReadConfig reads a configuration file. Relative paths in it are relative to it. Every fault is named with its field.
+func ReadConfig(path string) (*Config, error) {
+	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("there is no configuration at %s", path), Hint: "make one with: moongate init"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if len(b) > 1<<20 {
+		return nil, &moongate.Error{Code: moongate.TooLarge, Message: fmt.Sprintf("%s has %d bytes; a configuration has a few thousand", path, len(b))}
+	}
+	c := &Config{path: path}
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c); err != nil {
+		return nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("%s: %s", path, yaml.FormatError(err, false, true)), Hint: "the fields are explained in docs/operations.md"}
+	}
+	dir := filepath.Dir(path)
+	for _, p := range []*string{&c.Data, &c.Secrets} {
+		*p = under(dir, *p)
+	}
+	for i := range c.Wallets {
+		w := &c.Wallets[i]
+		for _, p := range []*string{&w.PrivateKey, &w.APIKey, &w.PublicKey} {
+			*p = under(dir, *p)
+		}
+	}
+	return c, nil
+}
+
+func under(dir, p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(dir, p)
+}
+
+var (
+	namePattern   = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?(/[a-z0-9._-]{1,64})?$`)
+	handlePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+)
+
+// Check lists everything that is wrong with the configuration and the files that it names.
+func (c *Config) Check() []*moongate.Error {
+	var faults []*moongate.Error
+	add := func(field, hint, format string, args ...any) {
+		faults = append(faults, &moongate.Error{Code: moongate.Malformed, Field: field, Message: fmt.Sprintf(format, args...), Hint: hint})
+	}
+	if !namePattern.MatchString(c.Name) {
+		add("name", "a host name that is yours, with a path if you like: hub.example.org/moongate", "%q cannot be the name of a hub", c.Name)
+	}
+	if c.Data == "" {
+		add("data", "a directory, such as data", "no data directory is given")
+	}
+	if c.Secrets == "" {
+		add("secrets", "a directory, such as secrets", "no directory for secrets is given")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		add("listen", "host:port, such as 127.0.0.1:8600", "%q is not an address to listen on: %v", c.Listen, err)
+	}
+	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
+		add("public_url", "https://hub.example.org", "%q is not a URL that wallets and shoppers can reach", c.PublicURL)
+	} else if u.Scheme == "http" && !loopback(u.Hostname()) {
+		add("public_url", "use https:// and put a TLS proxy in front", "%s is not encrypted", c.PublicURL)
+	}
+	if !handlePattern.MatchString(c.Operator) {
+		add("operator", "lower-case letters, digits and hyphens, up to 40", "%q is not a handle", c.Operator)
+	}
+	for _, l := range []struct {
+		field   string
+		v, most int
+	}{{"limits.queue_mb", c.Limits.QueueMB, 4096}, {"limits.keys", c.Limits.Keys, 100_000_000}, {"limits.segment_mb", c.Limits.SegmentMB, 4096}} {
+		if l.v < 0 || l.v > l.most {
+			add(l.field, "leave it out for the default", "%d is not between 0 and %d", l.v, l.most)
+		}
+	}
+	if c.Secrets != "" {
+		if _, err := ReadSecrets(c.Secrets); err != nil {
+			add("secrets", "moongate init makes them; restore them from a backup where they are lost", "%v", err)
+		}
+	}
+	seen := map[string]bool{}
+	for i := range c.Wallets {
+		c.Wallets[i].check(fmt.Sprintf("wallets[%d]", i), seen, add)
+	}
+	return faults
+}
+
+func (w *WalletConfig) check(at string, seen map[string]bool, add func(field, hint, format string, args ...any)) {
+	if !handlePattern.MatchString(w.Name) || seen[w.Name] {
+		add(at+".name", "each wallet has a handle of its own, such as wechatpay", "%q is not a handle or is used twice", w.Name)
+	}
+	seen[w.Name] = true
+	if w.Kind != "wechatpay" {
+		add(at+".kind", "wechatpay", "%q is not a wallet that this version connects", w.Kind)
+	}
+	for field, v := range map[string]string{"merchant_id": w.MerchantID, "app_id": w.AppID, "serial": w.Serial} {
+		if v == "" {
+			add(at+"."+field, "the wallet's merchant console shows it", "it is missing")
+		}
+	}
+	for field, file := range map[string]string{"private_key": w.PrivateKey, "api_v3_key": w.APIKey} {
+		info, err := os.Stat(file)
+		switch {
+		case file == "":
+			add(at+"."+field, "name a file; secrets do not stand in the configuration", "it is missing")
+		case err != nil:
+			add(at+"."+field, "name a file that exists", "%v", err)
+		case info.Mode().Perm()&0o077 != 0:
+			add(at+"."+field, "chmod 600 "+file, "other users of this machine can read %s (%v)", file, info.Mode().Perm())
+		}
+	}
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Tag is the three bytes that stand for the hub in every identifier: the first of the SHA-256 of its name.
+func (c *Config) Tag() moongate.Hub {
+	h := sha256.Sum256([]byte("moongate/hub/v1 " + c.Name))
+	return moongate.Hub(h[:3])
+}
+
+// Authority is the host that requests to this hub are signed for.
+func (c *Config) Authority() string {
+	u, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
+// Init writes a configuration, secrets and an empty data directory below dir, and changes nothing that is there.
+func Init(dir string, c Config, random func([]byte), now time.Time) (*Config, error) {
+	path := filepath.Join(dir, "moongate.yaml")
+	if _, err := os.Stat(path); err == nil {
+		return nil, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s exists already", path), Hint: "use another directory; nothing was changed"}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	c.Data, c.Secrets = "data", "secrets"
+	if err := MakeSecrets(filepath.Join(dir, "secrets"), c.Name, random); err != nil {
+		return nil, err
+	}
+	body, err := yaml.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	text := fmt.Sprintf("# Configuration of a Moongate hub, made %s. Check it with: moongate config check\n%s", now.UTC().Format(time.DateOnly), body)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	read, err := ReadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	if faults := read.Check(); len(faults) > 0 {
+		return nil, errors.Join(faults[0], os.Remove(path))
+	}
+	return read, os.MkdirAll(read.Data, 0o700)
+}

@@ -1,0 +1,221 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/effect"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/party"
+	"github.com/moongate-hub/moongate/proof"
+	"github.com/moongate-hub/moongate/replica"
+	"github.com/moongate-hub/moongate/view"
+)
+
+// Options are what the process gives a hub: clock, chance, and which of the two modes it runs in.
+type Options struct {
+	Config  *Config
+	Secrets *Secrets
+	Now     func() time.Time
+	Random  func([]byte)
+	// Seed draws the randomness of one request; nil takes it from Random. A replay derives it from the request.
+	Seed func(*replica.Request) [32]byte
+	// Virtual leaves time, effects, views and checkpoints to whoever drives the hub: nothing happens by itself.
+	Virtual bool
+	// NoSync gives up durability, for simulations that are thrown away.
+	NoSync bool
+	Skip   map[uint64][32]byte
+	Log    *slog.Logger
+	Fatal  func(error) // ends the process
+}
+
+// Hub is the rooms in one machine, running.
+type Hub struct {
+	*Rooms
+	Config  *Config
+	Secrets *Secrets
+	Node    *replica.Node
+	Views   *view.Store
+	Effects *effect.Runner
+	Now     func() time.Time
+	Random  func([]byte)
+	Log     *slog.Logger
+
+	opt      Options
+	verifier note.Verifiers
+	stop     context.CancelFunc
+	work     sync.WaitGroup
+}
+
+// Open starts a hub on its data directory.
+func Open(ctx context.Context, opt Options) (*Hub, error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Fatal == nil {
+		opt.Fatal = func(err error) {
+			opt.Log.Error("the hub must stop", "error", err)
+			os.Exit(70)
+		}
+	}
+	if opt.Seed == nil {
+		opt.Seed = func(*replica.Request) (seed [32]byte) { opt.Random(seed[:]); return seed }
+	}
+	v, err := note.NewVerifier(opt.Secrets.Verifier)
+	if err != nil {
+		return nil, fmt.Errorf("hub: %w", err)
+	}
+	h := &Hub{
+		Config: opt.Config, Secrets: opt.Secrets, Now: opt.Now, Random: opt.Random, Log: opt.Log,
+		opt: opt, verifier: note.VerifierList(v),
+	}
+	h.Rooms = NewRooms(opt.Config)
+	h.Node, err = replica.Open(ctx, h.machine, h.nodeOptions())
+	if err != nil {
+		return nil, err
+	}
+	if h.Views, err = view.Open(filepath.Join(opt.Config.Data, "views.db"), h.views()...); err != nil {
+		return nil, errors.Join(err, h.Node.Close())
+	}
+	h.Effects = effect.NewRunner(h.Node, h.handlers(), effect.Options{
+		OnError: func(peer string, at journal.Position, tries int, err error) {
+			h.Log.Warn("effect failed", "peer", peer, "event", at, "tries", tries, "error", err)
+		},
+	})
+	var run context.Context
+	run, h.stop = context.WithCancel(context.Background())
+	if !opt.Virtual {
+		h.start(run)
+	}
+	return h, nil
+}
+
+func (h *Hub) nodeOptions() replica.Options {
+	o := replica.Options{
+		Dir: h.Config.Data, Hub: h.Config.Tag(), Secret: h.Secrets.Derive("moongate/node/v1"),
+		Clock: func() moongate.Time { return moongate.At(h.Now()) },
+		Seed:  h.opt.Seed, NoSync: h.opt.NoSync, Skip: h.opt.Skip, Fatal: h.opt.Fatal,
+		QueueBytes: int64(h.Config.Limits.QueueMB) << 20, SegmentBytes: int64(h.Config.Limits.SegmentMB) << 20,
+	}
+	if !h.opt.Virtual {
+		o.TickEvery = time.Second
+	}
+	return o
+}
+
+// start lets views, effects and checkpoints run by themselves.
+func (h *Hub) start(ctx context.Context) {
+	h.work.Add(3)
+	go func() {
+		defer h.work.Done()
+		if err := h.Views.Follow(ctx, h.Node.Journal(), h.Node.Durable); err != nil {
+			h.Log.Error("the views stopped; they can be deleted and are made anew at start", "error", err)
+		}
+	}()
+	go func() {
+		defer h.work.Done()
+		h.Effects.Run(ctx)
+	}()
+	go func() {
+		defer h.work.Done()
+		h.publish(ctx)
+	}()
+}
+
+// publish signs a checkpoint on a fixed cadence, whether or not anything happened.
+func (h *Hub) publish(ctx context.Context) {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if !h.Node.Leads() {
+			continue
+		}
+		if err := h.Publish(); err != nil {
+			h.opt.Fatal(fmt.Errorf("hub: checkpoint: %w", err))
+			return
+		}
+	}
+}
+
+// Publish signs and publishes a checkpoint now.
+func (h *Hub) Publish() error {
+	_, err := h.Node.Log().Publish(h.Config.Name, h.Secrets.signer)
+	return err
+}
+
+// Close stops the hub.
+func (h *Hub) Close() error {
+	h.stop()
+	h.work.Wait()
+	return errors.Join(h.Views.Close(), h.Node.Close())
+}
+
+// Do submits a request and gives its answer.
+func Do[A any](ctx context.Context, h *Hub, caller, key string, c replica.Command) (A, error) {
+	return replica.Submit[A](ctx, h.Node, replica.Request{Caller: caller, Key: key, Command: c})
+}
+
+// Receipt proves an event to a participant: opened are the groups that it may read. An operator may read all.
+func (h *Hub) Receipt(pos journal.Position, reader string) (*proof.Receipt, error) {
+	operator := false
+	h.machine.Read(func() { operator = h.Party.IsOperator(reader) && reader != "" })
+	r, err := h.Node.Log().Receipt(pos, func(e journal.Event, audience string) bool {
+		return operator || journal.Opens(e, audience, reader)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Groups) == 0 {
+		return nil, &moongate.Error{Code: moongate.NotFound, Message: "there is no such event, or it is not yours to read"}
+	}
+	return r, nil
+}
+
+// Verifiers are the keys that the hub's own receipts verify under.
+func (h *Hub) Verifiers() note.Verifiers { return h.verifier }
+
+// randomReader is the hub's randomness as an io.Reader.
+type randomReader func([]byte)
+
+// Read fills p.
+func (r randomReader) Read(p []byte) (int, error) { r(p); return len(p), nil }
+
+// Rand is the hub's randomness as an io.Reader.
+func (h *Hub) Rand() io.Reader { return randomReader(h.Random) }
+
+// Bootstrap registers the first operator and gives its API token, once.
+func (h *Hub) Bootstrap(ctx context.Context, name string) (token string, err error) {
+	handle := h.Config.Operator
+	if _, err := Do[party.Done](ctx, h, "", "bootstrap/"+handle, &party.Register{Handle: handle, Kind: party.Operator, Name: name}); err != nil {
+		return "", err
+	}
+	return h.IssueToken(ctx, "", handle, "first token", party.OperatorScope, 0)
+}
+
+// IssueToken makes an API credential: the only time that its secret is seen.
+func (h *Hub) IssueToken(ctx context.Context, caller, handle, name string, scopes party.Scopes, expires moongate.Time) (string, error) {
+	secret, err := party.NewSecret(h.Rand())
+	if err != nil {
+		return "", err
+	}
+	issued, err := Do[party.Issued](ctx, h, caller, "", &party.IssueCredential{Handle: handle, Name: name, Scopes: scopes, Expires: expires, Hash: secret.Hash()})
+	if err != nil {
+		return "", err
+	}
+	return party.FormatToken(issued.ID, secret), nil
+}

@@ -9,6 +9,7 @@ package jcs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -170,7 +171,7 @@ func checkNumber(text []byte, start int) (int, error) {
 	if err != nil {
 		return 0, malformed(start, fmt.Sprintf("the number %.40s is out of range", literal))
 	}
-	whole := strings.IndexAny(literal, ".eE") < 0
+	whole := !strings.ContainsAny(literal, ".eE")
 	if size := math.Abs(f); size > maxWhole && (whole || size < 1e21) { // from 1e21 on the canonical form has an exponent
 		return 0, malformed(start, fmt.Sprintf("the whole number %.40s is beyond ±(2^53−1); write it as a string", literal))
 	}
@@ -191,7 +192,8 @@ func invalidUTF8(text []byte) int {
 // offsetOf asks the decoder where a text stops being JSON; the text is known to be wrong.
 func offsetOf(text []byte) int {
 	var v json.RawMessage
-	if e, ok := json.Unmarshal(text, &v).(*json.SyntaxError); ok {
+	var e *json.SyntaxError
+	if errors.As(json.Unmarshal(text, &v), &e) {
 		return int(e.Offset)
 	}
 	return 0

@@ -1,0 +1,66 @@
+package party
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/moongate-hub/moongate"
+)
+
+// reserved names mean something else where a handle could stand.
+var reserved = []string{"anonymous", "each", "hub", "parties", "public", "self"}
+
+// CheckHandle refuses what cannot name a participant: [a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?, and for a participant of
+// another hub the same twice, joined by "@".
+func CheckHandle(handle string) error {
+	local, hub := SplitHandle(handle)
+	if !simple(local) || hub == "" && strings.Contains(handle, "@") || hub != "" && !simple(hub) {
+		return &moongate.Error{
+			Code: moongate.Malformed, Field: "handle", Message: fmt.Sprintf("%.80q cannot be a handle", handle),
+			Hint: "use 1 to 40 of a-z, 0-9 and inner hyphens, like night-market; a participant of another hub is night-market@harbour",
+		}
+	}
+	if slices.Contains(reserved, local) {
+		return &moongate.Error{
+			Code: moongate.Malformed, Field: "handle", Message: fmt.Sprintf("the handle %q is reserved", handle),
+			Hint: "choose another",
+		}
+	}
+	return nil
+}
+
+// SplitHandle cuts a handle into its local part and its hub; the hub is empty for our own participants.
+func SplitHandle(handle string) (local, hub string) {
+	local, hub, _ = strings.Cut(handle, "@")
+	return local, hub
+}
+
+func simple(s string) bool {
+	if s == "" || len(s) > 40 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// checkText refuses text for people that is empty, too long, or holds what does not print.
+func checkText(field, s string, least, most int) error {
+	n := utf8.RuneCountInString(s)
+	bad := func(what string) error {
+		return &moongate.Error{Code: moongate.Malformed, Field: field, Message: what, Hint: fmt.Sprintf("write %d to %d characters of text", least, most)}
+	}
+	if n < least || n > most {
+		return bad(fmt.Sprintf("the text has %d characters", n))
+	}
+	if !utf8.ValidString(s) || strings.IndexFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) }) >= 0 || strings.TrimSpace(s) != s {
+		return bad(fmt.Sprintf("%.80q holds characters that do not print, or blanks at an end", s))
+	}
+	return nil
+}

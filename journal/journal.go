@@ -453,3 +453,20 @@ func (j *Journal) Outcome(ref Ref) (*Done, error) {
 	}
 	return found, nil
 }
+
+// File is a segment file and how many of its bytes are durable.
+type File struct {
+	Path string
+	Size int64
+}
+
+// Files lists the segment files as far as they are durable: what a backup copies, while the journal goes on.
+func (j *Journal) Files() []File {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	out := make([]File, 0, len(j.segs))
+	for _, s := range j.segs {
+		out = append(out, File{Path: s.path, Size: s.size})
+	}
+	return out
+}

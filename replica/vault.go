@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -128,4 +129,15 @@ func (v *Vault) Close() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.db.Close()
+}
+
+// WriteTo writes a consistent copy of the file, for a backup.
+func (v *Vault) WriteTo(w io.Writer) (n int64, err error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	err = v.db.View(func(tx *bbolt.Tx) error {
+		n, err = tx.WriteTo(w)
+		return err
+	})
+	return n, err
 }

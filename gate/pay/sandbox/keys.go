@@ -1,0 +1,246 @@
+package sandbox
+
+import (
+	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const keyBits = 2048
+
+// overlap is how long a new certificate is handed out before it signs.
+const overlap = 24 * time.Hour
+
+// platform is a platform certificate with its key. Two are handed out at most: the newest, and the one that signs until
+// the newest does, or did before.
+type platform struct {
+	key    *rsa.PrivateKey
+	cert   *x509.Certificate
+	serial string
+	signs  time.Time // from when on
+}
+
+// Rotate makes a new platform certificate. It is handed out at once and signs after a day (scaled), as a careful wallet
+// does it.
+func (w *Wallet) Rotate() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rotate(w.now().Add(w.wait(overlap)))
+}
+
+// RotateNow makes a new platform certificate that signs at once: clients meet a serial that they have never seen.
+func (w *Wallet) RotateNow() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rotate(w.now())
+}
+
+// signer is the certificate that signs now.
+func (w *Wallet) signer() *platform {
+	last := len(w.platform) - 1
+	if last > 0 && w.now().Before(w.platform[last].signs) {
+		return w.platform[last-1]
+	}
+	return w.platform[last]
+}
+
+func (w *Wallet) rotate(signs time.Time) error {
+	key, err := w.cfg.NewKey()
+	if err != nil {
+		return err
+	}
+	serial := new(big.Int).SetBytes(w.bytes(20))
+	serial.SetBit(serial, 158, 1).SetBit(serial, 159, 0) // positive, and forty hex digits always
+	from := w.now().Add(time.Duration(len(w.platform))*time.Second - time.Hour)
+	p, err := certify(key, serial, from)
+	if err != nil {
+		return err
+	}
+	p.signs = signs
+	w.platform = append(w.platform, p)
+	if len(w.platform) > 2 {
+		w.platform = w.platform[len(w.platform)-2:]
+	}
+	w.keep(record{Platform: p.saved()})
+	return nil
+}
+
+func certify(key *rsa.PrivateKey, serial *big.Int, from time.Time) (*platform, error) {
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{Country: []string{"CN"}, Organization: []string{"Moongate sandbox wallet"}, CommonName: "not WeChat Pay"},
+		NotBefore:    from,
+		NotAfter:     from.AddDate(5, 0, 0),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(nil, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: platform certificate: %w", err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: platform certificate: %w", err)
+	}
+	return &platform{key: key, cert: cert, serial: strings.ToUpper(hex.EncodeToString(cert.SerialNumber.Bytes()))}, nil
+}
+
+// newKey makes an RSA key from the given randomness alone. crypto/rsa takes none but the system's, and a seeded run
+// needs the same keys again. The keys guard play money; nothing else may use this.
+func newKey(random io.Reader) (*rsa.PrivateKey, error) {
+	const e = 65537
+	one, exponent := big.NewInt(1), big.NewInt(e)
+	prime := func() (*big.Int, error) {
+		buf := make([]byte, keyBits/16)
+		for {
+			if _, err := io.ReadFull(random, buf); err != nil {
+				return nil, err
+			}
+			buf[0] |= 0xc0 // the product has all its bits
+			buf[len(buf)-1] |= 1
+			p := new(big.Int).SetBytes(buf)
+			if coprime := new(big.Int).GCD(nil, nil, exponent, new(big.Int).Sub(p, one)); coprime.Cmp(one) == 0 && p.ProbablyPrime(8) {
+				return p, nil
+			}
+		}
+	}
+	p, err := prime()
+	if err != nil {
+		return nil, err
+	}
+	q, err := prime()
+	if err != nil {
+		return nil, err
+	}
+	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+	key := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: e},
+		D:         new(big.Int).ModInverse(exponent, phi),
+		Primes:    []*big.Int{p, q},
+	}
+	key.Precompute()
+	return key, key.Validate()
+}
+
+// seal is what an answer or notification is signed with, taken under the lock and used outside it.
+type seal struct {
+	by    *platform
+	stamp string
+	nonce string
+	spoil string // written over the beginning of the signature
+}
+
+func (w *Wallet) seal(shift time.Duration) seal {
+	return seal{by: w.signer(), stamp: strconv.FormatInt(w.now().Add(shift).Unix(), 10), nonce: w.hex(16)}
+}
+
+// sign writes the signature headers over a body.
+func (s seal) sign(h http.Header, body []byte) error {
+	sum := sha256.Sum256([]byte(s.stamp + "\n" + s.nonce + "\n" + string(body) + "\n"))
+	signature, err := rsa.SignPKCS1v15(nil, s.by.key, crypto.SHA256, sum[:])
+	if err != nil {
+		return err
+	}
+	text := base64.StdEncoding.EncodeToString(signature)
+	if s.spoil != "" {
+		text = s.spoil + text[len(s.spoil):]
+	}
+	h.Set("Wechatpay-Nonce", s.nonce)
+	h.Set("Wechatpay-Signature", text)
+	h.Set("Wechatpay-Signature-Type", "WECHATPAY2-SHA256-RSA2048")
+	h.Set("Wechatpay-Timestamp", s.stamp)
+	h.Set("Wechatpay-Serial", s.by.serial)
+	return nil
+}
+
+// sealed is AEAD_AES_256_GCM as the API writes it.
+type sealed struct {
+	OriginalType   string `json:"original_type,omitempty"`
+	Algorithm      string `json:"algorithm"`
+	Ciphertext     string `json:"ciphertext"`
+	AssociatedData string `json:"associated_data"`
+	Nonce          string `json:"nonce"`
+}
+
+func encrypt(key, nonce, about string, text []byte) (sealed, error) {
+	block, err := aes.NewCipher([]byte(key))
+	if err != nil {
+		return sealed{}, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return sealed{}, err
+	}
+	return sealed{
+		Algorithm: "AEAD_AES_256_GCM", AssociatedData: about, Nonce: nonce,
+		Ciphertext: base64.StdEncoding.EncodeToString(gcm.Seal(nil, []byte(nonce), text, []byte(about))),
+	}, nil
+}
+
+// certificates answers GET /v3/certificates.
+func (w *Wallet) certificates(m *merchant) (any, *refusal) {
+	type entry struct {
+		SerialNo      string `json:"serial_no"`
+		EffectiveTime string `json:"effective_time"`
+		ExpireTime    string `json:"expire_time"`
+		Sealed        sealed `json:"encrypt_certificate"`
+	}
+	list := struct {
+		Data []entry `json:"data"`
+	}{}
+	for _, p := range w.platform {
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.cert.Raw})
+		s, err := encrypt(m.APIv3Key, w.token(12), "certificate", text)
+		if err != nil {
+			return nil, systemError
+		}
+		list.Data = append(list.Data, entry{p.serial, stamp(p.cert.NotBefore), stamp(p.cert.NotAfter), s})
+	}
+	return list, nil
+}
+
+// bytes reads the wallet's randomness; the caller holds the lock. It is given by the program, so its end is a mistake
+// there.
+func (w *Wallet) bytes(n int) []byte {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(w.cfg.Random, b); err != nil {
+		panic(fmt.Sprintf("sandbox: no randomness: %v", err))
+	}
+	return b
+}
+
+func (w *Wallet) hex(n int) string { return strings.ToUpper(hex.EncodeToString(w.bytes(n))) }
+
+// token is n letters and digits.
+func (w *Wallet) token(n int) string {
+	const letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789abcdefg" // 64
+	b := w.bytes(n)
+	for i := range b {
+		b[i] = letters[b[i]&63]
+	}
+	return string(b)
+}
+
+func (w *Wallet) digits(n int) string {
+	b := w.bytes(n)
+	for i := range b {
+		b[i] = '0' + b[i]%10
+	}
+	return string(b)
+}
+
+// stamp is a time as the API writes it.
+func stamp(t time.Time) string { return t.In(beijing).Format(time.RFC3339) }

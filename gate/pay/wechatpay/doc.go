@@ -1,0 +1,19 @@
+// Package wechatpay connects a direct merchant account at WeChat Pay (微信支付 APIv3) to the payment gate: native (QR)
+// and H5 (redirect) orders, query, close, refund, notifications and the daily trade bill. It stands on the official SDK
+// (github.com/wechatpay-apiv3/wechatpay-go) for requests, models and primitives.
+//
+// The SDK reads the wall clock and the system's randomness and knows one host. This package lays its own transport,
+// which signs, and its own validator under the SDK's client, so that clock, randomness and host are given in [Config].
+// The same connector then speaks to WeChat Pay, to a sandbox on loopback, and to one in memory under virtual time.
+//
+// # What is believed
+//
+// Only what the wallet signed. An answer with status 2xx without a good signature is no answer: the outcome is
+// unknown. The SDK does not check the signature of error answers; this package does, because "order does not exist"
+// frees the gate to try elsewhere. Without a signature only 401 and 429 are believed, and only to the effect that the
+// same request may be sent again.
+//
+// Platform certificates are fetched on first use, decrypted with the APIv3 key, kept by serial, and fetched again every
+// twelve hours or when an unknown serial turns up, then at most once a minute. Signatures that start with
+// WECHATPAY/SIGNTEST/ are the wallet's probes of whether we check; they fail like any other bad signature.
+package wechatpay

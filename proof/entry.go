@@ -56,7 +56,8 @@ func IntervalEntry(number int64, root Hash) []byte {
 // The JSON is written in compact form. An entry above [MaxEntry] is refused: publish the document's hash instead.
 func ActEntry(kind string, number int64, body []byte) ([]byte, error) {
 	if !validKind(kind) {
-		return nil, refuse("kind", fmt.Sprintf("%.80q is not the kind of a public act", kind), "lower-case letters, digits, '.', '_' and '-', like terms.published")
+		return nil, refuse("kind", fmt.Sprintf("%.80q is not the kind of a public act", kind),
+			"lower-case letters, digits, '.', '_' and '-', like terms.published")
 	}
 	if number < 0 || number > maxNumber {
 		return nil, refuse("number", fmt.Sprintf("%d is not the number of an interval", number), "whole seconds since 1970")
@@ -78,16 +79,12 @@ func ActEntry(kind string, number int64, body []byte) ([]byte, error) {
 }
 
 func preamble(number int64) string {
-	return "number " + strconv.FormatInt(number, 10) + "\nstart " + start(number).String() + "\n"
+	return "number " + strconv.FormatInt(number, 10) + "\nstart " + start(number) + "\n"
 }
 
 // start is when an interval begins. Number 0 is written in full: to [moongate.Time] it would be "never".
-func start(number int64) startTime { return startTime(number) }
-
-type startTime int64
-
-func (s startTime) String() string {
-	return (moongate.Time(s) * IntervalLength).Go().Format("2006-01-02T15:04:05Z")
+func start(number int64) string {
+	return (moongate.Time(number) * IntervalLength).Go().Format("2006-01-02T15:04:05Z")
 }
 
 func validKind(kind string) bool {
@@ -102,7 +99,8 @@ func validKind(kind string) bool {
 // ParseEntry reads an entry, and refuses every text but the one that [IntervalEntry] or [ActEntry] writes.
 func ParseEntry(b []byte) (Entry, error) {
 	var e Entry
-	bad := refuse("entry", fmt.Sprintf("%.60q is not an entry of the public log", b), "its first line is "+intervalHeader[:len(intervalHeader)-1]+" or "+actHeader[:len(actHeader)-1])
+	bad := refuse("entry", fmt.Sprintf("%.60q is not an entry of the public log", b),
+		"it is spelled as IntervalEntry or ActEntry writes it, first line moongate/interval/v1 or moongate/act/v1")
 	if len(b) > MaxEntry {
 		return e, bad
 	}

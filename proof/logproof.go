@@ -75,7 +75,8 @@ func (p *LogProof) Verify(entry []byte, origin string, known note.Verifiers) (Ch
 		return Checkpoint{}, nil, refuse("proof.index", fmt.Sprintf("entry %d is not in a log of %d", p.Index, c.Size), "wait for a later checkpoint")
 	}
 	if err := tlog.CheckRecord(p.Hashes, c.Size, c.Root, p.Index, tlog.RecordHash(entry)); err != nil {
-		return Checkpoint{}, nil, refuse("proof", fmt.Sprintf("the proof does not lead from the entry to the root of %d entries", c.Size), "the entry, its index or the proof were changed")
+		return Checkpoint{}, nil, refuse("proof", fmt.Sprintf("the proof does not lead from the entry to the root of %d entries", c.Size),
+			"the entry, its index or the proof were changed")
 	}
 	return c, witnesses, nil
 }

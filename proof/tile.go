@@ -169,18 +169,54 @@ type tileReader ReadTile
 
 func (tileReader) Height() int                     { return tileHeight }
 func (tileReader) SaveTiles([]tlog.Tile, [][]byte) {}
+
 func (r tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	data := make([][]byte, len(tiles))
 	for i, t := range tiles {
-		path := TilePath(t.L, t.N, t.W)
-		b, err := r(path)
-		if err != nil {
-			return nil, fmt.Errorf("proof: read %s: %w", path, err)
+		var err error
+		if data[i], err = readTile(ReadTile(r), t.L, t.N, t.W); err != nil {
+			return nil, err
 		}
-		if len(b) != t.W*tlog.HashSize {
-			return nil, refuse(path, fmt.Sprintf("%d bytes, a tile of width %d has %d", len(b), t.W, t.W*tlog.HashSize), "")
-		}
-		data[i] = b
 	}
 	return data, nil
+}
+
+// readTile reads the hashes of a tile. A partial tile may be gone once the full one is there, which begins alike.
+func readTile(read ReadTile, level int, n int64, width int) ([]byte, error) {
+	path := TilePath(level, n, width)
+	b, err := read(path)
+	if err != nil && width < TileWidth {
+		if full, err2 := read(TilePath(level, n, TileWidth)); err2 == nil && len(full) == TileWidth*tlog.HashSize {
+			return full[:width*tlog.HashSize], nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("proof: read %s: %w", path, err)
+	}
+	if len(b) != width*tlog.HashSize {
+		return nil, refuse(path, fmt.Sprintf("%d bytes, a tile of width %d has %d", len(b), width, width*tlog.HashSize), "fetch it again")
+	}
+	return b, nil
+}
+
+// readEntries reads the entries under a tile of level 0, and holds them against its hashes.
+func readEntries(read ReadTile, n int64, tile []byte) ([][]byte, error) {
+	width := len(tile) / tlog.HashSize
+	path := EntriesPath(n, width)
+	b, err := read(path)
+	if err != nil && width < TileWidth {
+		if full, err2 := read(EntriesPath(n, TileWidth)); err2 == nil {
+			if entries, err2 := ParseBundle(full); err2 == nil && len(entries) == TileWidth {
+				b, err = EncodeBundle(entries[:width])
+			}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("proof: read %s: %w", path, err)
+	}
+	entries, err := CheckBundle(b, tile)
+	if err != nil {
+		return nil, fmt.Errorf("proof: %s: %w", path, err)
+	}
+	return entries, nil
 }

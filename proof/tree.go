@@ -33,8 +33,8 @@ type File struct {
 // NewTree makes an empty log. The function reads back full tiles that Flush gave out.
 func NewTree(read ReadTile) *Tree { return &Tree{read: read} }
 
-// OpenTree continues a log that has been flushed at the checkpoint's size. Its edge is read from the tiles and must
-// lead to the checkpoint's root.
+// OpenTree continues a log that has been flushed at the checkpoint's size; files of a larger log do no harm. Its edge
+// is read from the tiles and must lead to the checkpoint's root.
 func OpenTree(c Checkpoint, read ReadTile) (*Tree, error) {
 	t := &Tree{read: read, size: c.Size, flushed: c.Size}
 	for level := range t.edge {
@@ -47,17 +47,13 @@ func OpenTree(c Checkpoint, read ReadTile) (*Tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.edge[level] = slices.Clone(tile)
+		tile = slices.Clone(tile) // the edge grows
+		t.edge[level] = tile
 		if level > 0 {
 			continue
 		}
-		path := EntriesPath(n/TileWidth, width)
-		bundle, err := read(path)
-		if err != nil {
-			return nil, fmt.Errorf("proof: read %s: %w", path, err)
-		}
-		if t.entries, err = CheckBundle(slices.Clone(bundle), tile); err != nil {
-			return nil, fmt.Errorf("proof: %s: %w", path, err)
+		if t.entries, err = readEntries(read, n/TileWidth, tile); err != nil {
+			return nil, err
 		}
 	}
 	root, err := t.Root(c.Size)
@@ -69,14 +65,6 @@ func OpenTree(c Checkpoint, read ReadTile) (*Tree, error) {
 			"the tiles are damaged or belong to another log: write them anew from the journal")
 	}
 	return t, nil
-}
-
-func readTile(read ReadTile, level int, n int64, width int) ([]byte, error) {
-	data, err := tileReader(read).ReadTiles([]tlog.Tile{{H: tileHeight, L: level, N: n, W: width}})
-	if err != nil {
-		return nil, err
-	}
-	return data[0], nil
 }
 
 // Size is the number of entries.

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -220,6 +221,45 @@ func TestOpenTreeContinues(t *testing.T) {
 		}
 		if p, err := tree.Inclusion(3, size); err != nil || tlog.CheckRecord(p, size, want.Root, 3, tlog.RecordHash(entryNumber(3))) != nil {
 			t.Errorf("stopped at %d: no proof of an old entry: %v", stop, err)
+		}
+	}
+}
+
+// A crash may leave the files of a larger log behind a smaller head, and partial tiles already cleared away.
+func TestOpenTreeBehindItsFiles(t *testing.T) {
+	larger, files := grown(t, 256*2+9)
+	for path := range files {
+		if strings.Contains(path, ".p/") {
+			delete(files, path)
+		}
+	}
+	for _, size := range []int64{1, 100, 255, 256, 300, 511, 512} {
+		root, err := larger.Root(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := OpenTree(Checkpoint{"log", size, root}, func(path string) ([]byte, error) {
+			if strings.HasPrefix(path, "tile/1/") { // of these there is no full one yet
+				id, err := ParseTilePath(path)
+				if err != nil {
+					return nil, err
+				}
+				return larger.edge[1][:id.Width*tlog.HashSize], nil
+			}
+			return files.read(path)
+		})
+		if err != nil {
+			t.Errorf("open at %d: %v", size, err)
+			continue
+		}
+		for i := size; i < larger.Size(); i++ {
+			if _, err := tree.Append(entryNumber(int(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, _ := larger.Checkpoint("log")
+		if got, err := tree.Checkpoint("log"); err != nil || got != want {
+			t.Errorf("continued from %d: %v (%v), want %v", size, got, err, want)
 		}
 	}
 }

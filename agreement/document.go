@@ -112,7 +112,7 @@ const (
 // OpenKind is the kind of participant that may step into an open role.
 type OpenKind string
 
-// Kinds of participants that an open role may name.
+// Kinds of participants that an open role may name; but for any, they are those of package party.
 const (
 	OpenAny        OpenKind = "any"
 	OpenMerchant   OpenKind = "merchant"
@@ -120,7 +120,7 @@ const (
 	OpenApp        OpenKind = "app"
 	OpenWallet     OpenKind = "wallet"
 	OpenPlatform   OpenKind = "platform"
-	OpenDataHolder OpenKind = "data_holder"
+	OpenDataHolder OpenKind = "data-holder"
 )
 
 // Validity is when the terms hold: from From (inclusive) until Until (exclusive). Notice is how long before it takes

@@ -10,11 +10,11 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/party"
 )
 
 var (
 	idForm       = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
-	handleForm   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?(@[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?)?$`)
 	lineForm     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 	languageForm = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$`)
 	hostForm     = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
@@ -23,10 +23,15 @@ var (
 	printedForm  = regexp.MustCompile(`^[^\n]{1,200}$`)
 )
 
-const (
-	handleHint = "a participant's handle has lower-case letters, digits and hyphens, 40 at most; at another hub, handle@hub"
-	day        = Duration(moongate.Day)
-)
+const day = Duration(moongate.Day)
+
+// handle reports what cannot name a participant.
+func (r *report) handle(field, handle string) {
+	if err := party.CheckHandle(handle); err != nil {
+		fault := FaultsOf(err)[0]
+		r.add(field, fault.Hint, "%s", fault.Message)
+	}
+}
 
 // validate checks what the shape alone does not say. It stops nowhere: each rule adds its own fault.
 func (d *Document) validate(r *report) {
@@ -117,8 +122,8 @@ func (p *Party) validate(r *report, field string) {
 	if ways != 1 {
 		r.add(field, "give one of id, members and open", "it must be clear who is %s; %d ways are given", p.Role, ways)
 	}
-	if p.ID != "" && !handleForm.MatchString(p.ID) {
-		r.add(field+".id", handleHint, "%.80q is not a handle", p.ID)
+	if p.ID != "" {
+		r.handle(field+".id", p.ID)
 	}
 	if p.Members != nil && (len(p.Members) == 0 || len(p.Members) > MaxMembers) {
 		r.add(field+".members", "", "a role has 1 to %d members; this one has %d", MaxMembers, len(p.Members))
@@ -126,9 +131,7 @@ func (p *Party) validate(r *report, field string) {
 	seen := make(map[string]int, len(p.Members))
 	for i, m := range p.Members {
 		at := fmt.Sprintf("%s.members[%d]", field, i)
-		if !handleForm.MatchString(m) {
-			r.add(at, handleHint, "%.80q is not a handle", m)
-		}
+		r.handle(at, m)
 		if first, twice := seen[m]; twice {
 			r.add(at, "name each once", "%s is member %d already", m, first)
 		}

@@ -70,9 +70,10 @@ func (d *Document) validateShare(r *report) {
 		if slices.ContainsFunc(s.Limits[:i], func(o Limit) bool { return o.Party == l.Party }) {
 			r.add(field+".party", "give each party one limit", "%s has a limit already", l.Party)
 		}
-		if p := d.Party(s.To); p != nil && p.Open == "" && p.ID != l.Party && !slices.Contains(p.Members, l.Party) || !handleForm.MatchString(l.Party) {
+		if p := d.Party(s.To); p != nil && p.Open == "" && p.ID != l.Party && !slices.Contains(p.Members, l.Party) {
 			r.add(field+".party", "name one of its members", "%.80q is no member of %s", l.Party, s.To)
 		}
+		r.handle(field+".party", l.Party)
 	}
 	if known {
 		d.validateFloorsMeet(r)

@@ -105,7 +105,7 @@ func (s *State) rename(step *replica.Step, c *Rename) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	step.Emit(&Renamed{Renaming{About: About{c.Handle}, Name: c.Name, NameZH: c.NameZH, Before: p.Head}})
+	step.Emit(&Renamed{Renaming{About: About{c.Handle}, Name: c.Name, NameZH: c.NameZH}, Chain{p.Head}})
 	return Done{}, nil
 }
 
@@ -130,7 +130,7 @@ func (s *State) addKey(step *replica.Step, c *AddKey) (KeyAnswer, error) {
 	if len(held) >= maxKeys {
 		return KeyAnswer{}, &moongate.Error{Code: moongate.Limit, Field: "key", Message: fmt.Sprintf("%s has had %d keys, the most that are kept", c.Handle, len(held)), Hint: "go on with the keys there are"}
 	}
-	e := &KeyAdded{KeyAddition{About: About{c.Handle}, Key: c.Key.Public, Replaces: c.Replaces, Before: p.Head}}
+	e := &KeyAdded{KeyAddition{About: About{c.Handle}, Key: c.Key.Public, Replaces: c.Replaces}, Chain{p.Head}}
 	if c.Replaces != "" {
 		old, ok := s.keys.Get(c.Replaces)
 		if !ok || old.Holder != c.Handle {
@@ -187,7 +187,7 @@ func (s *State) revokeKey(step *replica.Step, c *RevokeKey) (Done, error) {
 	if !k.ValidAt(step.At) {
 		return Done{}, &moongate.Error{Code: moongate.Conflict, Field: "key", Message: fmt.Sprintf("key %s has not been valid since %s", c.Key, k.Until), Hint: "there is nothing left to revoke"}
 	}
-	step.Emit(&KeyRevoked{KeyRevocation{About: About{c.Handle}, Key: c.Key, Reason: c.Reason, Before: p.Head}})
+	step.Emit(&KeyRevoked{KeyRevocation{About: About{c.Handle}, Key: c.Key, Reason: c.Reason}, Chain{p.Head}})
 	return Done{}, nil
 }
 
@@ -208,7 +208,7 @@ func (s *State) suspend(step *replica.Step, c *Suspend) (Done, error) {
 	if p.Kind == Operator && s.operators == 1 {
 		return Done{}, &moongate.Error{Code: moongate.Refused, Message: fmt.Sprintf("%s is the last active operator", c.Handle), Hint: "register or resume another operator first"}
 	}
-	step.Emit(&Suspended{Suspension{About: About{c.Handle}, Reason: c.Reason, Before: p.Head}})
+	step.Emit(&Suspended{Suspension{About: About{c.Handle}, Reason: c.Reason}, Chain{p.Head}})
 	return Done{}, nil
 }
 
@@ -223,6 +223,6 @@ func (s *State) resume(step *replica.Step, c *Resume) (Done, error) {
 	if p.Active() {
 		return Done{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s is not suspended", c.Handle), Hint: "there is nothing to resume"}
 	}
-	step.Emit(&Resumed{Resumption{About: About{c.Handle}, Before: p.Head}})
+	step.Emit(&Resumed{Resumption{About: About{c.Handle}}, Chain{p.Head}})
 	return Done{}, nil
 }

@@ -64,7 +64,7 @@ type Participant struct {
 	NameZH    string           `cbor:"4,keyasint,omitempty" json:"name_zh,omitempty"`
 	Since     moongate.Time    `cbor:"5,keyasint" json:"since"`
 	Suspended string           `cbor:"6,keyasint,omitempty" json:"suspended,omitempty"` // the reason; empty while active
-	Head      journal.Position `cbor:"7,keyasint" json:"head"`                          // of the participant's chain of events
+	Head      journal.Position `cbor:"7,keyasint" json:"-"`                             // of the participant's chain of events; for the hub alone
 }
 
 // Active tells whether the participant may act.

@@ -41,8 +41,8 @@ func (s *State) issueCredential(step *replica.Step, c *IssueCredential) (Issued,
 	}
 	id := step.NewID(moongate.KindCredential)
 	step.Emit(&CredentialIssued{
-		CredentialTerms{About: About{c.Handle}, ID: id, Name: c.Name, Scopes: c.Scopes, Expires: c.Expires, Before: p.Head},
-		Verifier{Hash: c.Hash},
+		CredentialTerms{About: About{c.Handle}, ID: id, Name: c.Name, Scopes: c.Scopes, Expires: c.Expires},
+		Verifier{Hash: c.Hash, Before: p.Head},
 	})
 	return Issued{ID: id}, nil
 }
@@ -55,7 +55,7 @@ func (s *State) revokeCredential(step *replica.Step, c *RevokeCredential) (Done,
 	if known, ok := s.credentials.Get(c.Credential); !ok || known.Holder != c.Handle {
 		return Done{}, notFound("credential", c.Credential.String())
 	}
-	step.Emit(&CredentialRevoked{CredentialRevocation{About: About{c.Handle}, ID: c.Credential, Before: p.Head}})
+	step.Emit(&CredentialRevoked{CredentialRevocation{About: About{c.Handle}, ID: c.Credential}, Chain{p.Head}})
 	return Done{}, nil
 }
 
@@ -82,8 +82,8 @@ func (s *State) openSession(step *replica.Step, c *OpenSession) (Issued, error) 
 	}
 	id := step.NewID(moongate.KindSession)
 	step.Emit(&SessionOpened{
-		SignIn{About: About{step.Caller}, ID: id, Credential: c.Credential, Expires: c.Expires, Before: p.Head},
-		Verifier{Hash: c.Hash},
+		SignIn{About: About{step.Caller}, ID: id, Credential: c.Credential, Expires: c.Expires},
+		Verifier{Hash: c.Hash, Before: p.Head},
 	})
 	return Issued{ID: id}, nil
 }
@@ -94,7 +94,7 @@ func (s *State) closeSession(step *replica.Step, c *CloseSession) (Done, error) 
 		return Done{}, notFound("session", c.Session.String())
 	}
 	p, _ := s.participants.Get(session.Holder)
-	step.Emit(&SessionClosed{SignOut{About: About{session.Holder}, ID: c.Session, Before: p.Head}})
+	step.Emit(&SessionClosed{SignOut{About: About{session.Holder}, ID: c.Session}, Chain{p.Head}})
 	return Done{}, nil
 }
 

@@ -69,7 +69,7 @@ func TestDirectory(t *testing.T) {
 			break
 		}
 	}
-	if diff := cmp.Diff([]string{"stall-4", "stall-3", "stall-2", "stall-1", "stall-0", "mall", "op"}, handles); diff != "" {
+	if diff := cmp.Diff([]string{"stall-4", "stall-3", "stall-2", "stall-1", "stall-0", "op", "mall"}, handles); diff != "" {
 		t.Error(diff)
 	}
 	for _, tt := range []struct {

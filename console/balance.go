@@ -1,0 +1,145 @@
+package console
+
+import (
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/money"
+)
+
+// AccountLine is one account, as a row.
+type AccountLine struct {
+	ID      string
+	Owner   Party
+	Purpose string // payable, receivable, wallet, fee, clearing, accrual, suspense, reserve
+	Posted  money.Amount
+	Pending money.Amount // held by transfers that are not yet posted
+	Limit   money.Amount // no currency: none
+}
+
+// Balances is every account the reader may see, sorted by owner.
+type Balances struct {
+	Position uint64
+	At       moongate.Time
+	Lines    []AccountLine
+	Totals   []money.Amount // over all accounts, one for each currency: zero, or something is wrong
+	Paging   Paging
+}
+
+func (Balances) template() string { return "balances" }
+
+// Account is one account with its history, newest first.
+type Account struct {
+	Line    AccountLine
+	At      moongate.Time // balance at a time the reader asked for; zero: now
+	Series  Series        // posted balance over time
+	Entries []Entry
+	Paging  Paging
+}
+
+func (Account) template() string { return "account" }
+
+// Entry is one line of an account's history.
+type Entry struct {
+	ID       string // of the transfer
+	At       moongate.Time
+	Other    Party // owner of the account on the other side
+	Purpose  string
+	Crossing string
+	Amount   money.Amount // negative: out
+	Balance  money.Amount // after it
+	State    string       // pending, posted, voided, expired
+}
+
+// Series is a quantity over time. Values are minor units where Currency is set, plain counts elsewhere.
+type Series struct {
+	Currency money.Currency
+	Points   []Point
+}
+
+// Point is one value of a series.
+type Point struct {
+	At    moongate.Time
+	Value int64
+}
+
+// WindowLine is one settlement window, as a row.
+type WindowLine struct {
+	ID        string
+	State     string // open, closed, pending, settled, aborted
+	Opened    moongate.Time
+	Closed    moongate.Time
+	Crossings int64
+	Parties   int
+	Gross     money.Amount // claims before netting
+	Net       money.Amount // what really has to move
+}
+
+// Windows is the list of settlement windows, newest first.
+type Windows struct {
+	Lines  []WindowLine
+	Paging Paging
+}
+
+func (Windows) template() string { return "windows" }
+
+// Window is one settlement window: what each owes or is owed, and what the wallets were told.
+type Window struct {
+	Line         WindowLine
+	Settled      moongate.Time
+	Positions    []Position // sum to zero
+	Instructions []Instruction
+	Clearing     money.Amount // of the clearing account; zero after settlement
+	Steps        []Step
+	Actions      []Action
+}
+
+func (Window) template() string { return "window" }
+
+// Position is where a participant stands in a window.
+type Position struct {
+	Party Party
+	Pays  money.Amount // before netting, not negative
+	Gets  money.Amount
+	Net   money.Amount // Gets − Pays
+}
+
+// Instruction is what a wallet was told to do.
+type Instruction struct {
+	ID        string
+	From, To  Party
+	Through   Party // the wallet
+	Amount    money.Amount
+	State     string
+	Reference string
+}
+
+// ExceptionLine is something that does not add up and waits for a person.
+type ExceptionLine struct {
+	ID      string
+	Kind    string // mismatch, missing_ours, missing_theirs, status, fee, late_payment, duplicate, unknown_outcome, …
+	Opened  moongate.Time
+	State   string // open, resolved
+	Subject Ref
+	Subtext string // order id or another name the reader knows
+	Party   Party
+	Ours    money.Amount // what the journal says
+	Theirs  money.Amount // what the other side says
+	Amount  money.Amount // the difference, or what is at stake
+	Actions []Action
+	Note    string // how it was resolved
+}
+
+// Exceptions is the queue, oldest first.
+type Exceptions struct {
+	Kind, State string // filters
+	Counts      []KindCount
+	Lines       []ExceptionLine
+	Paging      Paging
+}
+
+func (Exceptions) template() string { return "exceptions" }
+
+// KindCount is how many exceptions of a kind wait.
+type KindCount struct {
+	Kind  string
+	Count int64
+}

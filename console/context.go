@@ -1,0 +1,109 @@
+package console
+
+import (
+	"net/url"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/money"
+)
+
+// PageContext is what every page needs beside its own content: who reads, in which language, and when.
+type PageContext struct {
+	Lang   Lang
+	Theme  Theme
+	Now    moongate.Time // the time the page speaks of; ages and countdowns are reckoned from it
+	Query  url.Values    // of the request; links that change one parameter keep the others
+	Viewer Viewer        // who has signed in; the zero Viewer is the public
+	Token  string        // against forged requests; every form posts it back as "token"
+	Hub    string        // name of the hub
+	Notice Notice        // what stands above every page, such as quarantine
+	Open   int           // exceptions that wait, shown beside their link
+}
+
+// Viewer is the reader of a page.
+type Viewer struct {
+	Party    Party
+	Operator bool // sees the whole hub; others see their own
+}
+
+// SignedIn tells whether the reader is known.
+func (v Viewer) SignedIn() bool { return v.Party.ID != "" }
+
+// Notice is a state of the whole hub that every reader must know.
+type Notice string
+
+// Notices. A restored hub stands in quarantine until an operator has compared it with the wallets.
+const (
+	NoNotice   Notice = ""
+	Quarantine Notice = "quarantine"
+	DemoWorld  Notice = "demo"
+)
+
+// Page is what can be drawn: one of the structs of this package, each of which is one page.
+type Page interface {
+	template() string // its file under page/, without ".html"
+}
+
+// Party is a participant as a page names it.
+type Party struct {
+	ID   string
+	Name string // empty where the reader may not know it, then the ID stands alone
+	Kind string // platform, wallet, merchant, publisher, app, data_holder, observer, operator
+}
+
+// Label is the name, or the ID where there is none.
+func (p Party) Label() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.ID
+}
+
+// Ref points to another page: Kind is one of crossing, payment, account, window, agreement, receipt, statement, link,
+// participant, exception.
+type Ref struct {
+	Kind string
+	ID   string
+}
+
+// Paging is a list's place in a longer one. Cursors are opaque; an empty one means that there is nothing further.
+type Paging struct {
+	Next  string // cursor of what follows the last line
+	First bool   // this is the first page
+}
+
+// Step is one thing that happened in a story.
+type Step struct {
+	What   string // "click", "payment.succeeded", …: the catalogue's step.WHAT is its sentence
+	State  string // decides shape and colour; see states
+	At     moongate.Time
+	Party  Party        // {party} in the sentence
+	Other  Party        // {other}
+	Amount money.Amount // {amount}
+	Note   string       // the raw words of a wallet or a person, shown as a quotation
+	Ref    Ref          // where to read more
+}
+
+// Split is an amount and where all of it goes.
+type Split struct {
+	Whole money.Amount
+	Parts []Part // sum to Whole, to the minor unit
+}
+
+// Part is one share of a split.
+type Part struct {
+	Party   Party
+	Purpose string // goods, freight, commission, traffic, wallet_fee, hub_fee, tax, kept, …
+	Amount  money.Amount
+	Rule    string // how it was reckoned, in the agreement's words; may be empty
+}
+
+// Option is one value of a filter.
+type Option struct{ Value, Label string }
+
+// Action is something the reader may do here. It asks once, saying what will happen: the catalogue's action.WORD.ask.
+type Action struct {
+	Word   string // accept, match, refund, retry, discard, appeal, withdraw, lift
+	Target string // path that it posts to
+	Danger bool   // cannot be undone
+}

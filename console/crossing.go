@@ -1,0 +1,122 @@
+package console
+
+import (
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/money"
+)
+
+// Home is the first page: what crosses between the gardens.
+type Home struct {
+	Range    string // "24h", "7d", "30d": what Flows and Totals cover
+	Position uint64 // of the journal up to which the page is true
+	Flows    []Flow
+	Totals   Totals
+	Balances []AccountLine  // the reader's own, or those of the hub for an operator
+	Latest   []CrossingLine // newest first
+}
+
+func (Home) template() string { return "home" }
+
+// Flow is what went from one garden into another.
+type Flow struct {
+	From, To Party
+	Count    int64
+	Amounts  []money.Amount // one for each currency
+}
+
+// Totals are the figures above the latest crossings.
+type Totals struct {
+	Crossings int64
+	Refused   int64
+	Unknown   int64 // payments whose outcome is being asked for
+	Value     []money.Amount
+}
+
+// CrossingLine is one passage through the wall, as a row.
+type CrossingLine struct {
+	ID        string
+	At        moongate.Time
+	Kind      string // link, payment, refund, conversion
+	From, To  Party
+	Amount    money.Amount // no currency: nothing of value moved
+	State     string
+	Agreement string
+}
+
+// Crossings is the list.
+type Crossings struct {
+	Filter CrossingFilter
+	Lines  []CrossingLine
+	Paging Paging
+}
+
+func (Crossings) template() string { return "crossings" }
+
+// CrossingFilter says which crossings a list shows; Parties are those the reader may choose from.
+type CrossingFilter struct {
+	Kind, State, From, To string
+	Parties               []Option
+}
+
+// Crossing is one crossing as a story.
+type Crossing struct {
+	Line      CrossingLine
+	Version   int    // of the agreement in force
+	Payment   string // ID, empty for other kinds
+	Steps     []Step
+	Split     Split // no parts: nothing was shared, or the reader may not see it
+	Window    string
+	HasProof  bool // a receipt can be had
+	Position  uint64
+	Refunds   []CrossingLine
+	RefundOf  string
+	Reference string // the buyer's or the platform's own number, such as an order id
+}
+
+func (Crossing) template() string { return "crossing" }
+
+// PaymentLine is one payment, as a row.
+type PaymentLine struct {
+	ID       string
+	At       moongate.Time
+	Order    string // the merchant's reference
+	Merchant Party
+	Wallet   Party // none yet: not chosen
+	Amount   money.Amount
+	State    string // created, awaiting, unknown, succeeded, failed, expired, cancelled, refunded, partly_refunded
+}
+
+// Payments is the list.
+type Payments struct {
+	State  string // filter
+	Lines  []PaymentLine
+	Paging Paging
+}
+
+func (Payments) template() string { return "payments" }
+
+// Payment is one payment's history.
+type Payment struct {
+	Line       PaymentLine
+	Crossing   string // ID, once paid
+	Refunded   money.Amount
+	Refundable money.Amount
+	Until      moongate.Time // the cashier page closes, while it is open
+	Attempts   []Attempt
+	Steps      []Step
+	Actions    []Action
+}
+
+func (Payment) template() string { return "payment" }
+
+// Attempt is one try at one wallet.
+type Attempt struct {
+	ID        string
+	At        moongate.Time
+	Wallet    Party
+	State     string
+	Reference string // what the wallet knows it by (out_trade_no)
+	Theirs    string // the wallet's own number
+	Asked     int    // how often its outcome was queried
+	Next      moongate.Time
+}

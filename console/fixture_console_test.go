@@ -1,0 +1,181 @@
+package console
+
+import (
+	"net/url"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/money"
+)
+
+func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture {
+	g := func(handle string) Party { return garden(l, handle) }
+	lines := crossingLines(l, 24)
+	options := []Option{{"jasmine", g("jasmine").Name}, {"bamboo", g("bamboo").Name}, {"lotus", g("lotus").Name}}
+	cx, pay, win := testID(moongate.KindCrossing, 0), testID(moongate.KindPayment, 0), testID(moongate.KindWindow, 0)
+	agreement := AgreementLine{
+		ID: testID(moongate.KindAgreement, 0), Title: in("Bamboo Market opens to Jasmine Reader", "竹里集市与茉莉阅读互通协议"), Version: 3, State: "in_force",
+		Parties: []Party{g("bamboo"), g("jasmine"), g("weixin")}, From: ago(120 * moongate.Day),
+	}
+	older := agreement
+	older.Version, older.State, older.Until = 2, "ended", ago(120*moongate.Day)
+	offered := AgreementLine{
+		ID: testID(moongate.KindAgreement, 1), Title: in("Orchard Store, links out of apps (open offer)", "果园应用商店外链条款（公开要约）"), Version: 1, State: "offered",
+		Parties: []Party{g("orchard"), g("ink"), g("tide")}, From: noon + 10*moongate.Day, Until: noon + 375*moongate.Day,
+	}
+	terminated := AgreementLine{
+		ID: testID(moongate.KindAgreement, 2), Title: in("Lotus Mall and Heron Maps", "荷塘商城与白鹭地图"), Version: 1, State: "terminated",
+		Parties: []Party{g("lotus"), g("heron")}, From: ago(400 * moongate.Day), Until: ago(35 * moongate.Day),
+	}
+	story := []Step{
+		{What: "click", State: "done", At: ago(9 * moongate.Minute), Party: g("jasmine"), Other: g("bamboo"), Ref: Ref{"crossing", testID(moongate.KindCrossing, 31)}},
+		{What: "payment.created", State: "done", At: ago(7 * moongate.Minute), Party: g("bamboo"), Amount: fen(26800), Ref: Ref{"payment", pay}},
+		{What: "payment.chosen", State: "done", At: ago(6*moongate.Minute + 20*moongate.Second), Party: g("weixin")},
+		{What: "payment.unknown", State: "unknown", At: ago(6 * moongate.Minute), Party: g("weixin"), Note: "504 Gateway Timeout, 5.0 s"},
+		{What: "payment.asked", State: "asking", At: ago(6*moongate.Minute - 2*moongate.Second), Party: g("weixin")},
+		{What: "payment.succeeded", State: "succeeded", At: ago(5*moongate.Minute + 52*moongate.Second), Party: g("weixin"), Amount: fen(26800)},
+		{What: "payment.duplicate", State: "noted", At: ago(5*moongate.Minute + 50*moongate.Second), Party: g("weixin")},
+		{What: "split", State: "posted", At: ago(5*moongate.Minute + 52*moongate.Second), Amount: fen(26800)},
+		{What: "claim", State: "pending", At: ago(5*moongate.Minute + 52*moongate.Second), Ref: Ref{"window", win}},
+	}
+	payments := make([]PaymentLine, 0, 12)
+	for i, s := range []string{"succeeded", "unknown", "awaiting", "succeeded", "failed", "partly_refunded", "expired", "created", "refunded", "cancelled"} {
+		p := PaymentLine{
+			ID: testID(moongate.KindPayment, i), At: ago(moongate.Time(i*i+1) * moongate.Minute), Order: "BM-2026112" + string(rune('0'+i)) + "-0417",
+			Merchant: g([]string{"old-kiln", "tea-hill", "north-loom"}[i%3]), Wallet: g([]string{"weixin", "alipay", "sandbox"}[i%3]), Amount: fen(int64(26800 + i*i*1931)), State: s,
+		}
+		if s == "created" {
+			p.Wallet = Party{}
+		}
+		payments = append(payments, p)
+	}
+	window := WindowLine{ID: win, State: "settled", Opened: ago(36 * moongate.Hour), Closed: ago(12 * moongate.Hour), Crossings: 4120, Parties: 6, Gross: fen(88210450), Net: fen(21200350)}
+	positions := []Position{
+		{Party: g("bamboo"), Pays: fen(9120044), Gets: fen(21004150), Net: fen(11884106)},
+		{Party: g("jasmine"), Pays: fen(0), Gets: fen(6120990), Net: fen(6120990)},
+		{Party: g("lotus"), Pays: fen(14200100), Gets: fen(17395354), Net: fen(3195254)},
+		{Party: g("orchard"), Pays: fen(120), Gets: fen(120), Net: fen(0)},
+		{Party: g("willow"), Pays: fen(1300450), Gets: fen(1300000), Net: fen(-450)},
+		{Party: g("weixin"), Pays: fen(12100150), Gets: fen(900250), Net: fen(-11199900)},
+		{Party: g("alipay"), Pays: fen(10000000), Gets: fen(0), Net: fen(-10000000)},
+	}
+	accept := func(i string) []Action {
+		return []Action{{Word: "accept", Target: "/console/exceptions/" + i + "/accept"}, {Word: "refund", Target: "/console/exceptions/" + i + "/refund", Danger: true}}
+	}
+	exceptions := []ExceptionLine{
+		{ID: "e1", Kind: "mismatch", Opened: ago(26 * moongate.Hour), State: "open", Subject: Ref{"payment", pay}, Subtext: "b81ef226f3fe1789b1e8b2acac839d17", Party: g("tea-hill"), Ours: money.Of(9933, money.BRL), Theirs: money.Of(9932, money.BRL), Amount: money.Of(1, money.BRL), Actions: accept("e1")},
+		{ID: "e2", Kind: "unknown_outcome", Opened: ago(50 * moongate.Minute), State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 1)}, Subtext: "BM-20261121-0417", Party: g("alipay"), Amount: fen(28731)},
+		{ID: "e3", Kind: "late_payment", Opened: ago(4 * moongate.Hour), State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 6)}, Subtext: "BM-20261126-0417", Party: g("weixin"), Theirs: fen(96316), Amount: fen(96316), Actions: []Action{{Word: "refund", Target: "/console/exceptions/e3/refund", Danger: true}}},
+		{ID: "e4", Kind: "without_items", Opened: ago(3 * moongate.Day), State: "resolved", Subject: Ref{"payment", testID(moongate.KindPayment, 9)}, Party: g("north-loom"), Theirs: money.Of(15000, money.BRL), Amount: money.Of(-15000, money.BRL), Note: in("refunded by the merchant on 18 November", "商户已于 11 月 18 日退款")},
+	}
+	statement := StatementLine{ID: testID(moongate.KindStatement, 0), Agreement: agreement.ID, Period: "2026-10", From: g("bamboo"), To: g("jasmine"), Total: fen(341977), State: "issued", Issued: ago(19 * moongate.Day)}
+	private := StatementLine{ID: testID(moongate.KindStatement, 1), Agreement: offered.ID, Period: "2026-10", From: g("ink"), To: g("orchard"), Private: true, Total: fen(98400), State: "confirmed", Issued: ago(19 * moongate.Day)}
+	health := Health{
+		Node: "harbour-1", Role: "alone", Term: 4, Started: ago(9 * moongate.Day), Position: 18446744, Bytes: 3 << 30, Segments: 48, Snapshot: 18400000, SnapshotAt: ago(31 * moongate.Minute),
+		Views:    []ViewLag{{Name: "crossings", Position: 18446744, Bound: 256 << 20}, {Name: "payments", Position: 18446102, Behind: 642, Bytes: 331 << 10, Bound: 256 << 20}, {Name: "ledger", Position: 18446744, Bound: 256 << 20}},
+		Rate:     series(money.Currency{}),
+		OpenWork: 318,
+		Peers: []Queue{
+			{Peer: g("weixin"), Kind: "wallet", Waiting: 3, Flying: 8, Oldest: ago(4 * moongate.Second), Delivers: true},
+			{Peer: g("alipay"), Kind: "wallet", Waiting: 41, Flying: 2, Oldest: ago(3 * moongate.Minute), Delivers: true, Error: "dial tcp: i/o timeout"},
+			{Peer: g("old-kiln"), Kind: "webhook", Waiting: 0, Dead: 2, Oldest: ago(2 * moongate.Day), Error: "410 Gone", Delivers: true, Actions: []Action{{Word: "retry", Target: "/console/system/peers/old-kiln/retry"}, {Word: "discard", Target: "/console/system/peers/old-kiln/discard", Danger: true}}},
+		},
+	}
+	health.Checkpoint.Size, health.Checkpoint.At = 184467, ago(moongate.Second)
+	full := Paging{Next: "b64cursor", First: true}
+
+	return []fixture{
+		{name: "home", page: Home{Range: "24h", Position: 18446744, Flows: flows(l), Totals: Totals{16210, 43, 3, []money.Amount{fen(267384300), money.Of(18412, money.USD)}}, Balances: accounts(l)[:6], Latest: lines[:8]}},
+		{name: "home-empty", page: Home{Range: "24h"}},
+		{name: "crossings", query: url.Values{"from": {"jasmine"}}, page: Crossings{Filter: CrossingFilter{From: "jasmine", Parties: options}, Lines: lines, Paging: full}},
+		{name: "crossings-empty", page: Crossings{}},
+		{name: "crossing", page: Crossing{Line: lines[0], Version: 3, Payment: pay, Steps: story, Split: split(l), Window: win, HasProof: true, Position: 18446101, Reference: "BM-20261120-0417", Refunds: lines[2:3]}},
+		{name: "crossing-refused", page: Crossing{Line: lines[3], Version: 1, Steps: []Step{{What: "refused", State: "refused", At: lines[3].At, Party: g("jasmine"), Other: g("lotus"), Note: "competition"}}, Position: 18446000}},
+		{name: "payments", page: Payments{Lines: payments, Paging: full}},
+		{name: "payment", page: Payment{Line: payments[1], Refundable: fen(0), Until: noon + 9*moongate.Minute, Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("alipay"), State: "unknown", Reference: "mgaeaqcmfrggzdfmztwq2lk", Asked: 4, Next: noon + 20*moongate.Second}}, Steps: story[1:5]}},
+		{name: "payment-paid", page: Payment{Line: payments[0], Crossing: cx, Refundable: fen(26800), Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("weixin"), State: "succeeded", Reference: "mgaeaqcmfrggzdfmztwq2lk", Theirs: "4200001234202611201234567890", Asked: 1}}, Steps: story[1:8], Actions: []Action{{Word: "refund", Target: "/console/payments/x/refund", Danger: true}}}},
+		{name: "balances", page: Balances{Position: 18446744, At: noon, Lines: accounts(l), Totals: []money.Amount{fen(0), money.Of(0, money.USD)}, Paging: full}},
+		{name: "account", page: Account{Line: accounts(l)[2], Series: series(money.CNY), Entries: []Entry{
+			{ID: "t1", At: ago(6 * moongate.Minute), Other: g("bamboo"), Purpose: "traffic", Crossing: cx, Amount: fen(1977), Balance: fen(341977), State: "posted"},
+			{ID: "t2", At: ago(40 * moongate.Minute), Other: g("bamboo"), Purpose: "refund", Crossing: cx, Amount: fen(-412), Balance: fen(340000), State: "posted"},
+			{ID: "t3", At: ago(3 * moongate.Hour), Other: g("lotus"), Purpose: "traffic", Crossing: cx, Amount: fen(88), Balance: fen(340412), State: "voided"},
+		}, Paging: full}},
+		{name: "windows", page: Windows{Lines: []WindowLine{{ID: testID(moongate.KindWindow, 2), State: "open", Opened: ago(12 * moongate.Hour), Crossings: 912, Parties: 7, Gross: fen(10233100)}, {ID: testID(moongate.KindWindow, 1), State: "pending", Opened: ago(12 * moongate.Hour), Closed: ago(moongate.Hour), Crossings: 88, Parties: 3, Gross: fen(440100), Net: fen(120000)}, window}, Paging: full}},
+		{name: "window", page: Window{Line: window, Settled: ago(2 * moongate.Hour), Positions: positions, Clearing: fen(0), Instructions: []Instruction{
+			{ID: testID(moongate.KindInstruction, 0), From: g("weixin"), To: g("bamboo"), Through: g("weixin"), Amount: fen(11199900), State: "confirmed"},
+			{ID: testID(moongate.KindInstruction, 1), From: g("alipay"), To: g("jasmine"), Through: g("alipay"), Amount: fen(6120990), State: "sent"},
+			{ID: testID(moongate.KindInstruction, 2), From: g("alipay"), To: g("lotus"), Through: g("alipay"), Amount: fen(3194804), State: "failed"},
+		}, Steps: []Step{
+			{What: "window.opened", State: "done", At: window.Opened}, {What: "window.closed", State: "done", At: window.Closed},
+			{What: "window.netted", State: "done", At: window.Closed, Amount: fen(21200350)}, {What: "window.told", State: "sent", At: window.Closed, Party: g("weixin"), Amount: fen(11199900)},
+		}, Actions: []Action{{Word: "close_window", Target: "/console/windows/x/close", Danger: true}}}},
+		{name: "exceptions", query: url.Values{}, page: Exceptions{Counts: []KindCount{{"mismatch", 60}, {"unknown_outcome", 1}, {"late_payment", 1}, {"without_items", 4}}, Lines: exceptions, Paging: full}},
+		{name: "exceptions-empty", page: Exceptions{}},
+		{name: "agreements", page: Agreements{Lines: []AgreementLine{agreement, offered, terminated, older}, Paging: Paging{First: true}}},
+		{name: "agreement", page: Agreement{
+			Line: agreement, Scope: []string{"link", "payment", "refund", "conversion"}, Products: []string{"goods", "digital"}, NoticeDays: 30, Hash: testHash(8),
+			Signatures: []Signature{{g("bamboo"), "marketplace", ago(121 * moongate.Day), testID(moongate.KindCredential, 1)}, {g("jasmine"), "publisher", ago(120 * moongate.Day), testID(moongate.KindCredential, 2)}, {g("weixin"), "wallet", 0, ""}},
+			Fees: []Fee{
+				{Payer: g("old-kiln"), Payee: g("bamboo"), Class: "goods", BasisPoints: 800, Max: fen(20000)},
+				{Payer: g("old-kiln"), Payee: g("bamboo"), Class: "goods", Above: fen(100000000), BasisPoints: 650, Max: fen(20000)},
+				{Payer: g("old-kiln"), Payee: g("weixin"), Class: "any", BasisPoints: 60, Min: fen(1)},
+			},
+			Share:      ShareRule{Rule: "unique_uniform", Parts: []RulePart{{Party: g("jasmine"), BasisPoints: 5000, Floor: fen(10), Cap: fen(50000)}, {Party: g("plum"), BasisPoints: 5000}}},
+			Guards:     []Guard{{Kind: "cap", Party: g("old-kiln"), Limit: fen(5000000)}, {Kind: "non_discrimination", Party: g("bamboo")}, {Kind: "notice", Party: g("bamboo"), Days: 30}},
+			Settlement: Terms{Cycle: "daily", Days: 1, Currency: money.CNY, Through: g("weixin")},
+			Example:    Example{Goods: in("a teapot", "一把茶壶"), Split: split(l), Present: true}, Versions: []AgreementLine{agreement, older},
+		}},
+		{name: "agreement-private", page: Agreement{Line: offered, Private: true, NoticeDays: 90, Hash: testHash(9), Scope: []string{"conversion"}, Settlement: Terms{Cycle: "monthly", Days: 10, Currency: money.CNY, Through: g("alipay")}, Signatures: []Signature{{g("orchard"), "host", ago(moongate.Day), "key"}, {g("ink"), "guest", 0, ""}}}},
+		{name: "links", page: Links{Blocks: blocks(l, in), Destinations: []Destination{
+			{ID: testID(moongate.KindDestination, 0), Name: in("Teapot No. 7", "七号茶壶"), Owner: g("bamboo"), Host: "bamboo.example", App: "bamboo://item/7", State: "open", Opened: 4120, Stopped: 0},
+			{ID: testID(moongate.KindDestination, 1), Name: in("Autumn sale", "秋季特卖"), Owner: g("lotus"), Host: "m.lotus.example", State: "blocked", Opened: 1630, Stopped: 43},
+		}, Paging: Paging{First: true}}},
+		{name: "receipt", page: receipt(l)},
+		{name: "statements", page: Statements{Lines: []StatementLine{statement, private}, Paging: Paging{First: true}}},
+		{name: "statement", page: Statement{Line: statement, Title: agreement.Title, Sums: []Sum{{"traffic", 173, fen(4310988), 800, fen(344879)}, {"refund", 7, fen(-36275), 800, fen(-2902)}}, Items: []Item{
+			{Crossing: cx, At: ago(21 * moongate.Day), Kind: "payment", Reference: "BM-20261030-0031", Base: fen(24712), Amount: fen(1977)},
+			{Crossing: testID(moongate.KindCrossing, 5), At: ago(22 * moongate.Day), Kind: "refund", Reference: "BM-20261029-0117", Base: fen(-5150), Amount: fen(-412)},
+		}, Paging: full, Downloads: []Option{{"/console/statements/x.csv", "CSV"}, {"/console/statements/x.json", "JSON"}}, Actions: []Action{{Word: "confirm", Target: "/console/statements/x/confirm"}, {Word: "dispute", Target: "/console/statements/x/dispute"}}}},
+		{name: "statement-private", page: Statement{Line: private, Title: offered.Title, Sums: []Sum{{"commission", 0, money.Amount{}, 1200, fen(98400)}}, Tokens: 1204, Manifest: testHash(77), Proof: "checked", Downloads: []Option{{"/console/statements/y.json", "JSON"}}}},
+		{name: "participants", page: Participants{Lines: []ParticipantLine{
+			{g("bamboo"), "active", ago(300 * moongate.Day), 4, 2}, {g("jasmine"), "active", ago(290 * moongate.Day), 2, 1}, {g("weixin"), "active", ago(310 * moongate.Day), 6, 3}, {g("tide"), "suspended", ago(12 * moongate.Day), 1, 1},
+		}, Paging: full}},
+		{name: "participant", page: Participant{
+			Line: ParticipantLine{g("bamboo"), "active", ago(300 * moongate.Day), 4, 2}, Site: "https://bamboo.example",
+			Keys:        []Key{{"bamboo-2026-09", ago(60 * moongate.Day), 0, "active", "requests"}, {"bamboo-2025-12", ago(300 * moongate.Day), ago(30 * moongate.Day), "rotated", "requests"}},
+			Credentials: []Credential{{testID(moongate.KindCredential, 9), in("order service", "订单服务"), []string{"payments:write", "payments:read"}, ago(60 * moongate.Day), ago(3 * moongate.Second), "active"}},
+			Agreements:  []AgreementLine{agreement}, Actions: []Action{{Word: "revoke", Target: "/console/participants/bamboo/revoke", Danger: true}},
+		}},
+		{name: "health", page: health},
+		{name: "quarantine", page: health, context: func(c *PageContext) { c.Notice = Quarantine }},
+		{name: "find", query: url.Values{"q": {"BM-2026"}}, page: Find{Text: "BM-2026", Hits: []Hit{{Ref{"payment", pay}, "BM-20261120-0417", ago(moongate.Hour)}, {Ref{"crossing", cx}, "BM-20261120-0417", ago(moongate.Hour)}}}},
+		{name: "find-empty", query: url.Values{"q": {"teapot"}}, page: Find{Text: "teapot"}},
+	}
+}
+
+func blocks(l Lang, in func(string, string) string) []Block {
+	return []Block{
+		{
+			ID: testID(moongate.KindBlock, 0), Pattern: "m.lotus.example/sale/*", By: garden(l, "jasmine"), Against: garden(l, "lotus"), Reason: "scams_and_fraud",
+			Facts:    in("Three shoppers reported coupons that the shop does not honour.", "三位买家举报优惠券无法兑现。"),
+			Evidence: testHash(3), Since: ago(2 * moongate.Day), Until: noon + 5*moongate.Day, State: "blocked", Stopped: 43, Appeal: "/console/links/x/appeal",
+		},
+		{
+			ID: testID(moongate.KindBlock, 1), Pattern: "heron.example", By: garden(l, "lotus"), Against: garden(l, "heron"), Reason: "competition",
+			Evidence: testHash(4), Since: ago(9 * moongate.Day), Until: noon + 21*moongate.Day, State: "appealed", Stopped: 1,
+		},
+	}
+}
+
+func receipt(l Lang) Receipt {
+	return Receipt{
+		Crossing: testID(moongate.KindCrossing, 0), Kind: "payment", At: ago(6 * moongate.Minute), Holder: garden(l, "bamboo"),
+		Groups: []Group{
+			{Audience: "public", Hash: testHash(20), Open: true, Fields: []Field{{"kind", "payment"}, {"agreement", "agr_aeaqc_…"}, {"version", "3"}}},
+			{Audience: "payee", Hash: testHash(21), Open: true, Fields: []Field{{"payee", garden(l, "bamboo").Name}, {"amount", "268.00 CNY"}, {"order", "BM-20261120-0417"}}},
+			{Audience: "fee", Hash: testHash(22), Open: true, Fields: []Field{{"rate", "8%"}, {"fee", "20.48 CNY"}}},
+			{Audience: "payer", Hash: testHash(23)}, {Audience: "wallet", Hash: testHash(24)},
+		},
+		Event: testHash(30), Inside: hashes(6, 40), Interval: testHash(31), Leaf: 184201, Outside: hashes(9, 60), Root: testHash(32), Size: 184467,
+		Origin: "harbour.example/log", Signer: "harbour.example/log", SignedAt: ago(moongate.Second), Note: note(), Verified: true, Download: "/console/crossings/x/receipt.json",
+	}
+}

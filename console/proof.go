@@ -1,0 +1,126 @@
+package console
+
+import "github.com/moongate-hub/moongate"
+
+// Receipt is the proof that a crossing stands in the public log, with the groups of facts that its holder may open.
+type Receipt struct {
+	Crossing string
+	Kind     string
+	At       moongate.Time
+	Holder   Party
+	Groups   []Group
+	Event    string // hash of the event, over all groups
+	Inside   []Hash // from the event to the root of its interval
+	Interval string // root of the interval: a leaf of the public log
+	Leaf     int64  // index of that leaf
+	Outside  []Hash // from the leaf to the root of the checkpoint
+	Root     string
+	Size     int64  // of the tree at the checkpoint
+	Origin   string // name of the log
+	Signer   string // name of its key
+	SignedAt moongate.Time
+	Note     string // the signed checkpoint, as text
+	Verified bool   // the hub has walked the path itself before drawing it
+	Download string // path of the receipt as a file
+}
+
+func (Receipt) template() string { return "receipt" }
+
+// Group is what one audience may know of an event.
+type Group struct {
+	Audience string // payer, payee, wallet, fee, public
+	Hash     string
+	Open     bool
+	Fields   []Field // of an open group
+}
+
+// Field is one fact: Name is a word under field. in the catalogue, or stands as it is.
+type Field struct{ Name, Value string }
+
+// Hash is one step on a path of hashes: the neighbour that it is joined with.
+type Hash struct {
+	Value string
+	Left  bool // the neighbour stands on the left
+}
+
+// PublicLog is the log as everybody may see it.
+type PublicLog struct {
+	Origin     string
+	Key        string // verifier key, as tools take it
+	Size       int64
+	Root       string
+	SignedAt   moongate.Time
+	Note       string // the signed checkpoint, as text
+	Base       string // URL under which tiles and checkpoint are served
+	Witnesses  []Witness
+	Acts       []PublicAct
+	Paging     Paging
+	Continues  string // origin that this one continues, after a restore
+	EachSecond int    // seconds that an interval covers
+}
+
+func (PublicLog) template() string { return "log" }
+
+// Witness is somebody who cosigned the checkpoint.
+type Witness struct {
+	Name string
+	At   moongate.Time
+}
+
+// PublicAct is a leaf in plain: terms, a block, an appeal, a change of fees.
+type PublicAct struct {
+	Leaf  int64
+	At    moongate.Time
+	Kind  string // agreement, block, appeal, fee, lift, origin
+	Party Party
+	Text  string
+	Hash  string
+}
+
+// Health is how the hub is doing.
+type Health struct {
+	Node       string
+	Role       string // leader, follower, alone
+	Term       uint64
+	Started    moongate.Time
+	Position   uint64 // of the journal
+	Bytes      int64
+	Segments   int
+	Snapshot   uint64 // position of the last one
+	SnapshotAt moongate.Time
+	Checkpoint struct {
+		Size int64
+		At   moongate.Time
+	}
+	Views    []ViewLag
+	Peers    []Queue
+	Rate     Series // crossings a second
+	Waiting  int    // commands before the replica
+	OpenWork int64  // payments not yet in a final state
+	Actions  []Action
+}
+
+func (Health) template() string { return "health" }
+
+// ViewLag is how far a view is behind the journal.
+type ViewLag struct {
+	Name     string
+	Position uint64
+	Behind   int64 // entries
+	Bytes    int64
+	Bound    int64 // bytes it may be behind
+}
+
+// Queue is what waits to be said to a peer.
+type Queue struct {
+	Peer     Party
+	Kind     string // wallet, webhook, message
+	Waiting  int
+	Flying   int
+	Oldest   moongate.Time
+	Dead     int
+	Error    string // of the last failure
+	NextTry  moongate.Time
+	Delivers bool // false: paused
+	Actions  []Action
+}

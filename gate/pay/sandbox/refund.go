@@ -71,7 +71,7 @@ func (w *Wallet) createRefund(c call) answer {
 	if fault := w.mayRefund(c.m, o, p, amount, total); fault != nil {
 		return answer{fault: fault}
 	}
-	return answer{value: w.accept(c.m, o, p, amount).statement(o)}
+	return answer{value: w.accept(c, o, p, amount).statement(o)}
 }
 
 func readRefund(body []byte) (p refundRequest, amount, total int64, fault *refusal) {
@@ -141,18 +141,17 @@ func (w *Wallet) mayRefund(m *merchant, o *order, p refundRequest, amount, total
 }
 
 // accept takes a refund in; it is through after a moment.
-func (w *Wallet) accept(m *merchant, o *order, p refundRequest, amount int64) *refund {
-	now := w.now()
+func (w *Wallet) accept(c call, o *order, p refundRequest, amount int64) *refund {
+	m, now := c.m, w.now()
 	r := &refund{
 		MchID: m.MchID, No: p.OutRefundNo, OrderNo: o.No, Amount: amount, Reason: p.Reason, NotifyURL: p.NotifyURL,
 		State: processing, Becomes: success, Created: now,
 		RefundID: "5030080717" + now.In(beijing).Format("20060102") + w.digits(11),
 	}
-	hit := w.matching(OpRefund, r.No)
-	if hit[RefundAbnormal] != nil {
+	if c.hit[RefundAbnormal] != nil {
 		r.Becomes = abnormal
 	}
-	if hit[RefundClosed] != nil {
+	if c.hit[RefundClosed] != nil {
 		r.Becomes = closed
 	}
 	// The fee comes back in step: what the whole refunded so far would give back, less what came back before.

@@ -31,6 +31,7 @@ type call struct {
 	no   string // the order or refund it is about, for faults
 	body []byte
 	r    *http.Request
+	hit  map[Kind]*Fault
 }
 
 // routes lays out the API, the shopper's pages and the controls.
@@ -87,6 +88,7 @@ func (w *Wallet) serveAPI(rw http.ResponseWriter, r *http.Request, op Op, serve 
 		c.no = numberIn(op, body)
 	}
 	hit := w.matching(op, c.no)
+	c.hit = hit
 	if f := hit[DropBefore]; f != nil {
 		w.mu.Unlock()
 		panic(http.ErrAbortHandler)

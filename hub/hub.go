@@ -172,8 +172,7 @@ func Do[A any](ctx context.Context, h *Hub, caller, key string, c replica.Comman
 
 // Receipt proves an event to a participant: opened are the groups that it may read. An operator may read all.
 func (h *Hub) Receipt(pos journal.Position, reader string) (*proof.Receipt, error) {
-	operator := false
-	h.machine.Read(func() { operator = h.Party.IsOperator(reader) && reader != "" })
+	operator := h.isOperator(reader)
 	r, err := h.Node.Log().Receipt(pos, func(e journal.Event, audience string) bool {
 		return operator || journal.Opens(e, audience, reader)
 	})

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,8 @@ type Log struct {
 	acts     []act    // of the open interval
 	err      error    // a fault that ended the log's work
 	signed   []byte   // the newest checkpoint
+
+	flushing sync.Mutex // one flush at a time: it is held across syncs
 
 	in   chan *Record
 	done chan struct{}
@@ -208,13 +211,13 @@ func (l *Log) take(r *Record) error {
 }
 
 func (l *Log) event(number int64, pos Position, ordinal uint64, d *Done, st Stored) error {
-	if l.open != nil && number != l.row.Number {
+	if l.open != nil && (number != l.row.Number || l.open.Len() >= proof.MaxLeaves) {
 		if err := l.closeInterval(); err != nil {
 			return err
 		}
 	}
 	if l.open == nil {
-		seed := proof.IntervalSeed(&l.secret, number)
+		seed := l.seed(len(l.rows), number)
 		l.open, l.row, l.acts = proof.NewInterval(&seed), interval{Number: number, First: pos}, nil
 	}
 	e := proof.Event{Position: uint64(pos), Kind: st.Kind, Groups: proofGroups(st)}
@@ -233,6 +236,15 @@ func (l *Log) event(number int64, pos Position, ordinal uint64, d *Done, st Stor
 	return nil
 }
 
+// seed is that of the i-th interval. A second so busy that it needs several intervals has a seed for each.
+func (l *Log) seed(i int, number int64) [32]byte {
+	part := int64(0)
+	for i--; i >= 0 && l.rows[i].Number == number; i-- {
+		part++
+	}
+	return proof.IntervalSeed(&l.secret, number+part<<40)
+}
+
 // closeInterval appends an interval's entry and its public acts. The root, which takes time for a busy interval, is
 // computed outside the lock.
 func (l *Log) closeInterval() error {
@@ -242,7 +254,7 @@ func (l *Log) closeInterval() error {
 	for _, a := range l.acts {
 		var entry []byte
 		if err == nil {
-			entry, err = proof.ActEntry(a.kind, l.row.Number, a.json)
+			entry, err = actEntry(a, l.row.Number)
 		}
 		if err == nil {
 			_, err = l.tree.Append(entry)
@@ -264,8 +276,20 @@ func (l *Log) closeInterval() error {
 	return err
 }
 
+// actEntry is a public act in plain, or where it is too long for an entry its digest.
+func actEntry(a act, number int64) ([]byte, error) {
+	entry, err := proof.ActEntry(a.kind, number, a.json)
+	if moongate.CodeOf(err) == moongate.TooLarge {
+		digest := fmt.Sprintf(`{"sha256":"%x","bytes":%d}`, sha256.Sum256(a.json), len(a.json))
+		return proof.ActEntry(a.kind, number, []byte(digest))
+	}
+	return entry, err
+}
+
 // flush makes the tree's files durable and notes how far they go.
 func (l *Log) flush() (proof.Checkpoint, error) {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
 	l.mu.Lock()
 	files, err := l.tree.Flush()
 	c, err2 := l.tree.Checkpoint("head")
@@ -407,7 +431,7 @@ func (l *Log) Receipt(pos Position, sees func(e Event, audience string) bool) (*
 		l.mu.Unlock()
 		return nil, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("event %d is not under a published checkpoint yet", pos), Hint: "ask again in two seconds"}
 	}
-	row, signed := l.rows[i], l.signed
+	row, signed, seed := l.rows[i], l.signed, l.seed(i, l.rows[i].Number)
 	text, _, _ := strings.Cut(string(signed), "\n\n")
 	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
 	var hashes []proof.Hash
@@ -422,7 +446,7 @@ func (l *Log) Receipt(pos Position, sees func(e Event, audience string) bool) (*
 	if err != nil {
 		return nil, err
 	}
-	r, root, err := l.openEvent(row, pos, sees)
+	r, root, err := l.openEvent(seed, row, pos, sees)
 	if err != nil {
 		return nil, err
 	}
@@ -433,8 +457,7 @@ func (l *Log) Receipt(pos Position, sees func(e Event, audience string) bool) (*
 }
 
 // openEvent builds an interval again from the journal, for one event of it.
-func (l *Log) openEvent(row interval, pos Position, sees func(Event, string) bool) (*proof.Receipt, proof.Hash, error) {
-	seed := proof.IntervalSeed(&l.secret, row.Number)
+func (l *Log) openEvent(seed [32]byte, row interval, pos Position, sees func(Event, string) bool) (*proof.Receipt, proof.Hash, error) {
 	tree := proof.NewInterval(&seed)
 	r := &proof.Receipt{}
 	number, found := uint64(0), false

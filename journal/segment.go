@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,15 +15,25 @@ import (
 	"strings"
 )
 
-// A segment file is a header and frames. A frame is the payload's length and CRC-32C, four bytes each, little-endian,
-// and the payload: a Record in CBOR. The file's name is the index of its first record.
+// A segment file is a header and frames; its name is the index of its first record. Numbers are little-endian.
+//
+// The header is the magic line, the index of the record before the segment's first and the position of its first event
+// (eight bytes each, so that a missing segment shows), and a CRC-32C of all that.
+//
+// A frame is a marker, the payload's length, a CRC-32C, the distance back to where the frame's group begins (four bytes
+// each), and the payload: a Record in CBOR. A group is what one sync makes durable together. Behind a bad frame, a whole
+// one of a later group proves that the bad one had been durable, and one of the same group does not: writes of one
+// group may reach the disk in any order.
 const (
-	magic       = "moongate journal 1\n"
-	segmentExt  = ".journal"
-	frameHeader = 8
-	maxRecord   = 64 << 20
-	markEvery   = 64 << 10 // bytes between two marks of the sparse index
+	magic         = "moongate journal 1\n"
+	segmentExt    = ".journal"
+	segmentHeader = len(magic) + 8 + 8 + 4
+	frameHeader   = 16
+	maxRecord     = 64 << 20
+	markEvery     = 64 << 10 // bytes between two marks of the sparse index
 )
+
+var marker = [4]byte{0x9e, 'r', 'e', 'c'}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -33,7 +44,7 @@ func Sum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 type segment struct {
 	path  string
 	first uint64 // index of its first record
-	size  int64  // bytes that are whole frames
+	size  int64  // bytes that are header and whole, durable frames
 	marks []mark
 }
 
@@ -55,36 +66,50 @@ func (d *Damage) Error() string {
 	return fmt.Sprintf("%s: damaged at byte %d: %s; restore this file from a backup or another node, nothing was changed", d.File, d.Offset, d.Reason)
 }
 
-// errTorn is a frame that was being written when the machine stopped.
-var errTorn = errors.New("torn")
-
-func appendFrame(b, payload []byte) []byte {
+func appendFrame(b, payload []byte, back int64) []byte {
+	start := len(b)
+	b = append(b, marker[:]...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(payload))) //nolint:gosec // bounded by maxRecord
-	b = binary.LittleEndian.AppendUint32(b, frameSum(payload))
+	b = append(b, 0, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, uint32(back)) //nolint:gosec // within a segment
+	binary.LittleEndian.PutUint32(b[start+8:], frameSum(b[start:], payload))
 	return append(b, payload...)
 }
 
-// frameSum covers the length too, so that a flipped length cannot pass for a shorter frame.
-func frameSum(payload []byte) uint32 {
-	var n [4]byte
-	binary.LittleEndian.PutUint32(n[:], uint32(len(payload))) //nolint:gosec // bounded by maxRecord
-	return crc32.Update(crc32.Checksum(n[:], castagnoli), castagnoli, payload)
+// frameSum covers length and distance too, so that a flipped length cannot pass for a shorter frame.
+func frameSum(header, payload []byte) uint32 {
+	sum := crc32.Checksum(header[:8], castagnoli)
+	sum = crc32.Update(sum, castagnoli, header[12:frameHeader])
+	return crc32.Update(sum, castagnoli, payload)
 }
 
-// frames reads a segment's frames from an offset; visit gets each payload, which it must not keep.
-func frames(path string, from, to int64, visit func(offset int64, payload []byte) error) error {
+func segmentHead(prev uint64, first Position) []byte {
+	b := append(make([]byte, 0, segmentHeader), magic...)
+	b = binary.LittleEndian.AppendUint64(b, prev)
+	b = binary.LittleEndian.AppendUint64(b, uint64(first))
+	return binary.LittleEndian.AppendUint32(b, Sum(b))
+}
+
+// parseHead reads a segment's header: what stood before it.
+func parseHead(b []byte) (prev uint64, first Position, ok bool) {
+	if len(b) != segmentHeader || string(b[:len(magic)]) != magic || Sum(b[:segmentHeader-4]) != binary.LittleEndian.Uint32(b[segmentHeader-4:]) {
+		return 0, 0, false
+	}
+	b = b[len(magic):]
+	return binary.LittleEndian.Uint64(b), Position(binary.LittleEndian.Uint64(b[8:])), true
+}
+
+// frame is where a frame stands and where its group begins.
+type frame struct{ offset, group int64 }
+
+// frames reads a segment's frames from an offset, which is not within its header; visit gets each payload, which it
+// must not keep. Without a bound (to < 0) it reads to the end of the file.
+func frames(path string, from, to int64, visit func(at frame, payload []byte) error) error {
 	f, err := os.Open(path) //nolint:gosec // our own directory
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read only
-	if from == 0 {
-		from = int64(len(magic))
-		head := make([]byte, len(magic))
-		if _, err := io.ReadFull(f, head); err != nil || string(head) != magic {
-			return &Damage{File: path, Reason: "this is not the beginning of a journal segment"}
-		}
-	}
 	if _, err := f.Seek(from, io.SeekStart); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -94,7 +119,10 @@ func frames(path string, from, to int64, visit func(offset int64, payload []byte
 		var h [frameHeader]byte
 		n, err := io.ReadFull(r, h[:])
 		if n == 0 && errors.Is(err, io.EOF) {
-			return nil
+			if to < 0 {
+				return nil
+			}
+			return &tornFrame{off} // the bytes were there
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return &tornFrame{off}
@@ -102,9 +130,12 @@ func frames(path string, from, to int64, visit func(offset int64, payload []byte
 		if err != nil {
 			return fmt.Errorf("journal: read %s: %w", path, err)
 		}
-		size := binary.LittleEndian.Uint32(h[:])
-		if size > maxRecord || size == 0 {
-			return &badFrame{off, fmt.Sprintf("a record of %d bytes", size)}
+		size, back := binary.LittleEndian.Uint32(h[4:]), int64(binary.LittleEndian.Uint32(h[12:]))
+		if [4]byte(h[:4]) != marker {
+			return &badFrame{off, "no record begins here"}
+		}
+		if size > maxRecord || size == 0 || back > off-int64(segmentHeader) {
+			return &badFrame{off, fmt.Sprintf("a record of %d bytes, %d behind the beginning of its group", size, back)}
 		}
 		if cap(buf) < int(size) {
 			buf = make([]byte, size, size*5/4)
@@ -115,10 +146,10 @@ func frames(path string, from, to int64, visit func(offset int64, payload []byte
 		} else if err != nil {
 			return fmt.Errorf("journal: read %s: %w", path, err)
 		}
-		if frameSum(buf) != binary.LittleEndian.Uint32(h[4:]) {
+		if frameSum(h[:], buf) != binary.LittleEndian.Uint32(h[8:]) {
 			return &badFrame{off, "the checksum does not match"}
 		}
-		if err := visit(off, buf); err != nil {
+		if err := visit(frame{off, off - back}, buf); err != nil {
 			return err
 		}
 		off += frameHeader + int64(size)
@@ -126,10 +157,39 @@ func frames(path string, from, to int64, visit func(offset int64, payload []byte
 	return nil
 }
 
+// laterGroup tells whether behind a bad or torn frame stands a whole one of a later group: then what is wrong had been
+// durable once. It looks for markers, as the bad frame's length says nothing.
+func laterGroup(path string, bad int64) (bool, error) {
+	b, err := os.ReadFile(path) //nolint:gosec // our own directory
+	if err != nil {
+		return false, fmt.Errorf("journal: %w", err)
+	}
+	for off := bad + 1; off < int64(len(b)); {
+		i := bytes.Index(b[off:], marker[:])
+		if i < 0 {
+			return false, nil
+		}
+		off += int64(i)
+		h := b[off:]
+		if len(h) < frameHeader {
+			return false, nil
+		}
+		size, back := int64(binary.LittleEndian.Uint32(h[4:])), int64(binary.LittleEndian.Uint32(h[12:]))
+		if size == 0 || size > int64(len(h))-frameHeader || frameSum(h[:frameHeader], h[frameHeader:frameHeader+size]) != binary.LittleEndian.Uint32(h[8:]) {
+			off++
+			continue
+		}
+		if off-back > bad {
+			return true, nil
+		}
+		off += frameHeader + size
+	}
+	return false, nil
+}
+
 type tornFrame struct{ offset int64 }
 
 func (t *tornFrame) Error() string { return fmt.Sprintf("torn record at byte %d", t.offset) }
-func (t *tornFrame) Unwrap() error { return errTorn }
 
 type badFrame struct {
 	offset int64

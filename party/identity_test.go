@@ -148,7 +148,7 @@ func TestScopesAndKinds(t *testing.T) {
 			t.Errorf("%s: %v %v", tt.in, got, err)
 		}
 	}
-	if !OperatorScope.Has(LedgerRead) || AllScopes.Has(OperatorScope) || !AllScopes.Has(ParticipantEdit) || Scopes(1<<13).known() || !OperatorScope.known() {
+	if !OperatorScope.Has(LedgerRead) || AllScopes.Has(OperatorScope) || !AllScopes.Has(ParticipantEdit) || Scopes(1<<14).known() || !OperatorScope.known() {
 		t.Error("scopes")
 	}
 	for k := Platform; k <= Operator; k++ {

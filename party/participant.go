@@ -87,12 +87,13 @@ const (
 	SettlementRead
 	WebhooksWrite   // endpoints and redelivery
 	ParticipantEdit // own keys, credentials and names
+	EventsRead      // the stream of own events
 	OperatorScope   // everything an operator may do; for operators only
 )
 
 var scopeNames = []string{
 	"payments:write", "payments:read", "refunds:write", "agreements:write", "agreements:read", "ledger:read",
-	"statements:read", "links:write", "links:read", "settlement:read", "webhooks:write", "participant:write", "operator",
+	"statements:read", "links:write", "links:read", "settlement:read", "webhooks:write", "participant:write", "events:read", "operator",
 }
 
 // AllScopes is every scope but the operator's.

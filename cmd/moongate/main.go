@@ -1,0 +1,154 @@
+// Command moongate is an open interconnection hub for internet platforms: it carries what crosses the wall between two
+// of them, shares the benefit under signed terms, and proves to everybody what happened.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/agreement"
+	"github.com/moongate-hub/moongate/journal"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// env is what a verb may touch of the world.
+type env struct {
+	ctx    context.Context
+	out    io.Writer
+	err    io.Writer
+	in     io.Reader
+	now    func() time.Time
+	random func([]byte)
+	json   bool
+}
+
+type cli struct {
+	JSON bool `help:"Print one JSON object instead of text for people."`
+
+	Init      initVerb      `cmd:"" help:"Make a configuration, keys and the first operator."`
+	Config    configVerb    `cmd:"" help:"Explain what is wrong with a configuration."`
+	Serve     serveVerb     `cmd:"" help:"Run a hub."`
+	Agreement agreementVerb `cmd:"" help:"Check, explain and show agreements."`
+	Fsck      fsckVerb      `cmd:"" help:"Check everything that a hub has written, and every invariant."`
+	Backup    backupVerb    `cmd:"" help:"Write a hub's journal, log and vault into one file."`
+	Restore   restoreVerb   `cmd:"" help:"Make a data directory from a backup."`
+	Version   versionVerb   `cmd:"" help:"Print the version."`
+}
+
+type versionVerb struct{}
+
+func (versionVerb) Run(e *env) error {
+	return e.show(map[string]string{"version": version}, func(t *terminal) { t.line("moongate %s", version) })
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	e := &env{ctx: ctx, out: os.Stdout, err: os.Stderr, in: os.Stdin, now: time.Now, random: random}
+	code := run(e, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func random(b []byte) {
+	if _, err := rand.Read(b); err != nil {
+		panic(err) // the operating system has no randomness: nothing safe can be done
+	}
+}
+
+// Exit codes: 0 all is well, 1 the verb failed or found something wrong, 2 it was called wrongly.
+func run(e *env, args []string) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("moongate"), kong.Writers(e.out, e.err), kong.UsageOnError(),
+		kong.Description("The gate between walled gardens: links, payments and traffic between platforms, under signed terms, with proof."),
+		kong.Exit(func(code int) { exit = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Bind(e),
+	)
+	if err != nil {
+		panic(err) // the verbs above contradict each other
+	}
+	k, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit // --help was printed
+	}
+	if err != nil {
+		fmt.Fprintf(e.err, "moongate: %v\nRun moongate --help for the verbs.\n", err)
+		return 2
+	}
+	e.json = c.JSON
+	if err := k.Run(e); err != nil {
+		e.fail(err)
+		return 1
+	}
+	return 0
+}
+
+// errSilent ends a verb that has already said what is wrong.
+var errSilent = errors.New("")
+
+// fail says what went wrong, where, and what to do.
+func (e *env) fail(err error) {
+	if errors.Is(err, errSilent) {
+		return
+	}
+	var faults agreement.Faults
+	var one *moongate.Error
+	var damage *journal.Damage
+	if e.json {
+		out := map[string]any{"error": err.Error(), "code": moongate.CodeOf(err)}
+		if errors.As(err, &faults) {
+			out["faults"] = faults
+		} else if errors.As(err, &one) {
+			out["error"], out["field"], out["hint"] = one.Message, one.Field, one.Hint
+		}
+		_ = json.NewEncoder(e.err).Encode(out) //nolint:errcheck,errchkjson // nowhere left to say it
+		return
+	}
+	t := newTerminal(e.err)
+	switch {
+	case errors.As(err, &faults):
+		for _, f := range faults {
+			t.line("%s %s", t.red("✗"), f.Error())
+		}
+	case errors.As(err, &damage):
+		t.line("%s %s", t.red("✗"), err)
+	case errors.As(err, &one):
+		where := ""
+		if one.Field != "" {
+			where = one.Field + ": "
+		}
+		t.line("%s %s%s", t.red("✗"), where, one.Message)
+		if one.Hint != "" {
+			t.line("  %s", one.Hint)
+		}
+	default:
+		t.line("%s %s", t.red("✗"), err)
+	}
+}
+
+// show prints a result: one JSON object, or text.
+func (e *env) show(v any, text func(*terminal)) error {
+	if e.json {
+		enc := json.NewEncoder(e.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	}
+	t := newTerminal(e.out)
+	text(t)
+	return t.err
+}

@@ -1,0 +1,48 @@
+package hub
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"encoding/binary"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
+)
+
+// Cursors are positions that a participant hands back. They are enciphered: the difference of two positions would tell
+// how much happened at everybody else's between them.
+
+func (h *Hub) cursorCipher() cipher.AEAD {
+	block, err := aes.NewCipher(h.Secrets.Derive("moongate/cursor/v1"))
+	if err != nil {
+		panic(err) // the key has 32 bytes
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // AES has a block of 16 bytes
+	}
+	return aead
+}
+
+// Cursor enciphers a position for one reader.
+func (h *Hub) Cursor(reader string, at journal.Position) string {
+	nonce := make([]byte, 12, 12+8+16)
+	h.Random(nonce)
+	plain := binary.BigEndian.AppendUint64(nil, uint64(at))
+	return base64.RawURLEncoding.EncodeToString(h.cursorCipher().Seal(nonce, nonce, plain, []byte(reader)))
+}
+
+// OpenCursor reads a cursor that [Hub.Cursor] made for the same reader; an empty one is the beginning.
+func (h *Hub) OpenCursor(reader, cursor string) (journal.Position, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil && len(b) == 12+8+16 {
+		if plain, err := h.cursorCipher().Open(nil, b[:12], b[12:], []byte(reader)); err == nil {
+			return journal.Position(binary.BigEndian.Uint64(plain)), nil
+		}
+	}
+	return 0, &moongate.Error{Code: moongate.Malformed, Field: "after", Message: "this cursor is not one of ours, or was given to somebody else", Hint: "leave it out to begin anew"}
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/moongate-hub/moongate"
@@ -59,8 +58,16 @@ func checkText(field, s string, least, most int) error {
 	if n < least || n > most {
 		return bad(fmt.Sprintf("the text has %d characters", n))
 	}
-	if !utf8.ValidString(s) || strings.IndexFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) }) >= 0 || strings.TrimSpace(s) != s {
+	if !utf8.ValidString(s) || strings.IndexFunc(s, invisible) >= 0 || strings.Trim(s, " \u3000") != s {
 		return bad(fmt.Sprintf("%.80q holds characters that do not print, or blanks at an end", s))
 	}
 	return nil
+}
+
+// invisible tells whether a character does not print, or changes how its neighbours do. The ranges stand here because
+// the language's own tables change with its version, and what is decided must not.
+func invisible(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0xad || r == 0x61c || // controls, soft hyphen
+		r >= 0x2000 && r <= 0x200f || r >= 0x2028 && r <= 0x202f || r >= 0x2060 && r <= 0x206f || // blanks and directions
+		r >= 0xd800 && r <= 0xf8ff || r == 0xfeff || r >= 0xfff0 && r <= 0xffff || r >= 0xe0000 // unassigned to anybody
 }

@@ -142,7 +142,11 @@ func TestRename(t *testing.T) {
 	h.do("mall", &party.Rename{Handle: "mall", Name: "Night Mall"})
 	h.refuse("op", &party.Rename{Handle: "none", Name: "x"}, moongate.NotFound, "none")
 	h.refuse("mall", &party.Rename{Handle: "op", Name: "Mall"}, moongate.Forbidden, "may not act for op")
-	h.refuse("mall", &party.Rename{Handle: "mall", Name: " x"}, moongate.Malformed, "blanks")
+	for _, bad := range []string{" x", "x\u3000", "a\u202eb", "a\u200bb", "\ufeffx", "a\nb", "a\x7fb", "a\xffb", "\U000e0041"} {
+		h.refuse("mall", &party.Rename{Handle: "mall", Name: bad}, moongate.Malformed, "blanks")
+	}
+	h.do("mall", &party.Rename{Handle: "mall", Name: "Café 夜市 №1 😀"})
+	h.do("mall", &party.Rename{Handle: "mall", Name: "Night Mall"})
 	if p, _ := h.room.Lookup("mall"); p.Name != "Night Mall" || p.NameZH != "" {
 		t.Errorf("%+v", p)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sort"
 	"sync"
 
@@ -38,139 +37,11 @@ type Journal struct {
 	mark    *os.File // the file "durable"
 	pending []byte
 	size    int64 // of the current segment, pending bytes included
+	synced  int64 // of the current segment: where the group begins that the next sync makes durable
+	failed  error // the first fault: nothing is written after it
 }
 
 const durableName = "durable"
-
-// Open reads a journal's directory, which it creates where it is missing, and checks every checksum. A record torn by
-// a crash is cut off: its entry is still in raft's log, and nobody was told of it. Any other fault is a [*Damage].
-func Open(dir string, registry *Registry, opt Options) (*Journal, error) {
-	if opt.SegmentBytes == 0 {
-		opt.SegmentBytes = 64 << 20
-	}
-	if opt.Sync == nil {
-		opt.Sync = (*os.File).Sync
-	}
-	if !opt.ReadOnly {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("journal: %w", err)
-		}
-	}
-	j := &Journal{dir: dir, registry: registry, opt: opt, next: 1, fence: 1}
-	segs, err := listSegments(dir)
-	if err != nil {
-		return nil, err
-	}
-	durable, err := readDurable(filepath.Join(dir, durableName))
-	if err != nil {
-		return nil, err
-	}
-	for i, s := range segs {
-		if err := j.scan(s, i == len(segs)-1, durable); err != nil {
-			return nil, err
-		}
-		j.segs = append(j.segs, s)
-	}
-	if j.last < durable {
-		return nil, &Damage{File: dir, Reason: fmt.Sprintf("the journal was durable up to record %d but ends at %d: a file is missing or was cut", durable, j.last)}
-	}
-	j.done, j.fence = j.last, j.next
-	if opt.ReadOnly {
-		return j, nil
-	}
-	if j.mark, err = os.OpenFile(filepath.Join(dir, durableName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	if n := len(j.segs); n > 0 {
-		s := j.segs[n-1]
-		if j.file, err = os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
-			return nil, fmt.Errorf("journal: %w", err)
-		}
-		j.size = s.size
-	}
-	return j, nil
-}
-
-// scan checks a segment and notes where its records are.
-func (j *Journal) scan(s *segment, isLast bool, durable uint64) error {
-	s.size = int64(len(magic))
-	err := frames(s.path, 0, -1, func(off int64, payload []byte) error {
-		index, first, next, term, err := recordBounds(payload)
-		switch {
-		case err != nil:
-			return &Damage{s.path, off, err.Error()}
-		case s.size == int64(len(magic)) && index != s.first:
-			return &Damage{s.path, off, fmt.Sprintf("the file is named for record %d but begins with %d", s.first, index)}
-		case index <= j.last:
-			return &Damage{s.path, off, fmt.Sprintf("record %d follows record %d", index, j.last)}
-		case first != j.next:
-			return &Damage{s.path, off, fmt.Sprintf("record %d begins with event %d where %d was due", index, first, j.next)}
-		}
-		s.note(index, first, off)
-		j.last, j.next, j.term = index, next, term
-		s.size = off + frameHeader + int64(len(payload))
-		return nil
-	})
-	var torn *tornFrame
-	var bad *badFrame
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &torn) && isLast && j.last >= durable:
-	case errors.As(err, &bad) && isLast && j.last >= durable && !frameFollows(s.path, bad.offset):
-	case errors.As(err, &torn):
-		return &Damage{s.path, torn.offset, "the file ends in the middle of a record that was durable"}
-	case errors.As(err, &bad):
-		return &Damage{s.path, bad.offset, bad.reason}
-	default:
-		return err
-	}
-	if j.opt.ReadOnly {
-		return nil
-	}
-	return truncate(s.path, s.size, j.opt.Sync)
-}
-
-// frameFollows tells whether a whole frame stands right behind a bad one: then the bad one was not being written when
-// the machine stopped, and is damage.
-func frameFollows(path string, bad int64) bool {
-	f, err := os.Open(path) //nolint:gosec // our own directory
-	if err != nil {
-		return false
-	}
-	defer f.Close() //nolint:errcheck // read only
-	var h [4]byte
-	if _, err := f.ReadAt(h[:], bad); err != nil {
-		return false
-	}
-	found := errors.New("found")
-	err = frames(path, bad+frameHeader+int64(binary.LittleEndian.Uint32(h[:])), -1, func(int64, []byte) error { return found })
-	return errors.Is(err, found)
-}
-
-func truncate(path string, size int64, sync func(*os.File) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0o600) //nolint:gosec // our own directory
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // synced below
-	if err := f.Truncate(size); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	if err := sync(f); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
-}
-
-// recordBounds reads what the index needs of a record.
-func recordBounds(payload []byte) (index uint64, first, next Position, term uint64, err error) {
-	var r Record
-	if err = Decoding.Unmarshal(payload, &r); err != nil {
-		return 0, 0, 0, 0, fmt.Errorf("not a record: %w", err)
-	}
-	return r.Index, r.First, r.Next(), r.Term, nil
-}
 
 func (s *segment) note(index uint64, first Position, off int64) {
 	if n := len(s.marks); n == 0 || off-s.marks[n-1].offset >= markEvery {
@@ -199,8 +70,22 @@ func (j *Journal) Durable() (Position, uint64) {
 	return j.fence - 1, j.done
 }
 
-// Append writes a record behind the last one. It is durable after [Journal.Sync]; until then nobody can read it.
-func (j *Journal) Append(r *Record) error {
+// Append writes a record behind the last one. It is durable after [Journal.Sync]; until then nobody can read it. After
+// an error, here or in Sync, the journal takes nothing more: what the disk holds is not known, and a restart finds out.
+func (j *Journal) Append(r *Record) error { return j.fail(j.append(r)) }
+
+// fail remembers the first fault.
+func (j *Journal) fail(err error) error {
+	if j.failed == nil {
+		j.failed = err
+	}
+	return err
+}
+
+func (j *Journal) append(r *Record) error {
+	if err := j.usable(); err != nil {
+		return err
+	}
 	payload, err := Encoding.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("journal: encode record %d: %w", r.Index, err)
@@ -217,7 +102,7 @@ func (j *Journal) Append(r *Record) error {
 		}
 	}
 	off := j.size
-	j.pending = appendFrame(j.pending, payload)
+	j.pending = appendFrame(j.pending, payload, off-j.synced)
 	j.size += frameHeader + int64(len(payload))
 	j.mu.Lock()
 	j.segs[len(j.segs)-1].note(r.Index, r.First, off)
@@ -226,9 +111,19 @@ func (j *Journal) Append(r *Record) error {
 	return nil
 }
 
+func (j *Journal) usable() error {
+	switch {
+	case j.failed != nil:
+		return fmt.Errorf("journal: not used after a fault: %w", j.failed)
+	case j.opt.ReadOnly:
+		return errors.New("journal: opened for reading only")
+	}
+	return nil
+}
+
 func (j *Journal) rotate(first uint64) error {
 	if j.file != nil {
-		if err := j.Sync(); err != nil {
+		if err := j.sync(); err != nil {
 			return err
 		}
 		if err := j.file.Close(); err != nil {
@@ -240,46 +135,41 @@ func (j *Journal) rotate(first uint64) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if _, err := f.WriteString(magic); err != nil {
+	j.file = f
+	if _, err := f.Write(segmentHead(j.last, j.next)); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	if err := j.opt.Sync(f); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("journal: sync: %w", err)
 	}
 	if err := syncDir(j.dir); err != nil {
 		return err
 	}
 	j.mu.Lock()
-	j.segs = append(j.segs, &segment{path: path, first: first, size: int64(len(magic))})
+	j.segs = append(j.segs, &segment{path: path, first: first, size: int64(segmentHeader)})
 	j.mu.Unlock()
-	j.file, j.size = f, int64(len(magic))
+	j.size, j.synced = int64(segmentHeader), int64(segmentHeader)
 	return nil
 }
 
-// Flush hands the pending bytes to the operating system.
-func (j *Journal) Flush() error {
-	if len(j.pending) == 0 {
+// Sync makes everything appended durable and readable.
+func (j *Journal) Sync() error { return j.fail(j.sync()) }
+
+func (j *Journal) sync() error {
+	if err := j.usable(); err != nil {
+		return err
+	}
+	if j.file == nil || j.done == j.last {
 		return nil
 	}
 	if _, err := j.file.Write(j.pending); err != nil {
 		return fmt.Errorf("journal: write: %w", err)
 	}
 	j.pending = j.pending[:0]
-	return nil
-}
-
-// Sync makes everything appended durable and readable. After an error the journal must not be used again: what the
-// disk holds is not known, and a restart finds out.
-func (j *Journal) Sync() error {
-	if err := j.Flush(); err != nil {
-		return err
-	}
-	if j.file == nil || j.done == j.last {
-		return nil
-	}
 	if err := j.opt.Sync(j.file); err != nil {
 		return fmt.Errorf("journal: sync: %w", err)
 	}
+	j.synced = j.size
 	j.mu.Lock()
 	j.segs[len(j.segs)-1].size = j.size
 	j.done, j.fence = j.last, j.next
@@ -288,12 +178,15 @@ func (j *Journal) Sync() error {
 	return j.writeDurable(done)
 }
 
-// Close syncs and closes the files.
+// Close syncs and closes the files. After a fault it only closes them.
 func (j *Journal) Close() error {
 	if j.opt.ReadOnly {
 		return nil
 	}
-	err := j.Sync()
+	var err error
+	if j.failed == nil {
+		err = j.Sync()
+	}
 	if j.file != nil {
 		err = errors.Join(err, j.file.Close())
 	}
@@ -358,19 +251,16 @@ func (j *Journal) visit(beyond func(mark) bool, visit func(*Record) error) error
 	start := sort.Search(len(segs), func(i int) bool { return len(segs[i].marks) > 0 && beyond(segs[i].marks[0]) })
 	start = max(start-1, 0)
 	for i, s := range segs[start:] {
-		from := int64(0)
+		from := int64(segmentHeader)
 		if i == 0 {
 			if k := sort.Search(len(s.marks), func(i int) bool { return beyond(s.marks[i]) }); k > 0 {
 				from = s.marks[k-1].offset
 			}
 		}
-		if s.size <= int64(len(magic)) {
-			continue
-		}
-		err := frames(s.path, from, s.size, func(off int64, payload []byte) error {
+		err := frames(s.path, from, s.size, func(at frame, payload []byte) error {
 			r := new(Record)
 			if err := Decoding.Unmarshal(payload, r); err != nil {
-				return &Damage{s.path, off, err.Error()}
+				return &Damage{s.path, at.offset, err.Error()}
 			}
 			if r.Index > done {
 				return errStop

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -85,7 +86,8 @@ var Encoding = func() cbor.UserBufferEncMode {
 	return m
 }()
 
-// Decoding is its strict counterpart: unknown fields and duplicate keys are errors, sizes are bounded.
+// Decoding is its strict counterpart: unknown fields and duplicate keys are errors, sizes are bounded. Text that is not
+// UTF-8 is let through: Encoding writes it, and what is in the journal must be readable for good.
 var Decoding = func() cbor.DecMode {
 	m, err := cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
@@ -94,6 +96,7 @@ var Decoding = func() cbor.DecMode {
 		MaxArrayElements:  1 << 20,
 		MaxMapPairs:       1 << 16,
 		MaxNestedLevels:   24,
+		UTF8:              cbor.UTF8DecodeInvalid,
 	}.DecMode()
 	if err != nil {
 		panic(err)
@@ -141,15 +144,46 @@ func shapeOf(kind string, t reflect.Type) *shape {
 			continue
 		}
 		p := part{field: i, audience: a, each: a == "each"}
-		if p.each && (f.Type.Kind() != reflect.Slice || !f.Type.Elem().Implements(reflect.TypeFor[Reader]())) {
-			panic(fmt.Sprintf("journal: %s.%s: audience each wants a slice of pointers that implement Reader", kind, f.Name))
+		if why := s.unfit(f, p); why != "" {
+			panic(fmt.Sprintf("journal: %s.%s: %s", kind, f.Name, why))
 		}
 		s.parts = append(s.parts, p)
 	}
 	if n := len(s.parts); n > 0 && n != t.NumField() {
 		panic(fmt.Sprintf("journal: event %s: either every field has an audience or none", kind))
 	}
+	for _, p := range s.parts {
+		if p.audience == Public {
+			// A public act that could not be written would stop the public log, for good.
+			if _, err := proof.ActEntry(kind, 0, []byte("{}")); err != nil {
+				panic(fmt.Sprintf("journal: event %s has a public group: %v", kind, err))
+			}
+			if _, err := json.Marshal(reflect.Zero(t.Field(p.field).Type).Interface()); err != nil {
+				panic(fmt.Sprintf("journal: event %s: the public group has no JSON: %v", kind, err))
+			}
+		}
+	}
 	return s
+}
+
+// unfit says what is wrong with a field's audience.
+func (s *shape) unfit(f reflect.StructField, p part) string {
+	switch n := len(s.parts); {
+	case !f.IsExported():
+		return "a field with an audience is exported"
+	case p.audience == "" || p.audience[0] == '@' || p.audience[0] == '#':
+		return fmt.Sprintf("%q is not the name of an audience", p.audience)
+	case p.audience == Public && slices.ContainsFunc(s.parts, func(q part) bool { return q.audience == Public }):
+		return "an event is at most one public act"
+	case !p.each && f.Type.Kind() != reflect.Struct:
+		return "a group of fields is a struct"
+	case p.each && (f.Type.Kind() != reflect.Slice || f.Type.Elem().Kind() != reflect.Pointer ||
+		f.Type.Elem().Elem().Kind() != reflect.Struct || !f.Type.Elem().Implements(reflect.TypeFor[Reader]())):
+		return "audience each wants a slice of pointers that implement Reader"
+	case p.each && n > 0 && s.parts[n-1].each:
+		return "two fields with audience each need another one between them, or nobody can tell where the first ends"
+	}
+	return ""
 }
 
 // Knows tells whether a kind is registered.
@@ -180,6 +214,9 @@ func (r *Registry) Encode(e Event, buf *bytes.Buffer) (Stored, error) {
 			continue
 		}
 		for i := range f.Len() {
+			if f.Index(i).IsNil() {
+				return st, fmt.Errorf("journal: event %s: %s[%d] is nil", st.Kind, s.typ.Field(p.field).Name, i)
+			}
 			item := f.Index(i).Interface()
 			data, err := encode(item, buf)
 			if err != nil {

@@ -56,9 +56,10 @@ type interval struct {
 	First  Position // of its first event
 	Next   Position // after its last one
 	Entry  int64    // index of its entry in the public log
+	End    int64    // size of the public log behind its entry and acts
 }
 
-const rowSize = 4*8 + 4
+const rowSize = 5*8 + 4
 
 type act struct {
 	kind string
@@ -77,11 +78,15 @@ const (
 func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
 	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan *Record, 1<<14), done: make(chan struct{}), seen: 1, salts: proof.NewSalter(new([32]byte))}
 	l.wait = sync.NewCond(&l.mu)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	err := makeDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if l.rowsFile, err = os.OpenFile(filepath.Join(dir, rowsName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	if err := l.load(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, l.rowsFile.Close())
 	}
 	if err := j.FromPosition(l.seen, l.take); err != nil {
 		return nil, errors.Join(err, l.rowsFile.Close())
@@ -95,10 +100,6 @@ func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
 
 // load finds the point up to which the files are whole: the head says it.
 func (l *Log) load() error {
-	var err error
-	if l.rowsFile, err = os.OpenFile(filepath.Join(l.dir, rowsName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
 	head, err := os.ReadFile(filepath.Join(l.dir, headName))
 	if errors.Is(err, os.ErrNotExist) {
 		l.tree = proof.NewTree(l.readTile)
@@ -117,29 +118,32 @@ func (l *Log) load() error {
 	return l.loadRows(c.Size)
 }
 
+// loadRows reads the intervals that the head's tree has. What stands behind them was being written when the process
+// stopped, and is written again.
 func (l *Log) loadRows(size int64) error {
 	b, err := os.ReadFile(l.rowsFile.Name())
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	for off := 0; off+rowSize <= len(b); off += rowSize {
+	have, off := int64(0), 0
+	for ; have < size && off+rowSize <= len(b); off += rowSize {
 		row := b[off : off+rowSize]
 		if Sum(row[:rowSize-4]) != binary.LittleEndian.Uint32(row[rowSize-4:]) {
 			return &Damage{File: l.rowsFile.Name(), Offset: int64(off), Reason: "the checksum does not match"}
 		}
-		r := interval{
-			Number: int64(binary.LittleEndian.Uint64(row)), First: Position(binary.LittleEndian.Uint64(row[8:])), //nolint:gosec // as written
-			Next: Position(binary.LittleEndian.Uint64(row[16:])), Entry: int64(binary.LittleEndian.Uint64(row[24:])), //nolint:gosec // as written
+		var v [5]uint64
+		for i := range v {
+			v[i] = binary.LittleEndian.Uint64(row[8*i:])
 		}
-		if r.Entry >= size {
-			break
+		r := interval{Number: int64(v[0]), First: Position(v[1]), Next: Position(v[2]), Entry: int64(v[3]), End: int64(v[4])} //nolint:gosec // as written
+		if r.Entry != have || r.First != l.seen {
+			return &Damage{File: l.rowsFile.Name(), Offset: int64(off), Reason: fmt.Sprintf("an interval begins with event %d and entry %d where %d and %d were due", r.First, r.Entry, l.seen, have)}
 		}
 		l.rows = append(l.rows, r)
+		have, l.seen = r.End, r.Next
 	}
-	if n := len(l.rows); n > 0 {
-		l.seen = l.rows[n-1].Next
-	} else if size > 0 {
-		return &Damage{File: l.rowsFile.Name(), Reason: "it is shorter than the log's head says"}
+	if have != size {
+		return &Damage{File: l.rowsFile.Name(), Offset: int64(off), Reason: fmt.Sprintf("it tells of %d entries and the log's head of %d", have, size)}
 	}
 	l.saved = len(l.rows)
 	return nil
@@ -261,7 +265,7 @@ func (l *Log) closeInterval() error {
 		}
 	}
 	if err == nil {
-		l.row.Entry = index
+		l.row.Entry, l.row.End = index, l.tree.Size()
 		l.rows = append(l.rows, l.row)
 	}
 	full := len(l.rows)-l.saved >= 4096
@@ -286,7 +290,8 @@ func actEntry(a act, number int64) ([]byte, error) {
 	return entry, err
 }
 
-// flush makes the tree's files durable and notes how far they go.
+// flush makes the tree's files durable and notes how far they go. The order matters to a restart: the head comes after
+// all that it vouches for, and before anything goes away that an older head needs.
 func (l *Log) flush() (proof.Checkpoint, error) {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
@@ -303,7 +308,7 @@ func (l *Log) flush() (proof.Checkpoint, error) {
 	var b []byte
 	for _, r := range rows {
 		start := len(b)
-		for _, v := range [4]uint64{uint64(r.Number), uint64(r.First), uint64(r.Next), uint64(r.Entry)} { //nolint:gosec // read back alike
+		for _, v := range [5]uint64{uint64(r.Number), uint64(r.First), uint64(r.Next), uint64(r.Entry), uint64(r.End)} { //nolint:gosec // read back alike
 			b = binary.LittleEndian.AppendUint64(b, v)
 		}
 		b = binary.LittleEndian.AppendUint32(b, Sum(b[start:]))
@@ -322,12 +327,14 @@ func (l *Log) flush() (proof.Checkpoint, error) {
 		if err := WriteFile(path, f.Data, 0o644); err != nil {
 			return c, err
 		}
-		if err := os.RemoveAll(path + ".p"); err != nil { // a full tile replaces its partial ones
-			return c, fmt.Errorf("journal: %w", err)
-		}
 	}
 	if err := WriteFile(filepath.Join(l.dir, headName), []byte(c.Text()), 0o600); err != nil {
 		return c, err
+	}
+	for _, f := range files { // a full tile replaces its partial ones
+		if err := os.RemoveAll(filepath.Join(l.dir, filepath.FromSlash(f.Path)+".p")); err != nil {
+			return c, fmt.Errorf("journal: %w", err)
+		}
 	}
 	l.mu.Lock()
 	l.tree.Flushed(c.Size)
@@ -339,6 +346,9 @@ func (l *Log) flush() (proof.Checkpoint, error) {
 // Publish signs the tree as it stands and makes the checkpoint public: after the files it needs, and never for a
 // smaller tree. Only the leader may call it, and nobody else at the same time.
 func (l *Log) Publish(origin string, signers ...note.Signer) ([]byte, error) {
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
 	c, err := l.flush()
 	if err != nil {
 		return nil, err
@@ -365,6 +375,13 @@ func (l *Log) Checkpoint() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.signed
+}
+
+// Err is the fault that ended the log's work, if one did.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
 }
 
 // Wait returns when the log has taken in every event before a position.

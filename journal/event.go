@@ -189,7 +189,8 @@ func (s *shape) unfit(f reflect.StructField, p part) string {
 // Knows tells whether a kind is registered.
 func (r *Registry) Knows(kind string) bool { return r.shapes[kind] != nil }
 
-// Encode stores an event. The buffer is scratch space of the caller's.
+// Encode stores an event. The groups' bytes stand in the buffer, which is appended to and must not be reset while they
+// are in use.
 func (r *Registry) Encode(e Event, buf *bytes.Buffer) (Stored, error) {
 	s := r.shapes[e.EventKind()]
 	if s == nil {
@@ -229,11 +230,13 @@ func (r *Registry) Encode(e Event, buf *bytes.Buffer) (Stored, error) {
 }
 
 func encode(v any, buf *bytes.Buffer) ([]byte, error) {
-	buf.Reset()
-	if err := Encoding.MarshalToBuffer(v, buf); err != nil {
+	from := buf.Len()
+	if a, ok := v.(Appender); ok {
+		buf.Write(a.AppendCBOR(buf.AvailableBuffer()))
+	} else if err := Encoding.MarshalToBuffer(v, buf); err != nil {
 		return nil, fmt.Errorf("journal: encode %T: %w", v, err)
 	}
-	return bytes.Clone(buf.Bytes()), nil
+	return buf.Bytes()[from:buf.Len():buf.Len()], nil
 }
 
 // Decode is the way back. An unknown kind or field is an error: it was written by a newer version.

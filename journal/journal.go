@@ -36,6 +36,7 @@ type Journal struct {
 	file    *os.File
 	mark    *os.File // the file "durable"
 	pending []byte
+	scratch []byte
 	size    int64 // of the current segment, pending bytes included
 	synced  int64 // of the current segment: where the group begins that the next sync makes durable
 	failed  error // the first fault: nothing is written after it
@@ -86,10 +87,11 @@ func (j *Journal) append(r *Record) error {
 	if err := j.usable(); err != nil {
 		return err
 	}
-	payload, err := Encoding.Marshal(r)
+	payload, err := r.AppendCBOR(j.scratch[:0])
 	if err != nil {
 		return fmt.Errorf("journal: encode record %d: %w", r.Index, err)
 	}
+	j.scratch = payload
 	if len(payload) > maxRecord {
 		return fmt.Errorf("journal: record %d has %d bytes, more than %d", r.Index, len(payload), maxRecord)
 	}

@@ -129,7 +129,6 @@ func (f *fsm) open(data []byte, a *applied) (batchID, []*envelope, error) {
 // closed.
 func (n *Node) write() {
 	defer n.done.Done()
-	var buf bytes.Buffer
 	for first := range n.fsm.written {
 		group := []*applied{first}
 		for more := true; more && len(group) < 64; {
@@ -142,14 +141,16 @@ func (n *Node) write() {
 				more = false
 			}
 		}
-		if err := n.writeGroup(group, &buf); err != nil {
+		if err := n.writeGroup(group); err != nil {
 			n.opt.Fatal(err)
 			return
 		}
 	}
 }
 
-func (n *Node) writeGroup(group []*applied, buf *bytes.Buffer) error {
+func (n *Node) writeGroup(group []*applied) error {
+	buf := new(bytes.Buffer) // a new one each time: the public log still reads the last
+
 	records := make([]*journal.Record, len(group))
 	for i, a := range group {
 		r := &journal.Record{Index: a.index, Term: a.term, Sum: a.sum, First: a.first}

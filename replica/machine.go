@@ -163,6 +163,21 @@ type envelope struct {
 	Vault  []Secret
 }
 
+// appendCBOR writes the envelope as journal.Encoding would.
+func (e *envelope) appendCBOR(b []byte) ([]byte, error) {
+	b = journal.AppendArray(b, 9)
+	b = journal.AppendText(b, e.Kind)
+	b = journal.AppendText(b, e.Caller)
+	b = journal.AppendBytes(b, e.Key[:])
+	b = journal.AppendBytes(b, e.Print[:])
+	b = journal.AppendInt(b, int64(e.At))
+	b = journal.AppendBytes(b, e.Seed[:])
+	b = journal.AppendUint(b, uint64(e.Effect))
+	b = journal.AppendBytes(b, e.Body)
+	vault, err := journal.Encoding.Marshal(e.Vault)
+	return append(b, vault...), err
+}
+
 // outcome is what became of one envelope.
 type outcome struct {
 	done    journal.Done

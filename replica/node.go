@@ -452,12 +452,13 @@ func (n *Node) pack(tickets []*ticket) (batchID, []byte, error) {
 	now := n.opt.Clock()
 	for _, t := range tickets {
 		t.env.At = now
-		b, err := journal.Encoding.Marshal(t.env)
+		at := len(data)
+		b, err := t.env.appendCBOR(append(data, 0, 0, 0, 0))
 		if err != nil {
 			return id, nil, fmt.Errorf("replica: encode %s: %w", t.env.Kind, err)
 		}
-		data = binary.LittleEndian.AppendUint32(data, uint32(len(b))) //nolint:gosec // requests are bounded
-		data = append(data, b...)
+		data = b
+		binary.LittleEndian.PutUint32(data[at:], uint32(len(data)-at-4)) //nolint:gosec // requests are bounded
 	}
 	binary.LittleEndian.PutUint32(data, journal.Sum(data[4:]))
 	return id, data, nil

@@ -24,7 +24,8 @@ type Wallet interface {
 	// state Absent, not an error.
 	Query(ctx context.Context, no string) (Outcome, error)
 	// Close asks that an order can no longer be paid. The answer is Closed (again, for a closed order), Paid where the
-	// shopper was faster, or Absent where the wallet says that it has never heard of the number.
+	// shopper was faster, Absent where the wallet says that it has never heard of the number, or Awaiting where it would
+	// not close an open order: ask again.
 	Close(ctx context.Context, no string) (Outcome, error)
 	// Refund asks for money to go back. The usual answer is RefundPending; the result comes by notice or query.
 	Refund(ctx context.Context, r RefundOrder) (RefundOutcome, error)

@@ -135,13 +135,17 @@ func readSeal(h http.Header, now time.Time) (seal, error) {
 }
 
 func (s seal) check(key *rsa.PublicKey, body []byte) error {
-	h := sha256.New()
-	for _, part := range []string{s.stamp, "\n", s.nonce, "\n"} {
-		h.Write([]byte(part))
-	}
-	h.Write(body)
-	h.Write([]byte{'\n'})
-	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, h.Sum(nil), s.signature); err != nil {
+	message := make([]byte, 0, len(s.stamp)+len(s.nonce)+len(body)+3)
+	message = append(append(message, s.stamp...), '\n')
+	message = append(append(message, s.nonce...), '\n')
+	message = append(append(message, body...), '\n')
+	return checkRSA(key, message, s.signature)
+}
+
+// checkRSA is SHA256withRSA: PKCS #1 v1.5 (RFC 8017, section 8.2.2).
+func checkRSA(key *rsa.PublicKey, message, signature []byte) error {
+	sum := sha256.Sum256(message)
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], signature); err != nil {
 		return fmt.Errorf("%w: signature does not fit", errForged)
 	}
 	return nil

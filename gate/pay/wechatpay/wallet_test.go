@@ -1,0 +1,527 @@
+package wechatpay_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
+	"github.com/moongate-hub/moongate/money"
+)
+
+var refusedConnection = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+
+var (
+	_ pay.Wallet        = (*wechatpay.Wallet)(nil)
+	_ pay.RefundQuerier = (*wechatpay.Wallet)(nil)
+	_ pay.Notifier      = (*wechatpay.Wallet)(nil)
+)
+
+// TestLifeOfAnOrder follows an order from its creation to its refunds.
+func TestLifeOfAnOrder(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	h, err := w.wallet.Create(ctx, w.order("ORDER-01", 1999))
+	if err != nil || !strings.HasPrefix(h.QR, "https://wallet.test/") || h.URL != "" || h.Expires != moongate.At(start)+moongate.Hour {
+		t.Fatalf("%+v %v", h, err)
+	}
+	again, err := w.wallet.Create(ctx, w.order("ORDER-01", 1999))
+	if err != nil || again.QR == h.QR {
+		t.Errorf("the same order again: %+v %v", again, err)
+	}
+	out, err := w.wallet.Query(ctx, "ORDER-01")
+	if want := (pay.Outcome{No: "ORDER-01", State: pay.Awaiting, Tag: "pay_ORDER-01", Said: "NOTPAY"}); err != nil || out != want {
+		t.Errorf("before: %+v %v", out, err)
+	}
+	w.Advance(time.Minute)
+	if err := w.sandbox.Approve(mchID, "ORDER-01"); err != nil {
+		t.Fatal(err)
+	}
+	out, err = w.wallet.Query(ctx, "ORDER-01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := pay.Outcome{
+		No: "ORDER-01", State: pay.Paid, WalletRef: out.WalletRef, Amount: money.Of(1999, money.CNY), PayerTotal: 1999,
+		PaidAt: moongate.At(start.Add(time.Minute)), Tag: "pay_ORDER-01", Said: "SUCCESS",
+	}
+	if diff := cmp.Diff(want, out); diff != "" || len(out.WalletRef) != 28 {
+		t.Errorf("after (-want +got):\n%s", diff)
+	}
+	if closed, err := w.wallet.Close(ctx, "ORDER-01"); err != nil || closed != out {
+		t.Errorf("closing a paid order: %+v %v", closed, err)
+	}
+	w.Advance(time.Minute)
+	n, err := w.wallet.Notified(ctx, w.got[0].header, w.got[0].body)
+	if err != nil || n.Event != "TRANSACTION.SUCCESS" || n.ID == "" || n.At == 0 || n.Refund != nil || *n.Payment != out {
+		t.Errorf("notice %+v %v", n, err)
+	}
+
+	r := w.refund("REFUND-1", "ORDER-01", 999, 1999)
+	r.OrderRef = out.WalletRef
+	back, err := w.wallet.Refund(ctx, r)
+	if err != nil || back.State != pay.RefundPending || back.Amount != r.Amount || back.OrderNo != "ORDER-01" || back.DoneAt != 0 {
+		t.Errorf("refund: %+v %v", back, err)
+	}
+	w.Advance(time.Minute)
+	done, err := w.wallet.QueryRefund(ctx, "REFUND-1")
+	if err != nil || done.State != pay.RefundDone || done.DoneAt == 0 || done.WalletRef != back.WalletRef {
+		t.Errorf("refund query: %+v %v", done, err)
+	}
+	last := w.got[len(w.got)-1]
+	n, err = w.wallet.Notified(ctx, last.header, last.body)
+	if err != nil || n.Event != "REFUND.SUCCESS" || n.Payment != nil || *n.Refund != done {
+		t.Errorf("refund notice %+v %v, want %+v", n, err, done)
+	}
+	if out, err = w.wallet.Query(ctx, "ORDER-01"); err != nil || out.State != pay.Paid || !out.Refunded {
+		t.Errorf("a refunded order was paid all the same: %+v %v", out, err)
+	}
+	if v := w.sandbox.Violations(); len(v) != 0 {
+		t.Errorf("violations %v", v)
+	}
+}
+
+// TestRedirect hands the shopper over by address, with the way back in it.
+func TestRedirect(t *testing.T) {
+	w := newWorld(t)
+	o := w.order("ORDER-01", 100)
+	o.Channel, o.ClientIP, o.ReturnURL = pay.Redirect, "203.0.113.7", "https://shop.test/thanks?order=1"
+	h, err := w.wallet.Create(t.Context(), o)
+	if err != nil || h.QR != "" || h.Expires != moongate.At(start)+5*moongate.Minute {
+		t.Fatalf("%+v %v", h, err)
+	}
+	u, err := url.Parse(h.URL)
+	if err != nil || u.Query().Get("redirect_url") != o.ReturnURL || u.Query().Get("prepay_id") == "" {
+		t.Errorf("%s: %v", h.URL, err)
+	}
+}
+
+// TestAbsentAndClosed: what is not there is said to be absent, and a closed order stays closed.
+func TestAbsentAndClosed(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	if out, err := w.wallet.Query(ctx, "ORDER-01"); err != nil || out.State != pay.Absent {
+		t.Errorf("%+v %v", out, err)
+	}
+	if out, err := w.wallet.QueryRefund(ctx, "REFUND-1"); err != nil || out.State != pay.RefundAbsent {
+		t.Errorf("%+v %v", out, err)
+	}
+	w.create("ORDER-02", 100)
+	for range 2 {
+		if out, err := w.wallet.Close(ctx, "ORDER-02"); err != nil || out.State != pay.Closed {
+			t.Errorf("%+v %v", out, err)
+		}
+	}
+	if out, err := w.wallet.Query(ctx, "ORDER-02"); err != nil || out.State != pay.Closed {
+		t.Errorf("%+v %v", out, err)
+	}
+	// Closing what was never ordered uses the number up: a late order cannot come to life behind our back.
+	if out, err := w.wallet.Close(ctx, "ORDER-03"); err != nil || out.State != pay.Closed {
+		t.Errorf("%+v %v", out, err)
+	}
+	if _, err := w.wallet.Create(ctx, w.order("ORDER-03", 100)); pay.VerdictOf(err) != pay.Unknown {
+		t.Errorf("order after close: %v", err)
+	}
+	if out, err := w.wallet.Query(ctx, "ORDER-03"); err != nil || out.State != pay.Closed {
+		t.Errorf("%+v %v", out, err)
+	}
+}
+
+// calls are the five questions of the interface and the refund query, each about something that is there.
+func calls(w *world) map[sandbox.Op]func() error {
+	ctx := w.t.Context()
+	w.paid("PAID-001", 1000)
+	w.create("OPEN-001", 1000)
+	return map[sandbox.Op]func() error{
+		sandbox.OpNative: func() error { _, err := w.wallet.Create(ctx, w.order("FRESH-01", 1000)); return err },
+		sandbox.OpQuery:  func() error { _, err := w.wallet.Query(ctx, "PAID-001"); return err },
+		sandbox.OpClose:  func() error { _, err := w.wallet.Close(ctx, "OPEN-001"); return err },
+		sandbox.OpRefund: func() error { _, err := w.wallet.Refund(ctx, w.refund("REFUND-1", "PAID-001", 10, 1000)); return err },
+		sandbox.OpQueryRefund: func() error {
+			if _, err := w.wallet.Refund(ctx, w.refund("REFUND-1", "PAID-001", 10, 1000)); err != nil {
+				w.t.Fatal(err)
+			}
+			_, err := w.wallet.QueryRefund(ctx, "REFUND-1")
+			return err
+		},
+	}
+}
+
+var ops = []sandbox.Op{sandbox.OpNative, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund}
+
+// TestVerdictOfEveryCode: each documented code, for each call, proves what it proves and no more.
+func TestVerdictOfEveryCode(t *testing.T) {
+	const r, n, u, ok = pay.Refused, pay.NotDone, pay.Unknown, pay.Verdict("")
+	//                            create query close refund refund query
+	table := map[string][5]pay.Verdict{
+		"PARAM_ERROR":           {r, r, r, r, r},
+		"APPID_MCHID_NOT_MATCH": {r, r, r, r, r},
+		"MCH_NOT_EXISTS":        {r, r, r, r, r},
+		"NO_AUTH":               {r, r, r, r, r},
+		"SIGN_ERROR":            {n, n, n, n, n},
+		"FREQUENCY_LIMITED":     {n, n, n, n, n},
+		"SYSTEM_ERROR":          {u, u, u, u, u},
+		"BANK_ERROR":            {u, u, u, u, u},
+		"INVALID_TRANSACTIONID": {u, u, u, u, u},
+		"INVALID_REQUEST":       {u, u, u, u, u},
+		"OUT_TRADE_NO_USED":     {u, u, u, u, u},
+		"ORDERPAID":             {u, u, ok, u, u}, // a close then asks, and learns what it is
+		"ORDER_CLOSED":          {u, ok, ok, u, u},
+		"ORDER_NOT_EXIST":       {u, ok, ok, u, u},
+		"RESOURCE_NOT_EXISTS":   {u, u, u, n, ok},
+		"RULE_LIMIT":            {r, u, u, u, u},
+		"TRADE_ERROR":           {r, u, ok, u, u},
+		"ACCOUNT_ERROR":         {r, u, u, u, u},
+		"NOT_ENOUGH":            {u, u, u, n, u},
+		"USER_ACCOUNT_ABNORMAL": {u, u, u, r, u},
+		"NO_STATEMENT_EXIST":    {u, u, u, u, u},
+		"STATEMENT_CREATING":    {u, u, u, u, u},
+	}
+	for code, row := range table {
+		for i, op := range ops {
+			w := newWorld(t)
+			call := calls(w)[op]
+			w.inject(sandbox.Fault{Kind: sandbox.Refuse, Op: op, Code: code})
+			err := call()
+			if pay.VerdictOf(err) != row[i] {
+				t.Errorf("%s on %s: %v, want %q", code, op, err, row[i])
+			}
+			var f *pay.Failure
+			if errors.As(err, &f) && (f.Code != code || f.Status == 0) {
+				t.Errorf("%s on %s: says %s %d", code, op, f.Code, f.Status)
+			}
+		}
+	}
+}
+
+// TestVerdictOfEveryFault: what goes wrong on the way never passes for an answer.
+func TestVerdictOfEveryFault(t *testing.T) {
+	faults := []sandbox.Fault{
+		{Kind: sandbox.DropBefore}, {Kind: sandbox.DropAfter}, {Kind: sandbox.Delay, Delay: time.Minute}, {Kind: sandbox.Garbage},
+		{Kind: sandbox.Unsigned}, {Kind: sandbox.Probe}, {Kind: sandbox.Skew, Delay: -5 * time.Minute}, {Kind: sandbox.Skew, Delay: 5 * time.Minute},
+	}
+	for _, f := range faults {
+		for _, op := range ops {
+			w := newWorld(t)
+			call := calls(w)[op]
+			f.Op = op
+			w.inject(f)
+			if err := call(); pay.VerdictOf(err) != pay.Unknown {
+				t.Errorf("%s on %s: %v", f.Kind, op, err)
+			}
+			if err := call(); err != nil {
+				t.Errorf("%s on %s, then again: %v", f.Kind, op, err)
+			}
+			if v := w.sandbox.Violations(); len(v) != 0 {
+				t.Errorf("%s on %s: violations %v", f.Kind, op, v)
+			}
+		}
+	}
+}
+
+// TestUnsignedRefusalProvesNothing: an error that nobody signed could come from anywhere, so "there is no such order"
+// must not free the gate to try another wallet.
+func TestUnsignedRefusalProvesNothing(t *testing.T) {
+	for _, meddle := range []func(*http.Response){
+		func(r *http.Response) { r.Header.Del("Wechatpay-Signature") },
+		func(r *http.Response) { r.Header.Set("Wechatpay-Nonce", "other") },
+		func(r *http.Response) {
+			r.Body = io.NopCloser(strings.NewReader(`{"code":"ORDER_NOT_EXIST","message":"no"}`))
+		},
+	} {
+		w := newWorld(t)
+		w.create("ORDER-01", 100)
+		w.meddle = func(r *http.Response) *http.Response { meddle(r); return r }
+		if out, err := w.wallet.Query(t.Context(), "NEVER-01"); pay.VerdictOf(err) != pay.Unknown {
+			t.Errorf("%+v %v", out, err)
+		}
+	}
+}
+
+// TestUnreachable: before the first byte is sent nothing can have happened; and without certificates, which every answer
+// is checked with, nothing is sent.
+func TestUnreachable(t *testing.T) {
+	w := newWorld(t)
+	w.down = true
+	if _, err := w.wallet.Create(t.Context(), w.order("ORDER-01", 100)); pay.VerdictOf(err) != pay.NotDone {
+		t.Errorf("no connection, no certificate: %v", err)
+	}
+	w.down = false
+	w.inject(sandbox.Fault{Kind: sandbox.DropAfter, Op: sandbox.OpCertificates, Times: 2})
+	for range 2 {
+		if _, err := w.wallet.Create(t.Context(), w.order("ORDER-01", 100)); pay.VerdictOf(err) != pay.NotDone {
+			t.Errorf("no certificate: %v", err)
+		}
+	}
+	for _, s := range w.sent {
+		if s != "GET /v3/certificates" {
+			t.Errorf("%s was sent", s)
+		}
+	}
+	w.create("ORDER-01", 100)
+	w.down = true
+	if _, err := w.wallet.Refund(t.Context(), w.refund("R1", "ORDER-01", 1, 100)); pay.VerdictOf(err) != pay.NotDone {
+		t.Errorf("no connection: %v", err)
+	}
+}
+
+// TestCertificates: forged ones are not taken, a rotation is followed with one request, and serials that a stranger makes
+// up do not turn us into a flood.
+func TestCertificates(t *testing.T) {
+	count := func(w *world) int {
+		n := 0
+		for _, s := range w.sent {
+			if s == "GET /v3/certificates" {
+				n++
+			}
+		}
+		return n
+	}
+	for name, meddle := range map[string]func([]byte) []byte{
+		"other key": func(b []byte) []byte {
+			return bytes.Replace(b, []byte(`"ciphertext":"`), []byte(`"ciphertext":"AAAA`), 1)
+		},
+		"no JSON":   func([]byte) []byte { return []byte("<html>") },
+		"none":      func([]byte) []byte { return []byte(`{"data":[]}`) },
+		"bad nonce": func(b []byte) []byte { return bytes.Replace(b, []byte(`"nonce":"`), []byte(`"nonce":"x`), 1) },
+		"unsigned":  func(b []byte) []byte { return append(b, ' ') },
+	} {
+		w := newWorld(t)
+		w.meddle = func(r *http.Response) *http.Response {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(meddle(body)))
+			return r
+		}
+		if _, err := w.wallet.Create(t.Context(), w.order("ORDER-01", 100)); pay.VerdictOf(err) != pay.NotDone {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	w := newWorld(t)
+	w.create("ORDER-01", 100)
+	w.Advance(2 * time.Minute)
+	if err := w.sandbox.RotateNow(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.wallet.Query(t.Context(), "ORDER-01"); err != nil || count(w) != 2 {
+		t.Errorf("after a rotation: %v, %d fetches", err, count(w))
+	}
+	w.paid("ORDER-02", 100)
+	w.Advance(2 * time.Minute)
+	n := w.got[0]
+	for range 50 {
+		n.header.Set("Wechatpay-Serial", "MADE-UP")
+		if _, err := w.wallet.Notified(t.Context(), n.header, n.body); err == nil {
+			t.Fatal("a stranger's serial was believed")
+		}
+	}
+	if count(w) != 3 {
+		t.Errorf("fifty strangers cost %d fetches", count(w)-2)
+	}
+	w.Advance(13 * time.Hour)
+	if _, err := w.wallet.Query(t.Context(), "ORDER-01"); err != nil || count(w) != 4 {
+		t.Errorf("half a day later: %v, %d fetches", err, count(w))
+	}
+	w.Advance(6 * 365 * 24 * time.Hour) // the certificates have run out, and the sandbox has no new ones
+	if _, err := w.wallet.Query(t.Context(), "ORDER-01"); pay.VerdictOf(err) != pay.Unknown {
+		t.Errorf("with a certificate that ran out: %v", err)
+	}
+}
+
+// TestNotificationsAreChecked: whatever is wrong with a notification, it is not believed, and nothing panics.
+func TestNotificationsAreChecked(t *testing.T) {
+	w := newWorld(t)
+	w.paid("ORDER-01", 100)
+	w.Advance(time.Minute)
+	good := w.got[0]
+	check := func(name string, change func(http.Header, []byte) (http.Header, []byte)) {
+		t.Helper()
+		h, b := change(good.header.Clone(), bytes.Clone(good.body))
+		if n, err := w.wallet.Notified(t.Context(), h, b); err == nil {
+			t.Errorf("%s: believed %+v", name, n)
+		}
+	}
+	header := func(key, value string) func(http.Header, []byte) (http.Header, []byte) {
+		return func(h http.Header, b []byte) (http.Header, []byte) { h.Set(key, value); return h, b }
+	}
+	for _, name := range []string{"Wechatpay-Serial", "Wechatpay-Signature", "Wechatpay-Timestamp", "Wechatpay-Nonce"} {
+		check("no "+name, header(name, ""))
+		check("other "+name, header(name, "1"))
+	}
+	check("probe", header("Wechatpay-Signature", "WECHATPAY/SIGNTEST/"+good.header.Get("Wechatpay-Signature")[19:]))
+	check("other signature type", header("Wechatpay-Signature-Type", "WECHATPAY2-SM2-WITH-SM3"))
+	check("flipped", func(h http.Header, b []byte) (http.Header, []byte) { b[len(b)/2] ^= 1; return h, b })
+	check("cut", func(h http.Header, b []byte) (http.Header, []byte) { return h, b[:len(b)-1] })
+	check("empty", func(h http.Header, _ []byte) (http.Header, []byte) { return h, nil })
+	check("huge", func(h http.Header, _ []byte) (http.Header, []byte) { return h, make([]byte, 1<<20) })
+	w.Advance(5 * time.Minute)
+	check("replayed after five minutes", func(h http.Header, b []byte) (http.Header, []byte) { return h, b })
+
+	// Signed by the wallet, and still not about us or not whole.
+	other, err := w.sandbox.AddMerchant("1900000110", appID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := w.cfg
+	cfg.MchID, cfg.SerialNo, cfg.PrivateKey, cfg.APIv3Key = other.MchID, other.SerialNo, other.PrivateKey, other.APIv3Key
+	neighbour, err := wechatpay.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := neighbour.Create(t.Context(), w.order("ORDER-01", 7)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.sandbox.Approve("1900000110", "ORDER-01"); err != nil {
+		t.Fatal(err)
+	}
+	w.Advance(time.Minute)
+	theirs := w.got[len(w.got)-1]
+	if n, err := w.wallet.Notified(t.Context(), theirs.header, theirs.body); err == nil {
+		t.Errorf("a neighbour's payment: %+v", n)
+	}
+	if _, err := neighbour.Notified(t.Context(), theirs.header, theirs.body); err != nil {
+		t.Errorf("the neighbour's own: %v", err)
+	}
+}
+
+// TestWrongAmountIsSeen: a wallet that names another total is believed to have said so; what to make of it is the gate's.
+func TestWrongAmountIsSeen(t *testing.T) {
+	w := newWorld(t)
+	w.inject(sandbox.Fault{Kind: sandbox.WrongAmount, Op: sandbox.OpNotify, Amount: -1})
+	w.paid("ORDER-01", 100)
+	w.Advance(time.Minute)
+	n, err := w.wallet.Notified(t.Context(), w.got[0].header, w.got[0].body)
+	if err != nil || n.Payment.Amount.Minor != 99 {
+		t.Errorf("%+v %v", n.Payment, err)
+	}
+}
+
+// TestLocalChecks: what the wallet would refuse is refused here, and nothing is sent.
+func TestLocalChecks(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	for name, change := range map[string]func(*pay.Order){
+		"short number":   func(o *pay.Order) { o.No = "A" },
+		"long number":    func(o *pay.Order) { o.No = strings.Repeat("A", 33) },
+		"odd number":     func(o *pay.Order) { o.No = "ORDER/../1" },
+		"no channel":     func(o *pay.Order) { o.Channel = "" },
+		"dollars":        func(o *pay.Order) { o.Amount.Currency = money.USD },
+		"nothing":        func(o *pay.Order) { o.Amount.Minor = 0 },
+		"negative":       func(o *pay.Order) { o.Amount.Minor = -1 },
+		"too much":       func(o *pay.Order) { o.Amount.Minor = 1 << 50 },
+		"no description": func(o *pay.Order) { o.Description = "" },
+		"long text":      func(o *pay.Order) { o.Description = strings.Repeat("壶", 128) },
+		"not UTF-8":      func(o *pay.Order) { o.Description = "\xff" },
+		"long tag":       func(o *pay.Order) { o.Tag = strings.Repeat("a", 129) },
+		"past":           func(o *pay.Order) { o.Expires = moongate.At(start) },
+		"relative URL":   func(o *pay.Order) { o.NotifyURL = "/notify" },
+		"query in URL":   func(o *pay.Order) { o.NotifyURL = "https://hub.test/?a=1" },
+		"script URL":     func(o *pay.Order) { o.NotifyURL = "javascript:alert(1)" },
+		"no address":     func(o *pay.Order) { o.Channel, o.ClientIP = pay.Redirect, "somewhere" },
+	} {
+		o := w.order("ORDER-01", 100)
+		change(&o)
+		if _, err := w.wallet.Create(ctx, o); pay.VerdictOf(err) != pay.Refused {
+			t.Errorf("order, %s: %v", name, err)
+		}
+	}
+	for name, change := range map[string]func(*pay.RefundOrder){
+		"no number":   func(r *pay.RefundOrder) { r.No = "" },
+		"odd number":  func(r *pay.RefundOrder) { r.No = "a/b" },
+		"no order":    func(r *pay.RefundOrder) { r.OrderNo = "" },
+		"nothing":     func(r *pay.RefundOrder) { r.Amount.Minor = 0 },
+		"too much":    func(r *pay.RefundOrder) { r.Amount.Minor = 101 },
+		"dollars":     func(r *pay.RefundOrder) { r.Amount.Currency = money.USD },
+		"long reason": func(r *pay.RefundOrder) { r.Reason = strings.Repeat("a", 81) },
+		"bad URL":     func(r *pay.RefundOrder) { r.NotifyURL = "hub" },
+	} {
+		r := w.refund("R1", "ORDER-01", 1, 100)
+		change(&r)
+		if _, err := w.wallet.Refund(ctx, r); pay.VerdictOf(err) != pay.Refused {
+			t.Errorf("refund, %s: %v", name, err)
+		}
+	}
+	for _, no := range []string{"", "a/../b", strings.Repeat("A", 65)} {
+		_, e1 := w.wallet.Query(ctx, no)
+		_, e2 := w.wallet.Close(ctx, no)
+		_, e3 := w.wallet.QueryRefund(ctx, no)
+		for _, err := range []error{e1, e2, e3} {
+			if pay.VerdictOf(err) != pay.Refused {
+				t.Errorf("number %q: %v", no, err)
+			}
+		}
+	}
+	if len(w.sent) != 0 {
+		t.Errorf("sent %v", w.sent)
+	}
+}
+
+// TestConfig: what is wrong is named, and secrets stay out of sight.
+func TestConfig(t *testing.T) {
+	w := newWorld(t)
+	for field, change := range map[string]func(*wechatpay.Config){
+		"mch_id":      func(c *wechatpay.Config) { c.MchID = "shop" },
+		"app_id":      func(c *wechatpay.Config) { c.AppID = "" },
+		"serial_no":   func(c *wechatpay.Config) { c.SerialNo = "" },
+		"private_key": func(c *wechatpay.Config) { c.PrivateKey = nil },
+		"apiv3_key":   func(c *wechatpay.Config) { c.APIv3Key = "short" },
+		"base_url":    func(c *wechatpay.Config) { c.BaseURL = "http://wallet.example" },
+		"":            func(c *wechatpay.Config) { c.Now = nil },
+	} {
+		cfg := w.cfg
+		change(&cfg)
+		_, err := wechatpay.New(cfg)
+		var e *moongate.Error
+		if !errors.As(err, &e) || e.Field != field || e.Code != moongate.Malformed {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	for _, base := range []string{"ftp://wallet.test", "https://user@wallet.test", "https://wallet.test/path", "https://wallet.test?x=1", "wallet.test", "http://10.0.0.1"} {
+		cfg := w.cfg
+		cfg.BaseURL = base
+		if _, err := wechatpay.New(cfg); err == nil {
+			t.Errorf("%s accepted", base)
+		}
+	}
+	for _, base := range []string{"", "https://wallet.test/", "http://127.0.0.1:80", "http://[::1]:80", "http://localhost"} {
+		cfg := w.cfg
+		cfg.BaseURL = base
+		if _, err := wechatpay.New(cfg); err != nil {
+			t.Errorf("%q: %v", base, err)
+		}
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(verb, w.cfg); strings.Contains(text, w.cfg.APIv3Key) || !strings.Contains(text, mchID) {
+			t.Errorf("%s shows %s", verb, text)
+		}
+	}
+}
+
+// FuzzNotified: nothing that was not signed is believed, and nothing panics.
+func FuzzNotified(f *testing.F) {
+	f.Add("1772586000", "nonce", "SERIAL", "c2lnbmF0dXJl", []byte(`{"id":"1","resource":{}}`))
+	f.Add("x", "", "", "WECHATPAY/SIGNTEST/", []byte(`null`))
+	f.Fuzz(func(t *testing.T, stamp, nonce, serial, signature string, body []byte) {
+		w := newWorld(t)
+		h := http.Header{"Wechatpay-Timestamp": {stamp}, "Wechatpay-Nonce": {nonce}, "Wechatpay-Serial": {serial}, "Wechatpay-Signature": {signature}}
+		if n, err := w.wallet.Notified(t.Context(), h, body); err == nil {
+			t.Errorf("believed %+v", n)
+		}
+	})
+}

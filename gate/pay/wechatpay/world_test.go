@@ -1,0 +1,225 @@
+package wechatpay_test
+
+import (
+	"container/heap"
+	"crypto/rand"
+	"crypto/rsa"
+	"flag"
+	"io"
+	mathrand "math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
+	"github.com/moongate-hub/moongate/money"
+)
+
+const (
+	mchID = "1900000109"
+	appID = "wx8888888888888888"
+)
+
+// start is a Wednesday, 09:00 in Beijing.
+var start = time.Date(2026, 3, 4, 1, 0, 0, 0, time.UTC)
+
+var keys = sync.OnceValue(func() []*rsa.PrivateKey {
+	var list []*rsa.PrivateKey
+	for range 4 {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		list = append(list, key)
+	}
+	return list
+})
+
+// world is the connector and a sandbox wallet, without sockets, under one virtual clock.
+type world struct {
+	*clock
+	t       *testing.T
+	sandbox *sandbox.Wallet
+	wallet  *wechatpay.Wallet
+	cfg     wechatpay.Config
+	sent    []string // method and path of every request
+	meddle  func(*http.Response) *http.Response
+	down    bool // the wallet cannot be reached
+	got     []delivered
+}
+
+type delivered struct {
+	header http.Header
+	body   []byte
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{clock: &clock{now: start}, t: t}
+	next := 0
+	var err error
+	w.sandbox, err = sandbox.New(sandbox.Config{
+		Name: "Lotus Pay", BaseURL: "https://wallet.test", Now: w.Now, After: w.After, Carrier: roundTrip(w.notified),
+		Random: mathrand.NewChaCha8([32]byte{7}),
+		NewKey: func() (*rsa.PrivateKey, error) { next++; return keys()[next%len(keys())], nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := w.sandbox.AddMerchant(mchID, appID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cfg = wechatpay.Config{
+		MchID: m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key,
+		BaseURL: "https://wallet.test", Carrier: roundTrip(w.carry), Now: w.Now, Random: mathrand.NewChaCha8([32]byte{8}),
+	}
+	if w.wallet, err = wechatpay.New(w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// carry takes a request to the sandbox, and its answer back through whoever meddles.
+func (w *world) carry(r *http.Request) (*http.Response, error) {
+	w.sent = append(w.sent, r.Method+" "+r.URL.Path)
+	if w.down {
+		return nil, refusedConnection
+	}
+	resp, err := w.sandbox.InMemory().RoundTrip(r)
+	if err == nil && w.meddle != nil {
+		resp = w.meddle(resp)
+	}
+	return resp, err
+}
+
+func (w *world) notified(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	w.got = append(w.got, delivered{r.Header, body})
+	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody, Header: http.Header{}}, nil
+}
+
+func (w *world) order(no string, fen int64) pay.Order {
+	return pay.Order{
+		No: no, Channel: pay.QR, Amount: money.Of(fen, money.CNY), Description: "A teapot", Tag: "pay_" + no,
+		Expires: moongate.At(start) + moongate.Hour, NotifyURL: "https://hub.test/notify",
+	}
+}
+
+func (w *world) create(no string, fen int64) {
+	w.t.Helper()
+	if _, err := w.wallet.Create(w.t.Context(), w.order(no, fen)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) paid(no string, fen int64) {
+	w.t.Helper()
+	w.create(no, fen)
+	if err := w.sandbox.Approve(mchID, no); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) refund(no, order string, fen, total int64) pay.RefundOrder {
+	return pay.RefundOrder{No: no, OrderNo: order, Amount: money.Of(fen, money.CNY), Total: total, Reason: "broken #" + no, NotifyURL: "https://hub.test/refunded"}
+}
+
+func (w *world) inject(f sandbox.Fault) {
+	w.t.Helper()
+	if err := w.sandbox.Inject(f); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// dataDir finds published data. Where CI is set it must be there.
+func dataDir(t *testing.T, path string) string {
+	t.Helper()
+	root := os.Getenv("MOONGATE_DATA")
+	if root == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("MOONGATE_DATA is not set")
+		}
+		t.Skip("MOONGATE_DATA is not set: no published data to test with")
+	}
+	return filepath.Join(root, path)
+}
+
+// clock is virtual: time passes when Advance says so, and what was put off runs on the way, in order.
+type clock struct {
+	mu    sync.Mutex
+	now   time.Time
+	queue events
+	count int
+}
+
+type event struct {
+	at  time.Time
+	nth int
+	run func()
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(i, j int) bool {
+	return e[i].at.Before(e[j].at) || e[i].at.Equal(e[j].at) && e[i].nth < e[j].nth
+}
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) After(d time.Duration, run func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count++
+	heap.Push(&c.queue, event{c.now.Add(d), c.count, run})
+}
+
+func (c *clock) Advance(d time.Duration) {
+	until := c.Now().Add(d)
+	for {
+		c.mu.Lock()
+		if len(c.queue) == 0 || c.queue[0].at.After(until) {
+			c.now = until
+			c.mu.Unlock()
+			return
+		}
+		e := heap.Pop(&c.queue).(event)
+		c.now = e.at
+		c.mu.Unlock()
+		e.run()
+	}
+}
+
+// TestMain keeps the days that property tests trade through to fifteen: each costs some fifty RSA signatures.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("rapid.checks", "15"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}

@@ -128,9 +128,11 @@ func FuzzRequests(f *testing.F) {
 	f.Add("/v3/pay/transactions/out-trade-no/ORDER-01/close", `{"mchid":"1900000109"}`, `WECHATPAY2-SHA256-RSA2048 a="`)
 	f.Add("/wxpay/decide", "token=x&answer=approve", "")
 	f.Add("/sandbox/faults", `{"kind":"delay"}`, "")
+	w := newWorld(f, nil)
+	w.order("ORDER-01", 100)
 	f.Fuzz(func(t *testing.T, path, body, header string) {
-		w := newWorld(t, nil)
-		w.order("ORDER-01", 100)
+		w.t = t
+		w.wallet.Clear()
 		if !strings.HasPrefix(path, "/") {
 			path = "/" + path
 		}

@@ -44,13 +44,13 @@ var keys = sync.OnceValue(func() []*rsa.PrivateKey {
 // world is a sandbox under a virtual clock, with one merchant and its shop.
 type world struct {
 	*clock
-	t      *testing.T
+	t      testing.TB
 	wallet *sandbox.Wallet
 	m      sandbox.Merchant
 	shop   *shop
 }
 
-func newWorld(t *testing.T, change func(*sandbox.Config)) *world {
+func newWorld(t testing.TB, change func(*sandbox.Config)) *world {
 	t.Helper()
 	c := &clock{now: start}
 	s := &shop{clock: c, status: func(int) int { return http.StatusNoContent }}
@@ -213,7 +213,7 @@ func (w *world) send(r *http.Request) (answered, error) {
 	return a, nil
 }
 
-func authorization(t *testing.T, m sandbox.Merchant, at time.Time, method, uri string, body []byte) string {
+func authorization(t testing.TB, m sandbox.Merchant, at time.Time, method, uri string, body []byte) string {
 	t.Helper()
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	sum := sha256.Sum256([]byte(method + "\n" + uri + "\n" + stamp + "\nNONCE\n" + string(body) + "\n"))

@@ -517,8 +517,8 @@ func TestConfig(t *testing.T) {
 func FuzzNotified(f *testing.F) {
 	f.Add("1772586000", "nonce", "SERIAL", "c2lnbmF0dXJl", []byte(`{"id":"1","resource":{}}`))
 	f.Add("x", "", "", "WECHATPAY/SIGNTEST/", []byte(`null`))
+	w := newWorld(f)
 	f.Fuzz(func(t *testing.T, stamp, nonce, serial, signature string, body []byte) {
-		w := newWorld(t)
 		h := http.Header{"Wechatpay-Timestamp": {stamp}, "Wechatpay-Nonce": {nonce}, "Wechatpay-Serial": {serial}, "Wechatpay-Signature": {signature}}
 		if n, err := w.wallet.Notified(t.Context(), h, body); err == nil {
 			t.Errorf("believed %+v", n)

@@ -44,7 +44,7 @@ var keys = sync.OnceValue(func() []*rsa.PrivateKey {
 // world is the connector and a sandbox wallet, without sockets, under one virtual clock.
 type world struct {
 	*clock
-	t       *testing.T
+	t       testing.TB
 	sandbox *sandbox.Wallet
 	wallet  *wechatpay.Wallet
 	cfg     wechatpay.Config
@@ -59,7 +59,7 @@ type delivered struct {
 	body   []byte
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{clock: &clock{now: start}, t: t}
 	next := 0

@@ -15,6 +15,9 @@ type Limits struct {
 	Due       int           // how many due items one tick handles; 1,000 unless set
 }
 
+// Window is how long an idempotency key is remembered.
+func (l Limits) Window() moongate.Time { return l.withDefaults().KeyWindow }
+
 func (l Limits) withDefaults() Limits {
 	if l.KeyWindow == 0 {
 		l.KeyWindow = moongate.Day

@@ -53,25 +53,29 @@ func (f *fsm) apply(l *raft.Log) {
 		return
 	}
 	n := f.node
+	if n.failed.Load() {
+		return
+	}
 	n.logged.Add(int64(len(l.Data)))
 	n.items.Add(1)
 	sum := journal.Sum(l.Data)
 	if done, ok := f.folded[l.Index]; ok {
 		if done != sum {
-			n.opt.Fatal(fmt.Errorf("replica: entry %d differs between raft's log (%08x) and the journal (%08x); restore both from one backup", l.Index, sum, done))
+			n.fatal(fmt.Errorf("replica: entry %d differs between raft's log (%08x) and the journal (%08x); restore both from one backup", l.Index, sum, done))
+			return
 		}
-		f.last = l.Index
+		delete(f.folded, l.Index)
 		return
 	}
 	if l.Index <= f.last {
-		n.opt.Fatal(fmt.Errorf("replica: entry %d was applied already, up to %d", l.Index, f.last))
+		n.fatal(fmt.Errorf("replica: entry %d was applied already, up to %d", l.Index, f.last))
 		return
 	}
 	a := &applied{index: l.Index, term: l.Term, sum: sum}
 	if hash, ok := n.opt.Skip[l.Index]; ok && hash == sha256.Sum256(l.Data) {
 		a.first = n.machine.next
 	} else if err := f.decide(l, a); err != nil {
-		n.opt.Fatal(fmt.Errorf("replica: entry %d: %w; if it can never be applied, every node may leave it out with --skip-entry %d@%x", l.Index, err, l.Index, sha256.Sum256(l.Data)))
+		n.fatal(fmt.Errorf("replica: entry %d: %w; if it can never be applied, every node may leave it out with --skip-entry %d@%x", l.Index, err, l.Index, sha256.Sum256(l.Data)))
 		return
 	}
 	f.last = l.Index
@@ -142,8 +146,13 @@ func (n *Node) write() {
 			}
 		}
 		if err := n.writeGroup(group); err != nil {
-			n.opt.Fatal(err)
-			return
+			n.fatal(err)
+			break
+		}
+	}
+	for a := range n.fsm.written { // after a fault: what it was waiting for will be known after a restart
+		for _, t := range a.tickets {
+			t.answer(nil, unknown(errNotDurable))
 		}
 	}
 }
@@ -169,14 +178,16 @@ func (n *Node) writeGroup(group []*applied) error {
 			}
 			r.Done = append(r.Done, o.done)
 		}
+		records[i] = r
+	}
+	// Secrets first: an entry that the journal holds is not looked at again, and appending may already sync.
+	if err := n.keepSecrets(group); err != nil {
+		return err
+	}
+	for _, r := range records {
 		if err := n.journal.Append(r); err != nil {
 			return err
 		}
-		records[i] = r
-	}
-	// Secrets first: an entry that the journal holds is not looked at again.
-	if err := n.keepSecrets(group); err != nil {
-		return err
 	}
 	if err := n.journal.Sync(); err != nil {
 		return err
@@ -184,8 +195,10 @@ func (n *Node) writeGroup(group []*applied) error {
 	for _, r := range records {
 		n.log.Add(r)
 	}
-	at, _ := n.journal.Durable()
-	n.durable.set(at)
+	if err := n.log.Err(); err != nil {
+		return err
+	}
+	n.durable.set(n.journal.Durable())
 	for _, a := range group {
 		n.reply(a)
 	}
@@ -221,7 +234,7 @@ func (n *Node) keepSecrets(group []*applied) error {
 	for _, a := range group {
 		for i := range a.outcomes {
 			o := &a.outcomes[i]
-			if len(o.secrets) > 0 && o.trace {
+			if len(o.secrets) > 0 && o.trace && o.err == nil {
 				if err := n.vault.Put(o.secrets...); err != nil {
 					return err
 				}

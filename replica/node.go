@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -31,16 +33,17 @@ type Options struct {
 	Seed   func(*Request) [32]byte
 	Secret []byte // keys and fingerprints are HMACs under it, the same on every node
 
-	BatchBytes    int                 // of one raft entry; 256 KiB
-	InFlight      int                 // raft entries not yet committed; 4
-	QueueBytes    int64               // of admitted requests not yet answered; 64 MiB
-	SnapshotBytes int64               // of raft log after which a snapshot is due; 128 MiB
-	TrailingBytes int64               // of raft log kept behind a snapshot; 16 MiB
-	TickEvery     time.Duration       // how often time passes by itself; 0: only when told
-	SegmentBytes  int64               // of a journal segment
-	NoSync        bool                // tests and simulations that lose nothing by a crash
-	Skip          map[uint64][32]byte // poisoned raft entries that an operator agreed to leave out, by SHA-256
-	Fatal         func(error)         // ends the process: a fault of disk or logic that only a restart can repair
+	BatchBytes    int                  // of one raft entry; 256 KiB
+	InFlight      int                  // raft entries not yet committed; 4
+	QueueBytes    int64                // of admitted requests not yet answered; 64 MiB
+	SnapshotBytes int64                // of raft log after which a snapshot is due; 128 MiB
+	TrailingBytes int64                // of raft log kept behind a snapshot; 16 MiB
+	TickEvery     time.Duration        // how often time passes by itself; 0: only when told
+	SegmentBytes  int64                // of a journal segment
+	NoSync        bool                 // tests and simulations that lose nothing by a crash
+	Sync          func(*os.File) error // of the journal's files; nil means File.Sync. Tests put faults in
+	Skip          map[uint64][32]byte  // poisoned raft entries that an operator agreed to leave out, by SHA-256
+	Fatal         func(error)          // ends the process: a fault of disk or logic that only a restart can repair
 	Log           hclog.Logger
 }
 
@@ -82,8 +85,12 @@ type Node struct {
 	store   *logStore
 	fsm     *fsm
 
+	lock    io.Closer
 	queue   chan *ticket
-	held    atomic.Int64 // bytes admitted and not answered
+	held    atomic.Int64  // bytes admitted and not answered
+	closed  atomic.Bool   // nothing is admitted any more
+	failed  atomic.Bool   // nothing is decided any more
+	settled atomic.Uint64 // the term in which everything that earlier leaders committed is known to be applied
 	batches atomic.Uint64
 	process [8]byte  // tells this process's batches from an earlier one's
 	local   sync.Map // batch id → []*ticket
@@ -91,6 +98,7 @@ type Node struct {
 
 	stop   context.CancelFunc
 	done   sync.WaitGroup
+	snap   sync.Mutex   // one snapshot at a time
 	logged atomic.Int64 // bytes of raft log since the last snapshot
 	items  atomic.Int64 // entries since then
 	macs   sync.Pool
@@ -119,25 +127,30 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 	if err := opt.withDefaults(); err != nil {
 		return nil, err
 	}
-	jopt := journal.Options{SegmentBytes: opt.SegmentBytes}
-	if opt.NoSync {
-		jopt.Sync = journal.NoSync
-	}
-	j, err := journal.Open(filepath.Join(opt.Dir, "journal"), m.Registry(), jopt)
+	lock, err := lockDir(opt.Dir) // before anything is read: starting cuts off what is torn
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{opt: opt, machine: m, journal: j, queue: make(chan *ticket, 4096), durable: newSignal()}
+	// Admission counts at least ticketBytes each, and twice QueueBytes at most: who is admitted never waits here.
+	n := &Node{opt: opt, machine: m, lock: lock, queue: make(chan *ticket, 2*opt.QueueBytes/ticketBytes+1)}
 	n.macs.New = func() any { return hmac.New(sha256.New, opt.Secret) }
 	process := n.mac([]byte("process"), []byte(opt.ID), fmt.Append(nil, opt.Clock()))
 	n.process = [8]byte(process[:8])
 	fail := func(err error) (*Node, error) {
 		return nil, errors.Join(err, n.closeFiles())
 	}
+	jopt := journal.Options{SegmentBytes: opt.SegmentBytes, Sync: opt.Sync}
+	if opt.NoSync {
+		jopt.Sync = journal.NoSync
+	}
+	if n.journal, err = journal.Open(filepath.Join(opt.Dir, "journal"), m.Registry(), jopt); err != nil {
+		return fail(err)
+	}
+	n.durable = newSignal(n.journal.Durable())
 	if n.vault, err = OpenVault(filepath.Join(opt.Dir, "vault")); err != nil {
 		return fail(err)
 	}
-	if n.log, err = journal.OpenLog(filepath.Join(opt.Dir, "log"), j, LogSecret(opt.Secret)); err != nil {
+	if n.log, err = journal.OpenLog(filepath.Join(opt.Dir, "log"), n.journal, LogSecret(opt.Secret)); err != nil {
 		return fail(err)
 	}
 	n.fsm = &fsm{node: n, written: make(chan *applied, 1<<14), folded: map[uint64]uint32{}}
@@ -162,7 +175,7 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 
 func (n *Node) startRaft() error {
 	dir := filepath.Join(n.opt.Dir, "raft")
-	store, err := openLogStore(dir, n.opt.NoSync, n.opt.Fatal)
+	store, err := openLogStore(dir, n.opt.NoSync, n.fatal)
 	if err != nil {
 		return err
 	}
@@ -194,6 +207,16 @@ func (n *Node) startRaft() error {
 		return fmt.Errorf("replica: raft state in %s: %w", dir, err)
 	}
 	last, _ := n.journal.Last()
+	end, err := store.LastIndex()
+	if err != nil {
+		return fmt.Errorf("replica: raft log in %s: %w", dir, err)
+	}
+	for _, s := range have {
+		end = max(end, s.Index)
+	}
+	if known && end < last {
+		return fmt.Errorf("replica: raft ends at entry %d before the journal's %d; its files are older than the journal, restore both from one backup", end, last)
+	}
 	if !known {
 		if last > 0 {
 			return fmt.Errorf("replica: %s holds no raft state but the journal ends at entry %d; restore raft's files from the same backup as the journal", dir, last)
@@ -203,13 +226,8 @@ func (n *Node) startRaft() error {
 			return fmt.Errorf("replica: bootstrap: %w", err)
 		}
 	}
-	if n.raft, err = newRaft(c, n.fsm, store, snaps, transport); err != nil {
-		return err
-	}
-	if end := n.raft.LastIndex(); end < last {
-		return fmt.Errorf("replica: raft ends at entry %d before the journal's %d; its files are older than the journal, restore both from one backup", end, last)
-	}
-	return nil
+	n.raft, err = newRaft(c, n.fsm, store, snaps, transport)
+	return err
 }
 
 // newRaft turns a panic of the store's into an error: a damaged bbolt file shows itself so.
@@ -225,13 +243,18 @@ func newRaft(c *raft.Config, f raft.FSM, store *logStore, snaps raft.SnapshotSto
 	return r, nil
 }
 
-// ready waits until everything committed is applied.
+// ready waits until everything committed is applied, and held against the journal.
 func (n *Node) ready(ctx context.Context) error {
 	t := time.NewTicker(2 * time.Millisecond)
 	defer t.Stop()
 	for {
+		if n.failed.Load() {
+			return errors.New("replica: the node failed while it started")
+		}
 		if n.raft.State() == raft.Leader {
+			term := n.raft.CurrentTerm()
 			if err := n.raft.Barrier(0).Error(); err == nil {
+				n.settled.Store(term)
 				break
 			}
 		}
@@ -241,8 +264,17 @@ func (n *Node) ready(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
-	clear(n.fsm.folded)
+	for index := range n.fsm.folded {
+		return fmt.Errorf("replica: the journal holds entry %d, which raft's log has lost; restore both from one backup", index)
+	}
 	return nil
+}
+
+// fatal ends the node's work: the process is to end, and until it has nothing more is decided, written or answered.
+func (n *Node) fatal(err error) {
+	n.failed.Store(true)
+	n.durable.close()
+	n.opt.Fatal(err)
 }
 
 // Machine is the node's state; read it under [Machine.Read].
@@ -262,11 +294,19 @@ func (n *Node) Leads() bool { return n.raft.State() == raft.Leader }
 
 // Close stops the node: what was acknowledged is durable already, what was not is answered with "unknown".
 func (n *Node) Close() error {
+	n.closed.Store(true)
 	n.stop()
 	err := n.raft.Shutdown().Error()
 	close(n.fsm.written)
 	n.done.Wait()
 	n.durable.close()
+	n.drain()
+	n.local.Range(func(_, v any) bool {
+		for _, t := range v.([]*ticket) {
+			t.answer(nil, unknown(context.Canceled))
+		}
+		return true
+	})
 	return errors.Join(err, n.closeFiles())
 }
 
@@ -284,6 +324,7 @@ func (n *Node) closeFiles() error {
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
+	errs = append(errs, n.lock.Close())
 	return errors.Join(errs...)
 }
 
@@ -322,8 +363,14 @@ func unknown(cause error) error {
 	return &moongate.Error{Code: moongate.Unknown, Message: fmt.Sprintf("the outcome is not known (%v)", cause), Hint: "send the same request again with the same key"}
 }
 
-// Go is Submit without waiting: reply is called once, on another goroutine, and must not block. Requests of one
-// goroutine are decided in the order in which it calls Go.
+// What one ticket counts for beside its command, and how many bytes a command may have in CBOR.
+const (
+	ticketBytes = 256
+	maxCommand  = 4 << 20
+)
+
+// Go is Submit without waiting: reply is called once, on another goroutine unless the request is turned away at once,
+// and must not block. Requests of one goroutine are decided in the order in which it calls Go.
 func (n *Node) Go(r Request, reply func(any, error)) {
 	kind := r.Command.CommandKind()
 	if n.machine.handlers[kind] == nil {
@@ -336,7 +383,11 @@ func (n *Node) Go(r Request, reply func(any, error)) {
 		reply(nil, err)
 		return
 	}
-	t := &ticket{request: &r, env: env, size: int64(len(env.Body)) + 256, reply: reply, node: n}
+	if err := admissible(env); err != nil {
+		reply(nil, err)
+		return
+	}
+	t := &ticket{request: &r, env: env, size: int64(len(env.Body)) + ticketBytes + 64*int64(len(env.Vault)), reply: reply, node: n}
 	limit := n.opt.QueueBytes
 	if r.Effect != 0 || r.Caller == "" {
 		limit *= 2 // outcomes and time have room of their own: they are what empties the queue
@@ -352,6 +403,20 @@ func (n *Node) Go(r Request, reply func(any, error)) {
 		return
 	}
 	n.queue <- t
+	if n.closed.Load() { // then nobody may be there to take it out
+		n.drain()
+	}
+}
+
+// admissible refuses what the journal could not hold, or not for good.
+func admissible(env *envelope) error {
+	switch {
+	case len(env.Body) > maxCommand:
+		return &moongate.Error{Code: moongate.TooLarge, Message: fmt.Sprintf("the command %s has %d bytes, %d are taken", env.Kind, len(env.Body), maxCommand), Hint: "send it in parts"}
+	case !utf8.ValidString(env.Caller) || !journal.ValidText(env.Body):
+		return &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("the command %s holds text that is not UTF-8", env.Kind)}
+	}
+	return nil
 }
 
 func (n *Node) keysFull() bool {
@@ -375,114 +440,6 @@ func (n *Node) mac(parts ...[]byte) [16]byte {
 		h.Write(p)                                            //nolint:errcheck // a hash does not fail
 	}
 	return [16]byte(h.Sum(nil))
-}
-
-// batch gathers what waits into raft entries, a few in flight, with no delay of its own.
-func (n *Node) batch(ctx context.Context) {
-	defer n.done.Done()
-	slots := make(chan struct{}, n.opt.InFlight)
-	for {
-		var t *ticket
-		select {
-		case t = <-n.queue:
-		case <-ctx.Done():
-			n.drain()
-			return
-		}
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			t.answer(nil, unknown(ctx.Err()))
-			n.drain()
-			return
-		}
-		tickets := []*ticket{t}
-		for size := t.size; size < int64(n.opt.BatchBytes); {
-			select {
-			case t = <-n.queue:
-				tickets = append(tickets, t)
-				size += t.size
-				continue
-			default:
-			}
-			break
-		}
-		id, data, err := n.pack(tickets)
-		if err != nil {
-			n.opt.Fatal(err)
-			return
-		}
-		n.local.Store(id, tickets)
-		future := n.raft.Apply(data, 0)
-		go func() {
-			if err := future.Error(); err != nil {
-				n.local.Delete(id)
-				for _, t := range tickets {
-					t.answer(nil, unknown(err))
-				}
-			}
-			<-slots
-		}()
-	}
-}
-
-func (n *Node) drain() {
-	for {
-		select {
-		case t := <-n.queue:
-			t.answer(nil, unknown(context.Canceled))
-		default:
-			return
-		}
-	}
-}
-
-// A raft entry is a batch: CRC-32C of the rest, sixteen bytes that name the batch, and the envelopes, each behind its
-// length in four bytes.
-const entryHeader = 4 + 16
-
-type batchID [16]byte
-
-func (n *Node) pack(tickets []*ticket) (batchID, []byte, error) {
-	var id batchID
-	copy(id[:], n.process[:])
-	binary.BigEndian.PutUint64(id[8:], n.batches.Add(1))
-	data := make([]byte, entryHeader, entryHeader+len(tickets)*320)
-	copy(data[4:], id[:])
-	now := n.opt.Clock()
-	for _, t := range tickets {
-		t.env.At = now
-		at := len(data)
-		b, err := t.env.appendCBOR(append(data, 0, 0, 0, 0))
-		if err != nil {
-			return id, nil, fmt.Errorf("replica: encode %s: %w", t.env.Kind, err)
-		}
-		data = b
-		binary.LittleEndian.PutUint32(data[at:], uint32(len(data)-at-4)) //nolint:gosec // requests are bounded
-	}
-	binary.LittleEndian.PutUint32(data, journal.Sum(data[4:]))
-	return id, data, nil
-}
-
-func unpack(data []byte) (batchID, []*envelope, error) {
-	if len(data) < entryHeader || journal.Sum(data[4:]) != binary.LittleEndian.Uint32(data) {
-		return batchID{}, nil, errors.New("the checksum does not match")
-	}
-	id := batchID(data[4:entryHeader])
-	var envs []*envelope
-	for rest := data[entryHeader:]; len(rest) > 0; {
-		if len(rest) < 4 || int(binary.LittleEndian.Uint32(rest)) > len(rest)-4 {
-			return id, nil, errors.New("a command is cut off")
-		}
-		size := binary.LittleEndian.Uint32(rest)
-		env := new(envelope)
-		if err := journal.Decoding.Unmarshal(rest[4:4+size], env); err != nil {
-			return id, nil, err
-		}
-		envs = append(envs, env)
-		rest = rest[4+size:]
-	}
-	return id, envs, nil
 }
 
 // tick lets time pass while this node leads.
@@ -524,6 +481,8 @@ func (n *Node) housekeep(ctx context.Context) {
 
 // Snapshot writes the state down now, and lets raft forget the log before it.
 func (n *Node) Snapshot() error {
+	n.snap.Lock()
+	defer n.snap.Unlock()
 	bytes, items := n.logged.Load(), n.items.Load()
 	if items > 0 {
 		c := n.raft.ReloadableConfig()
@@ -540,58 +499,33 @@ func (n *Node) Snapshot() error {
 	return nil
 }
 
-// Current waits until this node has applied everything that was committed when it was asked, and knows that it still
-// leads: what is read afterwards is the newest.
+// Current returns when this node knows that it still leads and that its state holds everything that was acknowledged
+// before it was asked: what is read afterwards is the newest. A leader acknowledges only what it has applied itself; so
+// what is left to wait for is what earlier leaders committed, once a term. (Raft's applied index would not do: it counts
+// what was handed to the machine, not what the machine has taken in.)
 func (n *Node) Current(ctx context.Context) error {
+	follows := &moongate.Error{Code: moongate.Busy, Message: "this node does not lead", Hint: "ask the leader"}
 	if err := n.raft.VerifyLeader().Error(); err != nil {
-		return &moongate.Error{Code: moongate.Busy, Message: "this node does not lead", Hint: "ask the leader"}
+		return follows
 	}
-	commit := n.raft.CommitIndex()
-	for n.raft.AppliedIndex() < commit {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(50 * time.Microsecond):
+	term := n.raft.CurrentTerm()
+	if n.settled.Load() == term {
+		return nil
+	}
+	barrier := n.raft.Barrier(0)
+	applied := make(chan error, 1)
+	go func() { applied <- barrier.Error() }()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case err := <-applied:
+		if err != nil {
+			return follows
 		}
 	}
+	n.settled.Store(term)
 	return nil
 }
 
 // Durable is the position of the last durable event, and a channel that is closed when there is a later one.
 func (n *Node) Durable() (journal.Position, <-chan struct{}) { return n.durable.get() }
-
-// signal announces a growing position.
-type signal struct {
-	mu     sync.Mutex
-	at     journal.Position
-	ch     chan struct{}
-	closed bool
-}
-
-func newSignal() *signal { return &signal{ch: make(chan struct{})} }
-
-func (s *signal) get() (journal.Position, <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.at, s.ch
-}
-
-func (s *signal) set(at journal.Position) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if at <= s.at || s.closed {
-		return
-	}
-	s.at = at
-	close(s.ch)
-	s.ch = make(chan struct{})
-}
-
-func (s *signal) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		s.closed = true
-		close(s.ch)
-	}
-}

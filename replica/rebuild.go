@@ -109,8 +109,11 @@ func Rebuild(m *Machine, opt Options) (*Replayed, error) {
 	if err := sink.Close(); err != nil {
 		return nil, fmt.Errorf("replica: %w", err)
 	}
-	_, err = journal.OpenLog(filepath.Join(opt.Dir, "log"), j, LogSecret(opt.Secret))
-	return r, err
+	log, err := journal.OpenLog(filepath.Join(opt.Dir, "log"), j, LogSecret(opt.Secret))
+	if err != nil {
+		return nil, err
+	}
+	return r, log.Close()
 }
 
 // LogSecret derives the secret of the public log's intervals from a node's.

@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -42,6 +43,21 @@ func openLogStore(dir string, noSync bool, fatal func(error)) (s *logStore, err 
 		return nil, &journal.Damage{File: path, Reason: err.Error()}
 	}
 	return &logStore{bolt: bolt, path: path, fatal: fatal}, nil
+}
+
+// lockDir keeps a second process out of a directory. The lock is a file of its own, as the others are replaced at times.
+func lockDir(dir string) (io.Closer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("replica: %w", err)
+	}
+	db, err := bbolt.Open(filepath.Join(dir, "lock"), 0o600, &bbolt.Options{Timeout: lockTimeout, NoSync: true})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, fmt.Errorf("replica: another process uses %s; stop it first", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("replica: lock %s: %w", dir, err)
+	}
+	return db, nil
 }
 
 func (s *logStore) strict(err error) error {
@@ -89,3 +105,33 @@ func (s *logStore) GetUint64(k []byte) (uint64, error) {
 
 // Close releases the file.
 func (s *logStore) Close() error { return s.bolt.Close() }
+
+// RaftSums reads the checksums of the command entries that raft's log in a directory holds, by index. No node may be
+// running on it.
+func RaftSums(dir string) (sums map[uint64]uint32, err error) {
+	path := filepath.Join(dir, "raft.db")
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("replica: %w", err)
+	}
+	s, err := openLogStore(dir, false, func(e error) { err = e })
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	first, err1 := s.FirstIndex()
+	last, err2 := s.LastIndex()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	sums = map[uint64]uint32{}
+	for i := first; i <= last && i > 0; i++ {
+		var l raft.Log
+		if err := s.GetLog(i, &l); err != nil {
+			return nil, &journal.Damage{File: path, Reason: fmt.Sprintf("entry %d: %v", i, err)}
+		}
+		if l.Type == raft.LogCommand {
+			sums[i] = journal.Sum(l.Data)
+		}
+	}
+	return sums, nil
+}

@@ -44,5 +44,31 @@ func (h *Hub) OpenCursor(reader, cursor string) (journal.Position, error) {
 			return journal.Position(binary.BigEndian.Uint64(plain)), nil
 		}
 	}
-	return 0, &moongate.Error{Code: moongate.Malformed, Field: "after", Message: "this cursor is not one of ours, or was given to somebody else", Hint: "leave it out to begin anew"}
+	return 0, notOurs
 }
+
+// Seal enciphers a cursor of a list for one reader; an empty one stays empty.
+func (h *Hub) Seal(reader, list, cursor string) string {
+	if cursor == "" {
+		return ""
+	}
+	nonce := make([]byte, 12, 12+len(cursor)+16)
+	h.Random(nonce)
+	return base64.RawURLEncoding.EncodeToString(h.cursorCipher().Seal(nonce, nonce, []byte(cursor), []byte(reader+"\x00"+list)))
+}
+
+// Unseal reads a cursor that [Hub.Seal] made for the same reader and list.
+func (h *Hub) Unseal(reader, list, sealed string) (string, error) {
+	if sealed == "" {
+		return "", nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err == nil && len(b) > 12+16 {
+		if plain, err := h.cursorCipher().Open(nil, b[:12], b[12:], []byte(reader+"\x00"+list)); err == nil {
+			return string(plain), nil
+		}
+	}
+	return "", notOurs
+}
+
+var notOurs = &moongate.Error{Code: moongate.Malformed, Field: "after", Message: "this cursor is not one of ours, or was given to somebody else", Hint: "leave it out to begin anew"}

@@ -100,9 +100,12 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	return h, nil
 }
 
+// nodeSecret names the purpose of the secret that keys, fingerprints and the log's blanks follow from.
+const nodeSecret = "moongate/node/v1"
+
 func (h *Hub) nodeOptions() replica.Options {
 	o := replica.Options{
-		Dir: h.Config.Data, Hub: h.Config.Tag(), Secret: h.Secrets.Derive("moongate/node/v1"),
+		Dir: h.Config.Data, Hub: h.Config.Tag(), Secret: h.Secrets.Derive(nodeSecret),
 		Clock: func() moongate.Time { return moongate.At(h.Now()) },
 		Seed:  h.opt.Seed, NoSync: h.opt.NoSync, Skip: h.opt.Skip, Fatal: h.opt.Fatal,
 		QueueBytes: int64(h.Config.Limits.QueueMB) << 20, SegmentBytes: int64(h.Config.Limits.SegmentMB) << 20,

@@ -1,0 +1,184 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/replica"
+	"github.com/moongate-hub/moongate/view"
+)
+
+// Finding is one line of a check: something that must hold, and whether it does.
+type Finding struct {
+	Check     string   `json:"check"`
+	Invariant int      `json:"invariant,omitempty"` // its number in ARCHITECTURE.md
+	OK        bool     `json:"ok"`
+	Looked    int64    `json:"looked"` // how many things were looked at
+	Problems  []string `json:"problems,omitempty"`
+}
+
+const maxProblems = 20
+
+func (f *Finding) bad(format string, args ...any) {
+	f.OK = false
+	if len(f.Problems) < maxProblems {
+		f.Problems = append(f.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// Report is what fsck found.
+type Report struct {
+	Hub      string           `json:"hub"`
+	Position journal.Position `json:"position"`
+	Records  uint64           `json:"records"`
+	Hash     string           `json:"state_hash"`
+	Findings []*Finding       `json:"findings"`
+	OK       bool             `json:"ok"`
+	Seconds  float64          `json:"seconds"`
+}
+
+// Fsck reads everything that a hub has written, from the first byte on, and checks every invariant. It writes nothing
+// into the data directory, and works on a copy as on the original; the hub must not be running on it.
+func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Report, error) {
+	began := now()
+	rep := &Report{Hub: c.Name, OK: true}
+	add := func(f *Finding) *Finding { rep.Findings = append(rep.Findings, f); return f }
+	rooms := NewRooms(c)
+	whole := add(&Finding{Check: "the journal is whole: every checksum, position and index", Invariant: 5, OK: true})
+	audit := newAudit(rooms, add)
+	done, j, err := replica.Replay(c.Data, rooms.machine, func(e journal.Entry) error {
+		whole.Looked++
+		audit.event(e)
+		return ctx.Err()
+	})
+	var damage *journal.Damage
+	if errors.As(err, &damage) {
+		whole.bad("%v", damage)
+		rep.OK = false
+		return rep, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rep.Position, rep.Records, rep.Hash = done.Position, done.Records, fmt.Sprintf("%x", done.Hash)
+	audit.end()
+	keys := add(&Finding{Check: "no idempotency key was used twice within its window", Invariant: 3, OK: true})
+	if err := checkKeys(j, keys); err != nil {
+		return nil, err
+	}
+	entries := add(&Finding{Check: "raft's log and the journal hold the same entries", Invariant: 5, OK: true})
+	if err := checkRaft(c.Data, j, entries); err != nil {
+		return nil, err
+	}
+	public := add(&Finding{Check: "the public log follows from the journal and keeps what was published", Invariant: 5, OK: true})
+	if err := checkLog(c, s, j, public); err != nil {
+		return nil, err
+	}
+	views := add(&Finding{Check: "the views are what the journal says", OK: true})
+	if err := checkViews(ctx, rooms, c.Data, j, views); err != nil {
+		return nil, err
+	}
+	for _, f := range rep.Findings {
+		rep.OK = rep.OK && f.OK
+	}
+	rep.Seconds = float64(now().Sub(began).Milliseconds()) / 1000
+	return rep, nil
+}
+
+func checkKeys(j *journal.Journal, f *Finding) error {
+	window := replica.Limits{}.Window()
+	seen := map[[16]byte]int64{}
+	return j.Records(0, func(r *journal.Record) error {
+		for i := range r.Done {
+			d := &r.Done[i]
+			if d.Key == ([16]byte{}) {
+				continue
+			}
+			f.Looked++
+			if at, ok := seen[d.Key]; ok && int64(d.At)-at <= int64(window) {
+				f.bad("record %d: the key of a %s was used before, at %d µs", r.Index, d.Kind, at)
+			}
+			seen[d.Key] = int64(d.At)
+		}
+		return nil
+	})
+}
+
+// checkRaft compares raft's entries, as far back as raft keeps them, with the journal's records.
+func checkRaft(dir string, j *journal.Journal, f *Finding) error {
+	sums, err := replica.RaftSums(filepath.Join(dir, "raft"))
+	if errors.Is(err, os.ErrNotExist) {
+		f.bad("there is no raft state in %s", dir)
+		return nil
+	}
+	if err != nil {
+		f.bad("%v", err)
+		return nil
+	}
+	last, _ := j.Last()
+	err = j.Records(0, func(r *journal.Record) error {
+		if sum, ok := sums[r.Index]; ok {
+			f.Looked++
+			if sum != r.Sum {
+				f.bad("entry %d: raft has %08x, the journal %08x", r.Index, sum, r.Sum)
+			}
+			delete(sums, r.Index)
+		}
+		return nil
+	})
+	for index := range sums {
+		if index <= last {
+			f.bad("entry %d is in raft's log and not in the journal", index)
+		}
+	}
+	return err
+}
+
+// checkLog makes the public log anew in a directory of its own, and holds it against the published checkpoint.
+func checkLog(c *Config, s *Secrets, j *journal.Journal, f *Finding) error {
+	tmp, err := os.MkdirTemp("", "moongate-fsck-")
+	if err != nil {
+		return fmt.Errorf("fsck: %w", err)
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // a temporary directory
+	signed, err := os.ReadFile(filepath.Join(c.Data, "log", "checkpoint"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("fsck: %w", err)
+	}
+	if signed != nil {
+		if err := os.WriteFile(filepath.Join(tmp, "checkpoint"), signed, 0o600); err != nil {
+			return fmt.Errorf("fsck: %w", err)
+		}
+	}
+	l, err := journal.OpenLog(tmp, j, replica.LogSecret(s.Derive(nodeSecret)))
+	if err != nil {
+		f.bad("%v", err)
+		return nil
+	}
+	f.Looked = l.Size()
+	return l.Close()
+}
+
+// checkViews makes the views anew and compares them, table by table, with those in the data directory.
+func checkViews(ctx context.Context, rooms *Rooms, dir string, j *journal.Journal, f *Finding) error {
+	path := filepath.Join(dir, "views.db")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil // they are made at start
+	}
+	tmp, err := os.MkdirTemp("", "moongate-fsck-")
+	if err != nil {
+		return fmt.Errorf("fsck: %w", err)
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // a temporary directory
+	differences, looked, err := view.Compare(ctx, path, filepath.Join(tmp, "views.db"), j, rooms.views()...)
+	f.Looked = looked
+	for _, d := range differences {
+		f.bad("%s", d)
+	}
+	return err
+}

@@ -115,11 +115,11 @@ func (s *State) Tick(step *replica.Step, limit int) int {
 		if !ok {
 			break
 		}
-		n++
 		h, err := s.held(step, id)
 		if err != nil {
-			continue // it was posted or voided in time
+			continue // it was posted or voided in time; a node that was restored knows nothing of it, so it must not count
 		}
+		n++
 		p := s.end(id, h, Expired)
 		s.scratch.plans = append(s.scratch.plans, p)
 		p.Emit(step)

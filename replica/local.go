@@ -153,3 +153,20 @@ func plainMAC(parts ...[]byte) [16]byte {
 	}
 	return [16]byte(h.Sum(nil))
 }
+
+// Resume writes the state down, loads it into another, fresh machine of the same rooms, and goes on there: what the
+// rooms derive is made anew. Two machines that go on alike must stay alike.
+func (l *Local) Resume(fresh *Machine) (*Local, error) {
+	l.Machine.mu.Lock()
+	im := l.Machine.freeze()
+	l.Machine.mu.Unlock()
+	defer im.release()
+	var buf bytes.Buffer
+	if err := im.write(&buf, l.Machine.hub, uint64(len(l.Records))); err != nil {
+		return nil, err
+	}
+	if _, err := fresh.load(&buf); err != nil {
+		return nil, err
+	}
+	return &Local{Machine: fresh, Records: append([]journal.Record(nil), l.Records...), Now: l.Now, n: l.n}, nil
+}

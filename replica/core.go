@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -132,7 +133,9 @@ type core struct {
 	keys    *Table[[16]byte, Known]
 	pending *Table[journal.Position, Pending]
 	dead    *Table[journal.Position, Dead]
-	oldest  []aged // keys by age; derived
+	oldest  []aged            // keys by age; derived
+	queues  map[string]*queue // pending effects by peer; derived
+	turns   uint64
 }
 
 type aged struct {
@@ -147,6 +150,7 @@ func newCore(m *Machine, l Limits) *core {
 		keys:    NewTable[[16]byte, Known]("keys"),
 		pending: NewTable[journal.Position, Pending]("pending"),
 		dead:    NewTable[journal.Position, Dead]("dead"),
+		queues:  map[string]*queue{},
 	}
 }
 
@@ -161,32 +165,38 @@ func (c *core) Tables() []Stored { return []Stored{c.clock, c.keys, c.pending, c
 func (c *core) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
 	case *EffectDone:
-		c.pending.Delete(v.Effect)
+		c.settled(v.Effect)
 	case *EffectBuried:
 		if p, ok := c.pending.Get(v.Effect); ok {
-			c.pending.Delete(v.Effect)
+			c.settled(v.Effect)
 			c.dead.Put(v.Effect, Dead{Pending: p, Tries: v.Tries, Reason: v.Reason, At: e.At})
 		}
 	case *EffectRevived:
 		if d, ok := c.dead.Get(v.Effect); ok {
 			c.dead.Delete(v.Effect)
-			c.pending.Put(v.Effect, d.Pending)
+			c.await(v.Effect, d.Pending)
 		}
 	}
 }
 
-// Rebuild orders the keys by age.
+// Rebuild orders the keys by age, and equal ones as they were used: the sweep must go the same way on every node.
 func (c *core) Rebuild() {
-	c.oldest = c.oldest[:0]
-	for k, v := range c.keys.All() {
-		c.oldest = append(c.oldest, aged{v.At, k})
+	type used struct {
+		aged
+		ref journal.Ref
 	}
-	slices.SortFunc(c.oldest, func(a, b aged) int {
-		if a.at != b.at {
-			return int(min(max(a.at-b.at, -1), 1))
-		}
-		return slices.Compare(a.key[:], b.key[:])
+	keys := make([]used, 0, c.keys.Len())
+	for k, v := range c.keys.All() {
+		keys = append(keys, used{aged{v.At, k}, v.Ref})
+	}
+	slices.SortFunc(keys, func(a, b used) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.ref.Index, b.ref.Index), cmp.Compare(a.ref.Number, b.ref.Number))
 	})
+	c.oldest = make([]aged, len(keys))
+	for i := range keys {
+		c.oldest[i] = keys[i].aged
+	}
+	c.requeue()
 }
 
 // known looks a key up; one older than the window is forgotten whether or not it was swept yet.
@@ -204,15 +214,12 @@ func (c *core) known(key [16]byte, now moongate.Time) (Known, bool) {
 func (c *core) remember(key [16]byte, k Known) {
 	c.keys.Put(key, k)
 	c.oldest = append(c.oldest, aged{k.At, key})
-	// Two for one keeps the sweep ahead of the growth without a pause.
-	for range 2 {
-		if len(c.oldest) == 0 || c.oldest[0].at >= k.At-c.limits.KeyWindow {
-			return
-		}
+	// Two for one keeps the sweep ahead of the growth without a pause. A key that was used again since does not count.
+	for swept := 0; swept < 2 && len(c.oldest) > 0 && c.oldest[0].at < k.At-c.limits.KeyWindow; c.oldest = c.oldest[1:] {
 		old := c.oldest[0]
-		c.oldest = c.oldest[1:]
 		if v, ok := c.keys.Get(old.key); ok && v.At == old.at {
 			c.keys.Delete(old.key)
+			swept++
 		}
 	}
 }

@@ -144,7 +144,7 @@ func (m *Machine) fold(e journal.Entry) {
 	}
 	if peer := m.effects[kind]; peer != nil {
 		if p := peer(e.Event); p != "" {
-			m.core.pending.Put(e.Position, Pending{Kind: kind, Peer: p, Since: e.At})
+			m.core.await(e.Position, Pending{Kind: kind, Peer: p, Since: e.At})
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"maps"
 	"sync/atomic"
 
-	"github.com/moongate-hub/moongate/journal"
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Stored is a part of a room's state that the machine can freeze, write down, hash and restore: a [Table], a [List] or
@@ -321,6 +321,19 @@ func (f *frozenCell[V]) len() uint64                      { return 1 }
 func (f *frozenCell[V]) each(visit func(any) error) error { return visit(&f.v) }
 func (f *frozenCell[V]) release()                         {}
 
+// hashing is [journal.Encoding] but for empty slices and maps, which count as nil ones: an event that was read back
+// from the journal may have the one where the event that was emitted had the other.
+var hashing = func() cbor.UserBufferEncMode {
+	o := cbor.CoreDetEncOptions()
+	o.TextMarshaler = cbor.TextMarshalerNone
+	o.NilContainers = cbor.NilContainerAsEmpty
+	m, err := o.UserBufferEncMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}()
+
 // tableHash is a hash of a set of entries that does not depend on their order: the sum of the entries' SHA-256 as
 // 256-bit numbers. It tells honest nodes that differ apart; it is no commitment against an adversary.
 func tableHash(title string, f frozen) ([32]byte, error) {
@@ -330,7 +343,7 @@ func tableHash(title string, f frozen) ([32]byte, error) {
 		buf.Reset()
 		buf.WriteString(title)
 		buf.WriteByte(0)
-		if err := journal.Encoding.MarshalToBuffer(v, &buf); err != nil {
+		if err := hashing.MarshalToBuffer(v, &buf); err != nil {
 			return err
 		}
 		h := sha256.Sum256(buf.Bytes())

@@ -67,7 +67,7 @@ var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,14})$`)
 func newNumber(text string, line int) (*node, error) {
 	if !wholeNumber.MatchString(text) {
 		return nil, sourceFault(line, fmt.Sprintf("%.40q is not a whole number", text),
-			`write a rate in basis points (250 is 2.5 %) and an amount in quotes ("0.10")`)
+			`write rates in basis points (250 is 2.5 %), and put amounts and other texts of digits in quotes ("0.10")`)
 	}
 	return &node{kind: aNumber, text: text, line: line}, nil
 }

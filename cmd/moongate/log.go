@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/proof"
+)
+
+type logVerb struct {
+	Verify  logVerify  `cmd:"" help:"Read a public log, running or copied, and check that all of it fits its checkpoint."`
+	Receipt logReceipt `cmd:"" help:"Verify a receipt offline."`
+}
+
+type logVerify struct {
+	Key  string `required:"" help:"The log's verifier key, or a file that holds it."`
+	URL  string `help:"A running hub's log, such as https://hub.example.org/log." xor:"where" required:""`
+	Dir  string `help:"A downloaded copy." type:"existingdir" xor:"where" required:""`
+	Then string `help:"An older checkpoint: check that the log still begins as it said." type:"existingfile" placeholder:"FILE"`
+}
+
+func verifier(key string) (note.Verifiers, string, error) {
+	if b, err := os.ReadFile(key); err == nil { //nolint:gosec // the user names it
+		key = strings.TrimSpace(string(b))
+	}
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		return nil, "", &moongate.Error{Code: moongate.Malformed, Field: "--key", Message: fmt.Sprintf("%.60q is not a verifier key: %v", key, err), Hint: "it looks like hub.example.org/moongate+33d7b496+AeHT…; the hub's log.pub holds it"}
+	}
+	return note.VerifierList(v), v.Name(), nil
+}
+
+func (v logVerify) Run(e *env) error {
+	known, origin, err := verifier(v.Key)
+	if err != nil {
+		return err
+	}
+	read := v.reader(e)
+	signed, err := read("checkpoint")
+	if err != nil {
+		return err
+	}
+	c, witnesses, err := proof.OpenCheckpoint(signed, origin, known)
+	if err != nil {
+		return err
+	}
+	intervals, acts, err := v.entries(e, c, read)
+	if err != nil {
+		return err
+	}
+	older := int64(0)
+	if v.Then != "" {
+		if older, err = consistent(v.Then, c, origin, known, read); err != nil {
+			return err
+		}
+	}
+	out := map[string]any{"ok": true, "origin": c.Origin, "size": c.Size, "root": c.Root.String(), "intervals": intervals, "acts": acts, "witnesses": witnesses, "consistent_with": older}
+	return e.show(out, func(t *terminal) {
+		t.line("%s %s: %s entries fit the signed checkpoint", t.green("✓"), c.Origin, count(c.Size))
+		t.line("  %s intervals, %s public acts, root %s", count(intervals), count(acts), c.Root)
+		if older > 0 {
+			t.line("  it begins with the %s entries of the older checkpoint, unchanged", count(older))
+		}
+	})
+}
+
+// entries reads every bundle, checks it against its tile and the tiles against the checkpoint, and counts.
+func (v logVerify) entries(e *env, c proof.Checkpoint, read proof.ReadTile) (intervals, acts int64, err error) {
+	p := e.progress("entries", c.Size)
+	defer p.done()
+	var last int64
+	for n := int64(0); n*proof.TileWidth < c.Size; n++ {
+		if err := e.ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		entries, err := proof.ReadEntries(c, read, n)
+		if err != nil {
+			return 0, 0, err
+		}
+		for i, b := range entries {
+			entry, err := proof.ParseEntry(b)
+			if err != nil {
+				return 0, 0, fmt.Errorf("entry %d: %w", n*proof.TileWidth+int64(i), err)
+			}
+			if entry.Number < last {
+				return 0, 0, &moongate.Error{Code: moongate.Refused, Message: fmt.Sprintf("entry %d is of second %d, after one of %d", n*proof.TileWidth+int64(i), entry.Number, last), Hint: "the log went back in time: ask its operator"}
+			}
+			last = entry.Number
+			if entry.IsAct() {
+				acts++
+			} else {
+				intervals++
+			}
+		}
+		p.at(n*proof.TileWidth + int64(len(entries)))
+	}
+	return intervals, acts, nil
+}
+
+func (v logVerify) reader(e *env) proof.ReadTile {
+	if v.Dir != "" {
+		return func(path string) ([]byte, error) {
+			return os.ReadFile(filepath.Join(v.Dir, filepath.FromSlash(path))) //nolint:gosec // paths are made by us
+		}
+	}
+	client := &http.Client{Timeout: 20 * time.Second}
+	return func(path string) ([]byte, error) {
+		r, err := http.NewRequestWithContext(e.ctx, http.MethodGet, strings.TrimSuffix(v.URL, "/")+"/"+path, nil)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := client.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		defer resp.Body.Close() //nolint:errcheck // read below
+		if resp.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("%s answered %s: %w", r.URL, resp.Status, os.ErrNotExist)
+		}
+		return io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	}
+}
+
+// consistent checks that the log still begins with what an older checkpoint said.
+func consistent(file string, c proof.Checkpoint, origin string, known note.Verifiers, read proof.ReadTile) (int64, error) {
+	b, err := os.ReadFile(file) //nolint:gosec // the user names it
+	if err != nil {
+		return 0, err
+	}
+	old, _, err := proof.OpenCheckpoint(b, origin, known)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", file, err)
+	}
+	tree, err := proof.OpenTree(c, read)
+	if err != nil {
+		return 0, err
+	}
+	path, err := tree.Consistency(old.Size, c.Size)
+	if err != nil {
+		return 0, err
+	}
+	return old.Size, proof.VerifyConsistency(old, c, path)
+}
+
+type logReceipt struct {
+	Key  string `required:"" help:"The log's verifier key, or a file that holds it."`
+	File string `arg:"" help:"The receipt; - is standard input."`
+}
+
+func (v logReceipt) Run(e *env) error {
+	known, _, err := verifier(v.Key)
+	if err != nil {
+		return err
+	}
+	in := e.in
+	if v.File != "-" {
+		f, err := os.Open(v.File)
+		if err != nil {
+			return err
+		}
+		defer f.Close() //nolint:errcheck // read only
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, proof.MaxReceipt+1))
+	if err != nil {
+		return err
+	}
+	r, err := proof.ParseReceipt(bytes.TrimSpace(b))
+	if err != nil {
+		return err
+	}
+	opened, err := r.Verify(known)
+	if err != nil {
+		return err
+	}
+	out := map[string]any{"ok": true, "kind": opened.Kind, "second": opened.Start, "origin": opened.Checkpoint.Origin, "size": opened.Checkpoint.Size, "opened": len(opened.Groups), "closed": len(r.Closed)}
+	return e.show(out, func(t *terminal) {
+		t.line("%s %s happened in the second of %s", t.green("✓"), opened.Kind, opened.Start)
+		t.line("  proven by %s, checkpoint of %s entries", opened.Checkpoint.Origin, count(opened.Checkpoint.Size))
+		t.line("  %d groups of fields are open to you, %d hashes stand for the rest", len(opened.Groups), len(r.Closed))
+	})
+}

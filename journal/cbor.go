@@ -146,3 +146,6 @@ func (s *Stored) appendCBOR(b []byte) []byte {
 	}
 	return b
 }
+
+// AppendNull appends null, which is how a nil slice is written.
+func AppendNull(b []byte) []byte { return append(b, cborNull) }

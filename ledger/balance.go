@@ -60,18 +60,18 @@ type Limits struct {
 	Closed bool   `json:"closed,omitempty" cbor:"3,keyasint,omitempty"`
 }
 
-// admits refuses a balance beyond the limits, unless the movement that led to it did not worsen what is beyond.
+// admits refuses a balance beyond the limits, in an error whose field is the account, unless the movement that led to it did not worsen what is beyond.
 func (l *Limits) admits(a Account, before, after Balance) error {
 	p := a.Purpose
 	if low := after.Low(p); l.Least != nil && low < *l.Least && low < before.Low(p) {
 		return &moongate.Error{
-			Code: moongate.Limit, Message: fmt.Sprintf("%s would fall to %d, below its limit of %d, holds included", a, low, *l.Least),
+			Code: moongate.Limit, Field: a.String(), Message: fmt.Sprintf("%s would fall to %d, below its limit of %d, holds included", a, low, *l.Least),
 			Hint: "move less, wait for money to come in, or ask the operator for another limit",
 		}
 	}
 	if high := after.High(p); l.Most != nil && high > *l.Most && high > before.High(p) {
 		return &moongate.Error{
-			Code: moongate.Limit, Message: fmt.Sprintf("%s would rise to %d, above its limit of %d, holds included", a, high, *l.Most),
+			Code: moongate.Limit, Field: a.String(), Message: fmt.Sprintf("%s would rise to %d, above its limit of %d, holds included", a, high, *l.Most),
 			Hint: "move less, pay some of it out, or ask the operator for another limit",
 		}
 	}

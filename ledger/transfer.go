@@ -77,7 +77,7 @@ const noNumber = -1
 // account before limits are checked; an account comes into being when it is first used. Nothing changes.
 //
 // Errors: malformed for legs that cannot be; limit, for an account that would go beyond its limits; conflict for a
-// closed account; busy where the books or the pending transfers are full.
+// closed account (the field of both is the account, and the message shows figures that are for its owner); busy where the books or the pending transfers are full.
 func (s *State) Plan(step *replica.Step, t Transfer) (*Plan, error) {
 	switch {
 	case len(t.Legs) == 0 || len(t.Legs) > MaxLegs:
@@ -208,10 +208,10 @@ func (p *Plan) check(c *change) error {
 	before, ok1 := before.plus(s.reserved(c.account))
 	after, ok2 := before.plus(p.delta(c))
 	if !ok1 || !ok2 {
-		return &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("the turnover of %s would exceed 64 bits", c.account), Hint: "check the amounts"}
+		return &moongate.Error{Code: moongate.Limit, Field: c.account.String(), Message: fmt.Sprintf("the turnover of %s would exceed 64 bits", c.account), Hint: "check the amounts"}
 	}
 	if limits.Closed {
-		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s is closed", c.account), Hint: "ask the operator to open it, or use another account"}
+		return &moongate.Error{Code: moongate.Conflict, Field: c.account.String(), Message: fmt.Sprintf("%s is closed", c.account), Hint: "ask the operator to open it, or use another account"}
 	}
 	return limits.admits(c.account, before, after)
 }

@@ -77,7 +77,7 @@ func (j *Journal) continueAt(tail int64) (err error) {
 	if err := settle(s.path, tail, s.size, j.opt.Sync); err != nil {
 		return errors.Join(err, j.mark.Close())
 	}
-	if err := syncDir(j.dir); err != nil {
+	if err := SyncDir(j.dir); err != nil {
 		return errors.Join(err, j.mark.Close())
 	}
 	if j.file, err = os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
@@ -201,7 +201,7 @@ func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	return syncDir(filepath.Dir(dir))
+	return SyncDir(filepath.Dir(dir))
 }
 
 // recordBounds reads what the index needs of a record.

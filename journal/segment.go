@@ -232,8 +232,8 @@ func segmentPath(dir string, first uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%020d%s", first, segmentExt))
 }
 
-// syncDir makes a new or renamed file's name durable.
-func syncDir(dir string) error {
+// SyncDir makes a new or renamed file's name durable.
+func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" { // a directory cannot be synced there, and need not be
 		return nil
 	}
@@ -270,5 +270,5 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	if err != nil {
 		return fmt.Errorf("journal: write %s: %w", path, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }

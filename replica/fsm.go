@@ -231,24 +231,23 @@ func (n *Node) reply(a *applied) {
 
 // keepSecrets stores new keys in the vault and deletes erased ones.
 func (n *Node) keepSecrets(group []*applied) error {
+	var changes []vaultChange
 	for _, a := range group {
 		for i := range a.outcomes {
 			o := &a.outcomes[i]
-			if len(o.secrets) > 0 && o.trace && o.err == nil {
-				if err := n.vault.Put(o.secrets...); err != nil {
-					return err
+			if o.trace && o.err == nil {
+				for _, s := range o.secrets {
+					changes = append(changes, vaultChange{secret: s})
 				}
 			}
 			for _, e := range o.events {
 				if erased, ok := e.Event.(*Erased); ok {
-					if err := n.vault.Erase(erased.Subject); err != nil {
-						return err
-					}
+					changes = append(changes, vaultChange{Secret{Subject: erased.Subject}, true})
 				}
 			}
 		}
 	}
-	return nil
+	return n.vault.change(changes)
 }
 
 // foldJournal takes the journal's records behind an index into the state.

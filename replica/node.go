@@ -36,6 +36,7 @@ type Options struct {
 	BatchBytes    int                  // of one raft entry; 256 KiB
 	InFlight      int                  // raft entries not yet committed; 4
 	QueueBytes    int64                // of admitted requests not yet answered; 64 MiB
+	EraseEvery    time.Duration        // how often the bytes of erased keys are cleared from the disk: see Compact; 1 h
 	SnapshotBytes int64                // of raft log after which a snapshot is due; 128 MiB
 	TrailingBytes int64                // of raft log kept behind a snapshot; 16 MiB
 	TickEvery     time.Duration        // how often time passes by itself; 0: only when told
@@ -59,6 +60,9 @@ func (o *Options) withDefaults() error {
 	def(&o.QueueBytes, 64<<20)
 	def(&o.SnapshotBytes, 128<<20)
 	def(&o.TrailingBytes, 16<<20)
+	if o.EraseEvery == 0 {
+		o.EraseEvery = time.Hour
+	}
 	if o.ID == "" {
 		o.ID = "a"
 	}
@@ -227,6 +231,7 @@ func (n *Node) startRaft() error {
 		}
 	}
 	n.raft, err = newRaft(c, n.fsm, store, snaps, transport)
+	store.running.Store(err == nil)
 	return err
 }
 
@@ -465,10 +470,16 @@ func (n *Node) housekeep(ctx context.Context) {
 	defer n.done.Done()
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
+	erase := time.NewTicker(n.opt.EraseEvery)
+	defer erase.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-erase.C:
+			if err := n.Compact(); err != nil && ctx.Err() == nil {
+				n.opt.Log.Error("compact", "error", err)
+			}
 		case <-t.C:
 		}
 		if n.logged.Load() >= n.opt.SnapshotBytes {
@@ -483,10 +494,18 @@ func (n *Node) housekeep(ctx context.Context) {
 func (n *Node) Snapshot() error {
 	n.snap.Lock()
 	defer n.snap.Unlock()
+	return n.snapshot(n.opt.TrailingBytes)
+}
+
+// snapshot keeps about so many bytes of log behind it. The caller holds the lock.
+func (n *Node) snapshot(trailing int64) error {
 	bytes, items := n.logged.Load(), n.items.Load()
-	if items > 0 {
+	if items > 0 || trailing == 0 {
 		c := n.raft.ReloadableConfig()
-		c.TrailingLogs = uint64(max(16, n.opt.TrailingBytes/max(1, bytes/items))) //nolint:gosec // positive
+		c.TrailingLogs = 0
+		if trailing > 0 {
+			c.TrailingLogs = uint64(max(16, trailing/max(1, bytes/items))) //nolint:gosec // positive
+		}
 		if err := n.raft.ReloadConfig(c); err != nil {
 			return fmt.Errorf("replica: %w", err)
 		}
@@ -497,6 +516,31 @@ func (n *Node) Snapshot() error {
 	n.logged.Add(-bytes)
 	n.items.Add(-items)
 	return nil
+}
+
+// Compact clears what was erased from the disk. A key that [Erase] took out of the vault still stands in raft's log, as
+// part of the command that brought it, and in free pages of raft's and the vault's files. When Compact has returned, no
+// file of this node holds a key that was erased before it was called: it takes a snapshot, lets raft forget all of the
+// log before it, and writes both files anew. Without an erasure since the last time it does nothing.
+func (n *Node) Compact() error {
+	n.snap.Lock()
+	defer n.snap.Unlock()
+	ids, err := n.vault.Erased()
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	if err := n.snapshot(0); err != nil {
+		return err
+	}
+	if err := n.store.rewrite(); err != nil {
+		n.fatal(err)
+		return err
+	}
+	if err := n.vault.rewrite(); err != nil {
+		n.fatal(err)
+		return err
+	}
+	return n.vault.forget(ids)
 }
 
 // Current returns when this node knows that it still leads and that its state holds everything that was acknowledged

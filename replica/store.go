@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
@@ -17,32 +19,95 @@ import (
 // logStore is raft's log and stable store. After a failed write raft would go on as a follower; here any fault ends
 // the process, because only a restart finds out what the disk holds.
 type logStore struct {
-	bolt  *raftboltdb.BoltStore
-	path  string
-	fatal func(error)
+	path   string
+	noSync bool
+	fatal  func(error)
+	// running is false while the node starts.
+	running atomic.Bool
+
+	mu   sync.RWMutex // guards bolt, which rewrite replaces; held for reading across every use of it
+	bolt *raftboltdb.BoltStore
 }
 
-func openLogStore(dir string, noSync bool, fatal func(error)) (s *logStore, err error) {
+func openLogStore(dir string, noSync bool, fatal func(error)) (*logStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("replica: %w", err)
 	}
-	path := filepath.Join(dir, "raft.db")
+	s := &logStore{path: filepath.Join(dir, "raft.db"), noSync: noSync, fatal: fatal}
+	if err := removeStale(s.path + ".new"); err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func boltOptions() *bbolt.Options {
+	return &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, Timeout: lockTimeout}
+}
+
+func (s *logStore) open() (err error) {
 	defer func() {
 		if p := recover(); p != nil { // bbolt panics on a page it cannot read
-			s, err = nil, &journal.Damage{File: path, Reason: fmt.Sprint(p)}
+			err = &journal.Damage{File: s.path, Reason: fmt.Sprint(p)}
 		}
 	}()
-	bolt, err := raftboltdb.New(raftboltdb.Options{
-		Path: path, NoSync: noSync,
-		BoltOptions: &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, Timeout: lockTimeout},
-	})
+	s.bolt, err = raftboltdb.New(raftboltdb.Options{Path: s.path, NoSync: s.noSync, BoltOptions: boltOptions()})
 	if errors.Is(err, bbolt.ErrTimeout) {
-		return nil, fmt.Errorf("replica: another process uses %s; stop it first", dir)
+		return fmt.Errorf("replica: another process uses %s; stop it first", filepath.Dir(s.path))
 	}
 	if err != nil {
-		return nil, &journal.Damage{File: path, Reason: err.Error()}
+		return &journal.Damage{File: s.path, Reason: err.Error()}
 	}
-	return &logStore{bolt: bolt, path: path, fatal: fatal}, nil
+	return nil
+}
+
+// rewrite writes the file anew with what it holds: deleted entries stand on in free pages, and secrets with them. Raft
+// waits meanwhile. An error leaves the store closed; the process must end.
+func (s *logStore) rewrite() (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.bolt.Close(); err != nil {
+		return fmt.Errorf("replica: %w", err)
+	}
+	old, err := bbolt.Open(s.path, 0o600, boltOptions())
+	if err != nil {
+		return fmt.Errorf("replica: %w", err)
+	}
+	next := s.path + ".new"
+	if err := errors.Join(compactInto(next, old, boltOptions()), old.Close()); err != nil {
+		return fmt.Errorf("replica: %w", err)
+	}
+	if err := replaceFile(next, s.path); err != nil {
+		return fmt.Errorf("replica: %w", err)
+	}
+	return s.open()
+}
+
+// compactInto copies the live entries of a bbolt file into a new one, durably.
+func compactInto(path string, src *bbolt.DB, opt *bbolt.Options) error {
+	if err := removeStale(path); err != nil {
+		return err
+	}
+	if opt == nil {
+		opt = &bbolt.Options{}
+	}
+	opt.Timeout = lockTimeout
+	dst, err := bbolt.Open(path, 0o600, opt)
+	if err != nil {
+		return err
+	}
+	err = bbolt.Compact(dst, src, 1<<20)
+	return errors.Join(err, dst.Sync(), dst.Close())
+}
+
+// replaceFile renames a file over another, durably.
+func replaceFile(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return journal.SyncDir(filepath.Dir(to))
 }
 
 // lockDir keeps a second process out of a directory. The lock is a file of its own, as the others are replaced at times.
@@ -60,47 +125,71 @@ func lockDir(dir string) (io.Closer, error) {
 	return db, nil
 }
 
-func (s *logStore) strict(err error) error {
-	if err != nil && !errors.Is(err, raft.ErrLogNotFound) && !errors.Is(err, raftboltdb.ErrKeyNotFound) {
-		s.fatal(fmt.Errorf("replica: %s: %w", s.path, err))
-	}
-	return err
+// use runs one operation, and ends the process when it fails. While the node starts, its errors stop the start instead.
+func (s *logStore) use(op func(*raftboltdb.BoltStore) error) (err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	defer func() {
+		if p := recover(); p != nil {
+			err = &journal.Damage{File: s.path, Reason: fmt.Sprint(p)}
+		}
+		if err != nil && s.running.Load() && !errors.Is(err, raft.ErrLogNotFound) && !errors.Is(err, raftboltdb.ErrKeyNotFound) {
+			s.fatal(fmt.Errorf("replica: %s: %w", s.path, err))
+		}
+	}()
+	return op(s.bolt)
 }
 
 // FirstIndex, LastIndex, GetLog, StoreLog, StoreLogs and DeleteRange are raft.LogStore.
-func (s *logStore) FirstIndex() (uint64, error) {
-	i, err := s.bolt.FirstIndex()
-	return i, s.strict(err)
+func (s *logStore) FirstIndex() (i uint64, err error) {
+	err = s.use(func(b *raftboltdb.BoltStore) (err error) { i, err = b.FirstIndex(); return err })
+	return i, err
 }
 
 // LastIndex is the newest entry's.
-func (s *logStore) LastIndex() (uint64, error) { i, err := s.bolt.LastIndex(); return i, s.strict(err) }
+func (s *logStore) LastIndex() (i uint64, err error) {
+	err = s.use(func(b *raftboltdb.BoltStore) (err error) { i, err = b.LastIndex(); return err })
+	return i, err
+}
 
 // GetLog reads an entry.
-func (s *logStore) GetLog(i uint64, l *raft.Log) error { return s.strict(s.bolt.GetLog(i, l)) }
+func (s *logStore) GetLog(i uint64, l *raft.Log) error {
+	return s.use(func(b *raftboltdb.BoltStore) error { return b.GetLog(i, l) })
+}
 
 // StoreLog appends an entry, durably.
-func (s *logStore) StoreLog(l *raft.Log) error { return s.strict(s.bolt.StoreLog(l)) }
+func (s *logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
 
 // StoreLogs appends entries, durably.
-func (s *logStore) StoreLogs(l []*raft.Log) error { return s.strict(s.bolt.StoreLogs(l)) }
+func (s *logStore) StoreLogs(l []*raft.Log) error {
+	return s.use(func(b *raftboltdb.BoltStore) error { return b.StoreLogs(l) })
+}
 
 // DeleteRange forgets entries.
-func (s *logStore) DeleteRange(a, b uint64) error { return s.strict(s.bolt.DeleteRange(a, b)) }
+func (s *logStore) DeleteRange(from, to uint64) error {
+	return s.use(func(b *raftboltdb.BoltStore) error { return b.DeleteRange(from, to) })
+}
 
 // Set, Get, SetUint64 and GetUint64 are raft.StableStore.
-func (s *logStore) Set(k, v []byte) error { return s.strict(s.bolt.Set(k, v)) }
+func (s *logStore) Set(k, v []byte) error {
+	return s.use(func(b *raftboltdb.BoltStore) error { return b.Set(k, v) })
+}
 
 // Get reads a value; raft knows a missing one by its error's text.
-func (s *logStore) Get(k []byte) ([]byte, error) { v, err := s.bolt.Get(k); return v, s.strict(err) }
+func (s *logStore) Get(k []byte) (v []byte, err error) {
+	err = s.use(func(b *raftboltdb.BoltStore) (err error) { v, err = b.Get(k); return err })
+	return v, err
+}
 
 // SetUint64 writes a number.
-func (s *logStore) SetUint64(k []byte, v uint64) error { return s.strict(s.bolt.SetUint64(k, v)) }
+func (s *logStore) SetUint64(k []byte, v uint64) error {
+	return s.use(func(b *raftboltdb.BoltStore) error { return b.SetUint64(k, v) })
+}
 
 // GetUint64 reads a number.
-func (s *logStore) GetUint64(k []byte) (uint64, error) {
-	v, err := s.bolt.GetUint64(k)
-	return v, s.strict(err)
+func (s *logStore) GetUint64(k []byte) (v uint64, err error) {
+	err = s.use(func(b *raftboltdb.BoltStore) (err error) { v, err = b.GetUint64(k); return err })
+	return v, err
 }
 
 // Close releases the file.

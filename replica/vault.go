@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -22,52 +23,167 @@ type Secret struct {
 	Key     [32]byte
 }
 
-// Vault is the file of secrets, one per subject.
+// Vault is the file of secrets, one per subject. What is erased is gone for every reader at once; its bytes are gone
+// from the disk when [Node.Compact] has returned.
 type Vault struct {
 	path string
-	mu   sync.RWMutex // guards db, which Erase replaces
+	mu   sync.RWMutex // guards db, which rewrite replaces
 	db   *bbolt.DB
 }
 
-var subjects = []byte("subjects")
+// Buckets of the file: the keys, each with a checksum; the subjects whose erased keys may still have bytes on the disk;
+// and one value that tells how many keys there are and the sum of their checksums, since bbolt's pages have none.
+var (
+	subjects = []byte("subjects")
+	erased   = []byte("erased")
+	totals   = []byte("totals")
+)
 
 const lockTimeout = 2 * time.Second
 
-// OpenVault opens the file, or makes it.
+// OpenVault opens the file, or makes it, and checks every key. A fault is a [*journal.Damage].
 func OpenVault(path string) (*Vault, error) {
 	v := &Vault{path: path}
-	return v, v.open()
+	if err := v.open(); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 func (v *Vault) open() (err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		if p := recover(); p != nil { // bbolt panics on a page it cannot read
 			err = &journal.Damage{File: v.path, Reason: fmt.Sprint(p)}
 		}
+		if err != nil && v.db != nil {
+			v.db.Close() //nolint:errcheck // the fault is told already
+		}
 	}()
-	db, err := bbolt.Open(v.path, 0o600, &bbolt.Options{Timeout: lockTimeout})
-	if err != nil {
+	if err := removeStale(v.path + ".new"); err != nil {
+		return err
+	}
+	if v.db, err = bbolt.Open(v.path, 0o600, &bbolt.Options{Timeout: lockTimeout}); err != nil {
 		return &journal.Damage{File: v.path, Reason: err.Error()}
 	}
-	v.db = db
-	return db.Update(func(tx *bbolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists(subjects)
+	return v.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{subjects, erased, totals} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return fmt.Errorf("replica: vault: %w", err)
+			}
+		}
+		want, have := readTotals(tx), vaultTotals{}
+		err := tx.Bucket(subjects).ForEach(func(id, value []byte) error {
+			if _, err := v.open1(id, value); err != nil {
+				return err
+			}
+			have.add(value, 1)
+			return nil
+		})
+		if err == nil && have != want {
+			err = &journal.Damage{File: v.path, Reason: fmt.Sprintf("%d keys with checksum %08x where %d with %08x were stored", have.n, have.sum, want.n, want.sum)}
+		}
 		return err
 	})
 }
 
-// Put stores secrets, durably. Storing one again changes nothing.
+// removeStale removes what a process that was killed left behind.
+func removeStale(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("replica: %w", err)
+	}
+	return nil
+}
+
+func closed(s *Secret) []byte {
+	return binary.LittleEndian.AppendUint32(s.Key[:], journal.Sum(append(s.Subject[:], s.Key[:]...)))
+}
+
+func (v *Vault) open1(id, value []byte) (s Secret, err error) {
+	if len(id) == len(s.Subject) && len(value) == len(s.Key)+4 {
+		s.Subject, s.Key = moongate.ID(id), [32]byte(value)
+		if string(closed(&s)) == string(value) {
+			return s, nil
+		}
+	}
+	return s, &journal.Damage{File: v.path, Reason: fmt.Sprintf("the key of subject %x does not have its checksum", id)}
+}
+
+type vaultTotals struct {
+	n   uint64
+	sum uint32
+}
+
+// add counts a value in (1) or out (-1).
+func (t *vaultTotals) add(value []byte, sign int64) {
+	t.n += uint64(sign) //nolint:gosec // wraps as it should
+	t.sum ^= binary.LittleEndian.Uint32(value[len(value)-4:])
+}
+
+func readTotals(tx *bbolt.Tx) (t vaultTotals) {
+	if b := tx.Bucket(totals).Get(subjects); len(b) == 12 {
+		t.n, t.sum = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:])
+	}
+	return t
+}
+
+func (t *vaultTotals) write(tx *bbolt.Tx) error {
+	return tx.Bucket(totals).Put(subjects, binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint64(nil, t.n), t.sum))
+}
+
+// vaultChange is a secret to store, or a subject's to erase.
+type vaultChange struct {
+	secret Secret
+	erase  bool
+}
+
+// Put stores secrets, durably. A subject that has one keeps it.
 func (v *Vault) Put(secrets ...Secret) error {
+	changes := make([]vaultChange, len(secrets))
+	for i, s := range secrets {
+		changes[i].secret = s
+	}
+	return v.change(changes)
+}
+
+// Erase deletes subjects' keys, durably: nobody reads them any more. [Node.Compact] makes their bytes go away.
+func (v *Vault) Erase(ids ...moongate.ID) error {
+	changes := make([]vaultChange, len(ids))
+	for i, id := range ids {
+		changes[i] = vaultChange{Secret{Subject: id}, true}
+	}
+	return v.change(changes)
+}
+
+// change makes changes in order, all or none.
+func (v *Vault) change(changes []vaultChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	err := v.db.Update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(subjects)
-		for _, s := range secrets {
-			if err := b.Put(s.Subject[:], s.Key[:]); err != nil {
-				return err
+		keys, sum := tx.Bucket(subjects), readTotals(tx)
+		for i := range changes {
+			s := &changes[i].secret
+			have := keys.Get(s.Subject[:])
+			switch {
+			case changes[i].erase:
+				if have != nil {
+					sum.add(have, -1)
+				}
+				// Marked in any case: a key that is on its way in raft's log leaves bytes too.
+				if err := errors.Join(keys.Delete(s.Subject[:]), tx.Bucket(erased).Put(s.Subject[:], []byte{1})); err != nil {
+					return err
+				}
+			case have == nil:
+				value := closed(s)
+				sum.add(value, 1)
+				if err := keys.Put(s.Subject[:], value); err != nil {
+					return err
+				}
 			}
 		}
-		return nil
+		return sum.write(tx)
 	})
 	if err != nil {
 		return fmt.Errorf("replica: vault: %w", err)
@@ -80,45 +196,56 @@ func (v *Vault) Get(subject moongate.ID) (key [32]byte, ok bool, err error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	err = v.db.View(func(tx *bbolt.Tx) error {
-		if b := tx.Bucket(subjects).Get(subject[:]); len(b) == len(key) {
-			key, ok = [32]byte(b), true
+		value := tx.Bucket(subjects).Get(subject[:])
+		if value == nil {
+			return nil
 		}
-		return nil
+		s, err := v.open1(subject[:], value)
+		key, ok = s.Key, err == nil
+		return err
 	})
 	return key, ok, err
 }
 
-// Erase deletes subjects' keys and writes the file anew, so that no page of it holds them any more.
-func (v *Vault) Erase(ids ...moongate.ID) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	err := v.db.Update(func(tx *bbolt.Tx) error {
+// Erased lists the subjects whose keys were erased since [Node.Compact] ran: bytes of them may still be on the disk.
+func (v *Vault) Erased() (ids []moongate.ID, err error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	err = v.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(erased).ForEach(func(id, _ []byte) error {
+			ids = append(ids, moongate.ID(id))
+			return nil
+		})
+	})
+	return ids, err
+}
+
+// forget takes subjects off the list of those whose keys may have left bytes.
+func (v *Vault) forget(ids []moongate.ID) error {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.db.Update(func(tx *bbolt.Tx) error {
 		for _, id := range ids {
-			if err := tx.Bucket(subjects).Delete(id[:]); err != nil {
+			if err := tx.Bucket(erased).Delete(id[:]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("replica: vault: %w", err)
-	}
+}
+
+// rewrite writes the file anew, so that no free page of it holds what was erased.
+func (v *Vault) rewrite() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	next := v.path + ".new"
-	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("replica: vault: %w", err)
-	}
-	dst, err := bbolt.Open(next, 0o600, &bbolt.Options{Timeout: lockTimeout})
-	if err != nil {
-		return fmt.Errorf("replica: vault: %w", err)
-	}
-	err = bbolt.Compact(dst, v.db, 1<<20)
-	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
+	if err := compactInto(next, v.db, nil); err != nil {
 		return fmt.Errorf("replica: vault: %w", err)
 	}
 	if err := v.db.Close(); err != nil {
 		return fmt.Errorf("replica: vault: %w", err)
 	}
-	if err := os.Rename(next, v.path); err != nil {
+	if err := replaceFile(next, v.path); err != nil {
 		return fmt.Errorf("replica: vault: %w", err)
 	}
 	return v.open()
@@ -131,8 +258,11 @@ func (v *Vault) Close() error {
 	return v.db.Close()
 }
 
-// WriteTo writes a consistent copy of the file, for a backup.
+// WriteTo writes a consistent copy of the file, for a backup. The copy holds nothing that was erased.
 func (v *Vault) WriteTo(w io.Writer) (n int64, err error) {
+	if err := v.rewrite(); err != nil {
+		return 0, err
+	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	err = v.db.View(func(tx *bbolt.Tx) error {

@@ -1,19 +1,16 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/moongate-hub/moongate"
-	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/party/httpsig"
+	"github.com/moongate-hub/moongate/replica"
 )
 
 // Principal is who makes a request, as far as that is established.
@@ -23,69 +20,77 @@ type Principal struct {
 	Signed bool // with a key, not only by a bearer credential
 }
 
-type contextKey int
+// Operates tells whether the principal may see and do everything. An operator whose credential lacks the scope may not.
+func (p Principal) Operates() bool { return p.Scopes&party.OperatorScope != 0 }
 
-const (
-	principalKey contextKey = iota
-	requestIDKey
-)
-
-func principal(ctx context.Context) Principal {
-	p, _ := ctx.Value(principalKey).(Principal)
-	return p
+// caller is a principal whose nonce may still be on its way into the journal.
+type caller struct {
+	Principal
+	spent func() error // waits until the nonce is spent; nil where there is none
 }
 
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey).(string)
-	return id
+// principal says who makes a request. Where it is signed its nonce is spent afterwards, durably.
+func principal(ctx context.Context) (Principal, error) {
+	c, _ := ctx.Value(callerKey).(caller)
+	if c.spent != nil {
+		if err := c.spent(); err != nil {
+			return Principal{}, err
+		}
+	}
+	return c.Principal, nil
 }
 
-// MaxBody is how many bytes a request may have, unless an operation says otherwise.
-const MaxBody = 1 << 20
+// pipelined is [principal] for a command with an idempotency key, which need not wait for the nonce: the journal takes
+// both in order, and a replayed request finds its key used. The answer must wait for spent.
+func pipelined(ctx context.Context) (who Principal, spent func() error) {
+	c, _ := ctx.Value(callerKey).(caller)
+	if c.spent == nil {
+		return c.Principal, func() error { return nil }
+	}
+	return c.Principal, c.spent
+}
 
 // authenticate establishes who makes a request, by a signature (RFC 9421) or a bearer credential. A request without
 // either goes on as nobody's; a false one does not.
 func (a *API) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, err := a.principalOf(w, r)
+		c, err := a.callerOf(r)
 		if err != nil {
 			writeProblem(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey, p)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey, c)))
 	})
 }
 
-func (a *API) principalOf(w http.ResponseWriter, r *http.Request) (Principal, error) {
+func (a *API) callerOf(r *http.Request) (caller, error) {
 	if httpsig.Present(r.Header) {
-		return a.signed(w, r)
+		return a.signed(r)
 	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		if r.Header.Get("Authorization") != "" {
-			return Principal{}, &moongate.Error{Code: moongate.Unauthenticated, Message: "this kind of Authorization is not known here", Hint: "send Authorization: Bearer TOKEN, or sign the request (RFC 9421)"}
-		}
-		return Principal{}, nil
+	given := r.Header.Values("Authorization")
+	if len(given) == 0 {
+		return caller{}, nil
+	}
+	scheme, token, _ := strings.Cut(given[0], " ")
+	if len(given) > 1 || !strings.EqualFold(scheme, "Bearer") {
+		return caller{}, &moongate.Error{Code: moongate.Unauthenticated, Message: "this kind of Authorization is not known here", Hint: "send Authorization: Bearer TOKEN, or sign the request (RFC 9421)"}
 	}
 	var c party.Credential
 	var who party.Participant
 	var err error
-	a.hub.Machine().Read(func() { c, who, err = a.hub.Party.Bearer(token, moongate.At(a.hub.Now())) })
+	now := moongate.At(a.hub.Now())
+	a.hub.Machine().Read(func() { c, who, err = a.hub.Party.Bearer(strings.TrimSpace(token), now) })
 	if err != nil {
-		return Principal{}, err
+		return caller{}, err
 	}
-	return Principal{Handle: who.Handle, Scopes: c.Scopes}, nil
+	return caller{Principal: Principal{Handle: who.Handle, Scopes: c.Scopes}}, nil
 }
 
-// signed checks a signed request. Its nonce is spent before anything else is done, so that it counts once.
-func (a *API) signed(w http.ResponseWriter, r *http.Request) (Principal, error) {
-	body, err := readBody(w, r)
-	if err != nil {
-		return Principal{}, err
-	}
+// signed checks a signed request, and begins to spend its nonce.
+func (a *API) signed(r *http.Request) (caller, error) {
 	now := moongate.At(a.hub.Now())
 	var who party.Participant
-	proof, err := a.verifier.Verify(r, body, now, func(id string) (key ed25519.PublicKey, err error) {
+	proof, err := a.verifier.Verify(r, bodyOf(r), now, func(id string) (key ed25519.PublicKey, err error) {
 		a.hub.Machine().Read(func() {
 			var k party.Key
 			if k, err = a.hub.Party.ValidKey(id, now); err == nil {
@@ -96,33 +101,29 @@ func (a *API) signed(w http.ResponseWriter, r *http.Request) (Principal, error) 
 		return key, err
 	})
 	if err != nil {
-		return Principal{}, err
+		return caller{}, err
 	}
-	if _, err := hub.Do[party.Done](r.Context(), a.hub, who.Handle, "", &party.UseNonce{Key: proof.KeyID, Nonce: proof.Nonce, Expires: proof.Expires}); err != nil {
-		return Principal{}, err
+	if a.replayed.again(proof.KeyID, proof.Nonce, now) {
+		return caller{}, &moongate.Error{Code: moongate.Unauthenticated, Message: "this signed request was received before", Hint: "sign every request anew, a repeated one too"}
 	}
-	return Principal{Handle: who.Handle, Scopes: party.AllScopes | operatorScope(who), Signed: true}, nil
-}
-
-func operatorScope(p party.Participant) party.Scopes {
-	if p.Kind == party.Operator {
-		return party.OperatorScope
+	done := make(chan error, 1)
+	a.hub.Node.Go(replica.Request{Caller: who.Handle, Command: &party.UseNonce{Key: proof.KeyID, Nonce: proof.Nonce, Expires: proof.Expires}},
+		func(_ any, err error) { done <- err })
+	ctx := r.Context()
+	spent := func() error {
+		select {
+		case err := <-done:
+			done <- err // whoever asks again learns the same
+			return err
+		case <-ctx.Done():
+			return &moongate.Error{Code: moongate.Unknown, Message: "the request was given up", Hint: "sign it anew and send it again with the same key"}
+		}
 	}
-	return 0
-}
-
-// readBody reads a bounded body and puts it back.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return nil, &moongate.Error{Code: moongate.TooLarge, Message: fmt.Sprintf("the body has more than %d bytes", MaxBody), Hint: "send less at once"}
+	scopes := party.AllScopes
+	if who.Kind == party.Operator {
+		scopes |= party.OperatorScope
 	}
-	if err != nil {
-		return nil, &moongate.Error{Code: moongate.Malformed, Message: "the body did not arrive whole", Hint: "send it again with the same key"}
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return body, nil
+	return caller{Principal: Principal{Handle: who.Handle, Scopes: scopes, Signed: true}, spent: spent}, nil
 }
 
 // need tells whether a principal may use an operation.

@@ -29,8 +29,11 @@ type EventPage struct {
 
 func (a *API) eventRoutes() {
 	a.mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) {
-		who := principal(r.Context())
-		if err := who.need(party.EventsRead, false); err != nil {
+		who, err := principal(r.Context())
+		if err == nil {
+			err = who.need(party.EventsRead, false)
+		}
+		if err != nil {
 			writeProblem(w, r, err)
 			return
 		}

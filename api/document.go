@@ -1,0 +1,61 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"sync"
+)
+
+// document is the OpenAPI document in the forms in which it is served. It is made when it is first asked for: pages and
+// gates may have added to it until then.
+type document struct {
+	once       sync.Once
+	json, yaml []byte
+	tag        string
+	err        error
+}
+
+func (a *API) documentRoutes() {
+	serve := func(kind string, body func() []byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			a.document.once.Do(a.makeDocument)
+			if a.document.err != nil {
+				a.hub.Log.Error("the OpenAPI document", "error", a.document.err)
+				writeProblem(w, r, errFailed)
+				return
+			}
+			h := w.Header()
+			h.Set("ETag", a.document.tag)
+			h.Set("Cache-Control", "no-cache")
+			h.Set("Content-Type", kind)
+			if r.Header.Get("If-None-Match") == a.document.tag {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			_, _ = w.Write(body()) //nolint:errcheck // the client is gone
+		}
+	}
+	a.mux.HandleFunc("GET /openapi.json", serve("application/vnd.oai.openapi+json;version=3.1", func() []byte { return a.document.json }))
+	a.mux.HandleFunc("GET /openapi.yaml", serve("application/vnd.oai.openapi;version=3.1", func() []byte { return a.document.yaml }))
+}
+
+func (a *API) makeDocument() {
+	d := &a.document
+	if d.json, d.err = json.MarshalIndent(a.huma.OpenAPI(), "", "  "); d.err != nil {
+		return
+	}
+	if d.yaml, d.err = a.huma.OpenAPI().YAML(); d.err != nil {
+		return
+	}
+	sum := sha256.Sum256(d.json)
+	d.tag = `"` + hex.EncodeToString(sum[:16]) + `"`
+}
+
+// describe adds to the document what the operations do not say themselves.
+func (a *API) describe() {
+	for _, s := range a.huma.OpenAPI().Components.Schemas.Map() {
+		describe(s)
+	}
+}

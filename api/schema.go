@@ -1,0 +1,237 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/ledger"
+	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/party"
+)
+
+const schemaPrefix = "#/components/schemas/"
+
+func (a *API) humaConfig(version string) huma.Config {
+	registry := huma.NewMapRegistry(schemaPrefix, schemaName)
+	for t, as := range texts {
+		registry.RegisterTypeAlias(t, as)
+	}
+	c := huma.DefaultConfig("Moongate", version)
+	c.Components.Schemas = registry
+	c.Info.Description = "An open interconnection hub: crossings between platforms under signed terms, with proof."
+	c.Info.License = &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"}
+	c.Servers = []*huma.Server{{URL: strings.TrimSuffix(a.hub.Config.PublicURL, "/"), Description: a.hub.Config.Name}}
+	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", "" // our own: see document.go
+	c.RejectUnknownQueryParameters = true
+	c.CreateHooks = nil // no $schema links in bodies
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: strictJSON}
+	c.Formats = map[string]huma.Format{"application/json": format, "json": format}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"bearer":    {Type: "http", Scheme: "bearer", Description: "An API credential, mgt_…"},
+		"signature": {Type: "apiKey", In: "header", Name: "Signature", Description: "RFC 9421 HTTP message signature with Ed25519 over the request, Content-Digest included; docs/api.md says what it covers."},
+	}
+	return c
+}
+
+// schemaName keeps types of one name in two rooms apart: party.Row is PartyRow.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name := t.Name()
+	if name == "" {
+		return huma.DefaultSchemaNamer(t, hint)
+	}
+	outer, inner, generic := strings.Cut(name, "[")
+	if generic { // Page[github.com/…/party.Row] is PartyRowPage
+		inner = strings.TrimSuffix(inner, "]")
+		inner = inner[strings.LastIndexByte(inner, '/')+1:]
+		room, of, qualified := strings.Cut(inner, ".")
+		if !qualified {
+			room, of = "", inner
+		}
+		return roomName(room, of) + strings.ToUpper(outer[:1]) + outer[1:]
+	}
+	return roomName(t.PkgPath()[strings.LastIndexByte(t.PkgPath(), '/')+1:], name)
+}
+
+func roomName(room, name string) string {
+	room = strings.ToUpper(room[:min(1, len(room))]) + room[min(1, len(room)):]
+	name = strings.ToUpper(name[:1]) + name[1:]
+	switch {
+	case room == "Api" || room == "Moongate" || room == "Hub", strings.HasPrefix(name, room):
+		return name
+	}
+	return room + name
+}
+
+// texts are the types that JSON shows as texts of a certain form. The key is our type, the value one that tells huma so.
+var texts = map[reflect.Type]reflect.Type{
+	reflect.TypeFor[moongate.ID]():      reflect.TypeFor[idText](),
+	reflect.TypeFor[moongate.Time]():    reflect.TypeFor[timeText](),
+	reflect.TypeFor[money.Currency]():   reflect.TypeFor[currencyText](),
+	reflect.TypeFor[party.Kind]():       reflect.TypeFor[partyKindText](),
+	reflect.TypeFor[party.Scopes]():     reflect.TypeFor[scopesList](),
+	reflect.TypeFor[party.PublicKey]():  reflect.TypeFor[publicKeyText](),
+	reflect.TypeFor[party.Signature]():  reflect.TypeFor[signatureText](),
+	reflect.TypeFor[ledger.Purpose]():   reflect.TypeFor[purposeText](),
+	reflect.TypeFor[journal.Position](): reflect.TypeFor[positionNumber](),
+}
+
+type (
+	idText         struct{}
+	timeText       struct{}
+	currencyText   struct{}
+	partyKindText  struct{}
+	scopesList     struct{}
+	publicKeyText  struct{}
+	signatureText  struct{}
+	purposeText    struct{}
+	positionNumber struct{}
+)
+
+// Schema of an identifier.
+func (idText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: "string", Pattern: `^[a-z]{2,4}_[a-z2-7]{5}_[a-z2-7]{20}$`, PatternDescription: "an identifier, like pay_aeaqc_mfrggzdfmztwq2lknnwa",
+		Description: "An identifier: its kind, its hub, and what makes it unique.", Examples: []any{"pay_aeaqc_mfrggzdfmztwq2lknnwa"},
+	}
+}
+
+// Schema of a time.
+func (timeText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "string", Format: "date-time", Description: "RFC 3339, down to the microsecond.", Examples: []any{"2026-01-31T08:00:00Z"}}
+}
+
+// Schema of a currency.
+func (currencyText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "string", Pattern: `^[A-Z]{3}$`, PatternDescription: "an ISO 4217 code, like CNY", Description: "ISO 4217.", Examples: []any{"CNY"}}
+}
+
+// Schema of a kind of participant.
+func (partyKindText) Schema(huma.Registry) *huma.Schema {
+	var names []any
+	for k := party.Platform; k <= party.Operator; k++ {
+		names = append(names, k.String())
+	}
+	return &huma.Schema{Type: "string", Enum: names, Examples: []any{"merchant"}}
+}
+
+// Schema of a set of scopes.
+func (scopesList) Schema(huma.Registry) *huma.Schema {
+	var names []any
+	for _, n := range (party.AllScopes | party.OperatorScope).Names() {
+		names = append(names, n)
+	}
+	least := 1
+	return &huma.Schema{
+		Type: "array", MinItems: &least, UniqueItems: true, Items: &huma.Schema{Type: "string", Enum: names},
+		Examples: []any{[]any{"payments:write", "payments:read"}},
+	}
+}
+
+// Schema of a public key.
+func (publicKeyText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: "string", Pattern: `^[A-Za-z0-9_-]{43}$`, PatternDescription: "32 bytes as unpadded base64url", Description: "An Ed25519 public key, like x in a JWK (RFC 8037).",
+		Examples: []any{"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+	}
+}
+
+// Schema of a signature.
+func (signatureText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: "string", Pattern: `^[A-Za-z0-9_-]{86}$`, PatternDescription: "64 bytes as unpadded base64url", Description: "An Ed25519 signature (RFC 8032).",
+		Examples: []any{"hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"},
+	}
+}
+
+// Schema of an account's purpose.
+func (purposeText) Schema(huma.Registry) *huma.Schema {
+	var names []any
+	for p := ledger.Purpose(1); p.Known(); p++ {
+		names = append(names, p.String())
+	}
+	return &huma.Schema{Type: "string", Enum: names, Examples: []any{"payable"}}
+}
+
+// Schema of a position, which operators alone see.
+func (positionNumber) Schema(huma.Registry) *huma.Schema {
+	least := 0.0
+	return &huma.Schema{Type: "integer", Format: "int64", Minimum: &least, Description: "An event's place in the journal."}
+}
+
+// maxDepth bounds the nesting of a body.
+const maxDepth = 32
+
+// strictJSON is json.Unmarshal that refuses what two readers could read differently: a member that stands twice in an
+// object, and nesting beyond reason. Numbers that huma only validates keep their text form out of floats, for the room's
+// own type is decoded from the same bytes.
+func strictJSON(data []byte, to any) error {
+	if _, checking := to.(*any); checking { // huma decodes twice: first to validate, then into the type
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		if err := unambiguous(d, 0); err != nil {
+			return err
+		}
+		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+			return errors.New("something follows the JSON value")
+		}
+	}
+	return json.Unmarshal(data, to)
+}
+
+func unambiguous(d *json.Decoder, depth int) error {
+	t, err := d.Token()
+	if err != nil {
+		return fmt.Errorf("not valid JSON: %w", err)
+	}
+	open, ok := t.(json.Delim)
+	if !ok {
+		return nil
+	}
+	if depth == maxDepth {
+		return fmt.Errorf("the JSON is nested more than %d deep", maxDepth)
+	}
+	var names map[string]bool
+	for d.More() {
+		if open == '{' {
+			name, err := d.Token()
+			if err != nil {
+				return fmt.Errorf("not valid JSON: %w", err)
+			}
+			if names == nil {
+				names = map[string]bool{}
+			}
+			if text, _ := name.(string); names[text] {
+				return fmt.Errorf("the member %.60q stands twice in one object", text)
+			} else {
+				names[text] = true
+			}
+		}
+		if err := unambiguous(d, depth+1); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return fmt.Errorf("not valid JSON: %w", err)
+	}
+	return nil
+}
+
+func exampleJSON(text string) any {
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		panic(fmt.Sprintf("api: an example is not JSON: %v: %s", err, text))
+	}
+	return v
+}

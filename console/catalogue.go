@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/moongate-hub/moongate/money"
 )
@@ -104,21 +106,41 @@ func (c *Catalogue) Say(l Lang, key string, args ...any) string {
 	if !strings.Contains(message, "{") {
 		return message
 	}
-	var b strings.Builder
+	said := ""
 	for {
 		before, rest, open := strings.Cut(message, "{")
-		b.WriteString(before)
+		said = join(said, before)
 		if !open {
-			return b.String()
+			return said
 		}
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			b.WriteString("{" + rest)
-			return b.String()
+			return said + "{" + rest
 		}
-		b.WriteString(fill(l, name, args))
-		message = after
+		said, message = join(said, fill(l, name, args)), after
 	}
+}
+
+// join puts a part of a message behind another. Messages have a space around a name, which may be a Latin one; between
+// two Chinese characters it goes.
+func join(a, b string) string {
+	switch {
+	case strings.HasSuffix(a, " ") && endsHan(strings.TrimSuffix(a, " ")) && beginsHan(b):
+		return strings.TrimSuffix(a, " ") + b
+	case strings.HasPrefix(b, " ") && endsHan(a) && beginsHan(strings.TrimPrefix(b, " ")):
+		return a + strings.TrimPrefix(b, " ")
+	}
+	return a + b
+}
+
+func endsHan(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return unicode.Is(unicode.Han, r)
+}
+
+func beginsHan(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.Is(unicode.Han, r)
 }
 
 func fill(l Lang, placeholder string, args []any) string {

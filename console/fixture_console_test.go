@@ -33,9 +33,9 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{What: "payment.unknown", State: "unknown", At: ago(6 * moongate.Minute), Party: g("weixin"), Note: "504 Gateway Timeout, 5.0 s"},
 		{What: "payment.asked", State: "asking", At: ago(6*moongate.Minute - 2*moongate.Second), Party: g("weixin")},
 		{What: "payment.succeeded", State: "succeeded", At: ago(5*moongate.Minute + 52*moongate.Second), Party: g("weixin"), Amount: fen(26800)},
-		{What: "payment.duplicate", State: "noted", At: ago(5*moongate.Minute + 50*moongate.Second), Party: g("weixin")},
 		{What: "split", State: "posted", At: ago(5*moongate.Minute + 52*moongate.Second), Amount: fen(26800)},
 		{What: "claim", State: "pending", At: ago(5*moongate.Minute + 52*moongate.Second), Ref: Ref{"window", win}},
+		{What: "payment.duplicate", State: "noted", At: ago(5*moongate.Minute + 50*moongate.Second), Party: g("weixin")},
 	}
 	payments := make([]PaymentLine, 0, 12)
 	for i, s := range []string{"succeeded", "unknown", "awaiting", "succeeded", "failed", "partly_refunded", "expired", "created", "refunded", "cancelled"} {

@@ -33,7 +33,8 @@ type bank struct {
 	LabelX      hair
 	LabelY      hair
 	Colour      int
-	Rest        int // gardens that share this place because there are too many; 0 for one garden
+	OneLine     bool // name and count stand side by side, for want of height
+	Rest        int  // gardens that share this place because there are too many; 0 for one garden
 
 	used hair // height already given to bands
 }
@@ -110,7 +111,11 @@ func (r *river) side(banks []bank, total int64, right bool) []bank {
 	for i := range banks {
 		b := &banks[i]
 		b.X, b.Y, b.Bar, b.Height, b.Colour = inset, y, bar, heights[i], i%palette+1
+		b.OneLine = r.Narrow || heights[i] < 36*unit
 		b.LabelX, b.LabelY = inset-12*unit, y+heights[i]/2
+		if b.OneLine {
+			b.LabelY += 5 * unit
+		}
 		if right {
 			b.X = r.Width - inset - bar
 			b.LabelX = r.Width - inset + 12*unit

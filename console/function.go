@@ -17,12 +17,14 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 	return template.FuncMap{
 		"t":         say,
 		"word":      func(set, word string) string { return r.word(lang, set, word) },
+		"words":     func(set string, list []string) string { return r.list(lang, set, list) },
 		"story":     func(s Step) string { return r.story(lang, s) },
 		"age":       func(now, at moongate.Time) string { return r.age(lang, now, at) },
 		"language":  func(l Lang) string { return r.words.Say(l, "language") },
 		"languages": func() []Lang { return Languages },
 		"tag":       lang.Tag,
 		"asset":     r.assets.url,
+		"day":       func(t moongate.Time) string { return t.Go().Format("2006-01-02") },
 		"date":      func(t moongate.Time) template.HTML { return stamp(t, "day") },
 		"time":      func(t moongate.Time) template.HTML { return stamp(t, "minute") },
 		"moment":    func(t moongate.Time) template.HTML { return stamp(t, "second") },
@@ -44,9 +46,11 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 		"strip":     strip,
 		"share":     share,
 		"bars":      bars,
+		"together":  together,
 		"draw":      draw,
 		"climb":     climb,
 		"left":      left,
+		"seconds":   func(now, until moongate.Time) int64 { return max(1, int64((until-now)/moongate.Second)+1) },
 		"elapsed":   elapsed,
 		"vocab":     func(set string) []string { return vocabularies[set] },
 		"list":      func(items ...string) []string { return items },
@@ -64,6 +68,15 @@ func (r *Renderer) word(lang Lang, set, word string) string {
 		return r.words.Say(lang, key)
 	}
 	return strings.ReplaceAll(word, "_", " ")
+}
+
+// list is several words of a vocabulary inside a sentence.
+func (r *Renderer) list(lang Lang, set string, words []string) string {
+	said := make([]string, len(words))
+	for i, w := range words {
+		said[i] = r.word(lang, set, w)
+	}
+	return strings.Join(said, r.words.Say(lang, "comma"))
 }
 
 // story is the sentence of a step.
@@ -161,7 +174,7 @@ func shorten(s string) string {
 	if i := strings.LastIndexByte(s, '_'); i >= 0 && i < 12 {
 		prefix, s = s[:strings.IndexByte(s, '_')+1], s[i+1:]
 	}
-	if len(s) <= head+tail+1 {
+	if len(s) <= head+tail+6 {
 		return prefix + s
 	}
 	return prefix + s[:head] + "…" + s[len(s)-tail:]

@@ -31,7 +31,7 @@ type rung struct {
 const (
 	ladderWidth = 320 * unit
 	rungHeight  = 30 * unit
-	gateHeight  = 46 * unit
+	gateHeight  = 72 * unit
 	capHeight   = 40 * unit
 )
 
@@ -58,7 +58,7 @@ func climb(inside, outside []Hash) ladder {
 		add(h)
 	}
 	l.Gate = y - gateHeight/2
-	l.GateNote = l.Gate - 6*unit
+	l.GateNote = l.Gate - 7*unit
 	y -= gateHeight
 	for _, h := range outside {
 		add(h)

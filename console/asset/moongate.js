@@ -35,13 +35,15 @@
   // The server's clock counts, not the reader's: what remains is reckoned from when the page came.
   function count(gate) {
     var clock = gate.querySelector(".left"), ring = gate.querySelector(".rest");
-    if (!clock || gate.dataset.counting) { return; }
-    gate.dataset.counting = "1";
+    if (!clock || gate.counting) { return; }
+    gate.counting = true;
     var parts = clock.textContent.split(":").map(Number);
     var seconds = parts.reduce(function (sum, part) { return sum * 60 + part; }, 0);
     var whole = Number(gate.dataset.until) - Number(gate.dataset.from), end = performance.now() + seconds * 1000;
     var timer = setInterval(function () {
-      if (!gate.isConnected || !gate.querySelector(".left")) { clearInterval(timer); return; }
+      clock = gate.querySelector(".left");
+      ring = gate.querySelector(".rest");
+      if (!gate.isConnected || !clock) { clearInterval(timer); gate.counting = false; return; }
       var left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
       var h = Math.floor(left / 3600), m = Math.floor(left / 60) % 60;
       clock.textContent = left ? (h ? h + ":" + two(m) : m) + ":" + two(left % 60) : said.over;
@@ -51,7 +53,8 @@
 
   // A chart over time reads the table beneath it.
   function chart(figure) {
-    if (!window.uPlot || figure.dataset.drawn) { return; }
+    if (!window.uPlot || (figure.plot && figure.plot.root.isConnected)) { return; }
+    if (figure.plot) { figure.plot.destroy(); }
     var times = [], values = [], texts = [];
     each(figure, "tbody tr", function (row) {
       var cell = row.querySelector("[data-value]");
@@ -60,23 +63,25 @@
       texts.push(cell.textContent);
     });
     if (times.length < 2) { return; }
-    figure.dataset.drawn = "1";
     var css = getComputedStyle(figure), ink = css.getPropertyValue("--faint").trim(), line = css.getPropertyValue("--c1").trim(), hair = css.getPropertyValue("--hair").trim();
     var frame = figure.querySelector(".frame"), label = figure.querySelector("figcaption").textContent;
     var money = texts[0].indexOf("\u00a0") >= 0;
     var room = document.createElement("div");
     figure.insertBefore(room, frame);
-    var width = function () { return Math.max(260, figure.clientWidth); };
     var axis = { stroke: ink, grid: { stroke: hair, width: 1 }, ticks: { stroke: hair, width: 1 }, font: "12px " + css.fontFamily };
     var options = {
-      width: width(), height: 190, cursor: { y: false }, scales: { y: { range: function (u, low, high) { return [Math.min(0, low), Math.max(1, high * 1.06)]; } } },
-      series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, { label: label, stroke: line, width: 2, fill: line + "22", paths: money ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear(), points: { show: false }, value: function (u, v, s, i) { return i === null ? "–" : texts[i]; } }],
-      axes: [Object.assign({}, axis), Object.assign({ size: money ? 92 : 52, values: function (u, ticks) { return ticks.map(function (v) { return money ? scaled(v, values, texts) : v.toLocaleString("en"); }); } }, axis)]
+      width: Math.max(260, figure.clientWidth), height: 190, cursor: { y: false }, scales: { y: { range: function (u, low, high) { return [Math.min(0, low), Math.max(1, high * 1.06)]; } } },
+      series: [{ label: figure.querySelector("th").textContent, value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, { label: label, stroke: line, width: 2, fill: line + "22", paths: money ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear(), points: { show: false }, value: function (u, v, s, i) { return i === null ? "–" : texts[i]; } }],
+      axes: [Object.assign({ values: function (u, ticks) { return ticks.map(function (s) { return tick(s, times[times.length - 1] - times[0]); }); } }, axis), Object.assign({ size: money ? 92 : 52, values: function (u, ticks) { return ticks.map(function (v) { return money ? scaled(v, values, texts) : v.toLocaleString("en"); }); } }, axis)]
     };
-    var plot = new uPlot(options, [times, values], room);
+    figure.plot = new uPlot(options, [times, values], room);
     frame.hidden = true;
     figure.querySelector(".ends").hidden = true;
-    addEventListener("resize", function () { plot.setSize({ width: width(), height: 190 }); });
+  }
+
+  function tick(seconds, span) {
+    var at = new Date(seconds * 1000), day = two(at.getMonth() + 1) + "-" + two(at.getDate());
+    return span > 172800 ? day : two(at.getHours()) + ":" + two(at.getMinutes());
   }
 
   // How many minor units make a unit is told by the figures themselves: the digits after the point.
@@ -142,6 +147,11 @@
     dialog.showModal();
   }
 
+  addEventListener("resize", function () {
+    each(document, ".plot", function (figure) {
+      if (figure.plot) { figure.plot.setSize({ width: Math.max(260, figure.clientWidth), height: 190 }); }
+    });
+  });
   document.addEventListener("htmx:after:swap", function () { wake(document); });
   wake(document);
 })();

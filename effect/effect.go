@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moongate-hub/moongate/journal"
@@ -129,27 +130,38 @@ func (r *Runner) Run(ctx context.Context) {
 	}
 }
 
-// Drain works on everything that is pending now, in order and one at a time, once: for virtual time. It gives the
-// number of outcomes submitted.
+// Drain works once on everything that is pending now: for virtual time. Handlers are called one after the other, in
+// the events' order, and their outcomes are decided in that order. It gives the number of outcomes.
 func (r *Runner) Drain(ctx context.Context) (int, error) {
+	var decided sync.WaitGroup
+	var failed atomic.Pointer[error]
 	n := 0
 	for _, p := range r.node.Machine().Pending(0, 0) {
 		c, err := r.call(ctx, p.Position, p.Kind)
+		if ctx.Err() != nil {
+			break
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return n, ctx.Err()
-			}
 			if r.opt.OnError != nil {
 				r.opt.OnError(p.Peer, p.Position, 1, err)
 			}
 			continue
 		}
-		if _, err := r.node.Submit(ctx, replica.Request{Command: c, Effect: p.Position}); err != nil {
-			return n, fmt.Errorf("effect of event %d: %w", p.Position, err)
-		}
 		n++
+		decided.Add(1)
+		r.node.Go(replica.Request{Command: c, Effect: p.Position}, func(_ any, err error) {
+			if err != nil {
+				err = fmt.Errorf("effect of event %d: %w", p.Position, err)
+				failed.CompareAndSwap(nil, &err)
+			}
+			decided.Done()
+		})
 	}
-	return n, nil
+	decided.Wait()
+	if err := failed.Load(); err != nil {
+		return n, *err
+	}
+	return n, ctx.Err()
 }
 
 // gather queues what is pending and not queued.

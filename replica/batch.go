@@ -83,7 +83,9 @@ func (n *Node) pack(tickets []*ticket) (batchID, []byte, error) {
 	copy(data[4:], id[:])
 	now := n.opt.Clock()
 	for _, t := range tickets {
-		t.env.At = now
+		if t.env.At == 0 {
+			t.env.At = now
+		}
 		at := len(data)
 		b, err := t.env.appendCBOR(append(data, 0, 0, 0, 0))
 		if err != nil {

@@ -382,8 +382,13 @@ func (n *Node) Go(r Request, reply func(any, error)) {
 		reply(nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("no command is called %q", kind)})
 		return
 	}
-	// The time is set when the batch is made: it must not go back within one.
-	env, err := envelop(&r, 0, n.opt.Seed(&r), n.mac)
+	// Wall time is set when the batch is made, so that it does not go back within one. Virtual time is that of whoever
+	// asks: how requests fall into batches must not show in the state.
+	at := moongate.Time(0)
+	if n.opt.TickEvery == 0 {
+		at = n.opt.Clock()
+	}
+	env, err := envelop(&r, at, n.opt.Seed(&r), n.mac)
 	if err != nil {
 		reply(nil, err)
 		return

@@ -40,6 +40,7 @@ type cli struct {
 
 	Init      initVerb      `cmd:"" help:"Make a configuration, keys and the first operator."`
 	Config    configVerb    `cmd:"" help:"Explain what is wrong with a configuration."`
+	Serve     serveVerb     `cmd:"" help:"Run a hub."`
 	Agreement agreementVerb `cmd:"" help:"Check, explain and show agreements."`
 	Log       logVerb       `cmd:"" help:"Verify a public log or a receipt, of any hub."`
 	Fsck      fsckVerb      `cmd:"" help:"Check everything that a hub has written, and every invariant."`

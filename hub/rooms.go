@@ -1,7 +1,9 @@
 package hub
 
 import (
+	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/effect"
+	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
 	"github.com/moongate-hub/moongate/view"
@@ -9,22 +11,49 @@ import (
 
 // Rooms are the hub's rooms in one machine, without replication.
 type Rooms struct {
-	Party *party.State
+	Party     *party.State
+	Agreement *agreement.State
+	Ledger    *ledger.State
 
 	machine *replica.Machine
+}
+
+// room is what every room is to the hub.
+type room interface {
+	replica.Room
+	Register(*replica.Machine)
 }
 
 // NewRooms wires the rooms, each with those below it, in the order in which time reaches them.
 func NewRooms(c *Config) *Rooms {
 	r := &Rooms{Party: party.New(party.Limits{})}
-	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, r.Party)
-	r.Party.Register(r.machine)
+	r.Agreement = agreement.New(r.Party, agreement.Limits{})
+	r.Ledger = ledger.New(ledger.Bounds{}, r.Party.IsOperator)
+	all := []replica.Room{}
+	for _, one := range r.all() {
+		all = append(all, one)
+	}
+	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, all...)
+	for _, one := range r.all() {
+		one.Register(r.machine)
+	}
 	return r
 }
+
+func (r *Rooms) all() []room { return []room{r.Party, r.Agreement, r.Ledger} }
 
 // Machine is what the rooms plug into.
 func (r *Rooms) Machine() *replica.Machine { return r.machine }
 
-func (r *Rooms) views() []view.View { return nil }
+// views are those of the rooms that have any.
+func (r *Rooms) views() []view.View {
+	var all []view.View
+	for _, one := range r.all() {
+		if v, ok := one.(interface{ Views() []view.View }); ok {
+			all = append(all, v.Views()...)
+		}
+	}
+	return all
+}
 
 func (h *Hub) handlers() map[string]effect.Handler { return map[string]effect.Handler{} }

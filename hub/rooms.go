@@ -2,6 +2,7 @@ package hub
 
 import (
 	"github.com/moongate-hub/moongate/agreement"
+	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/effect"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/party"
@@ -14,14 +15,9 @@ type Rooms struct {
 	Party     *party.State
 	Agreement *agreement.State
 	Ledger    *ledger.State
+	Crossing  *crossing.State
 
 	machine *replica.Machine
-}
-
-// room is what every room is to the hub.
-type room interface {
-	replica.Room
-	Register(*replica.Machine)
 }
 
 // NewRooms wires the rooms, each with those below it, in the order in which time reaches them.
@@ -29,18 +25,19 @@ func NewRooms(c *Config) *Rooms {
 	r := &Rooms{Party: party.New(party.Limits{})}
 	r.Agreement = agreement.New(r.Party, agreement.Limits{})
 	r.Ledger = ledger.New(ledger.Bounds{}, r.Party.IsOperator)
-	all := []replica.Room{}
+	r.Crossing = crossing.New(r.Party, r.Agreement, r.Ledger, crossing.Bounds{})
+	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, r.all()...)
 	for _, one := range r.all() {
-		all = append(all, one)
-	}
-	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, all...)
-	for _, one := range r.all() {
-		one.Register(r.machine)
+		if commands, ok := one.(interface{ Register(*replica.Machine) }); ok {
+			commands.Register(r.machine)
+		}
 	}
 	return r
 }
 
-func (r *Rooms) all() []room { return []room{r.Party, r.Agreement, r.Ledger} }
+func (r *Rooms) all() []replica.Room {
+	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing}
+}
 
 // Machine is what the rooms plug into.
 func (r *Rooms) Machine() *replica.Machine { return r.machine }

@@ -129,7 +129,7 @@ func (s *State) fits(step *replica.Step, id moongate.ID, d *Document) error {
 				return refused("replaces.sha256", "read that version first", "version %d has the SHA-256 %s, not %s", before.Version, want, place.SHA256)
 			}
 			if c.status == Withdrawn || c.status == Lapsed {
-				return refused("replaces.version", "leave it out", "version %d was %s", before.Version, c.status)
+				return refused("replaces.version", "leave it out", "version %d %s", before.Version, c.status.said())
 			}
 			continue
 		}
@@ -237,7 +237,7 @@ func (s *State) mayBind(step *replica.Step, c *Sign, d *Document, p *Party, v *V
 	case !accepting && p.Open != "":
 		return refused("role", "accept it instead", "%s is an open role of %s", c.Role, d.ID)
 	case v.Status == Withdrawn || v.Status == Lapsed:
-		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("version %d of %s was %s", d.Version, d.ID, v.Status), Hint: "sign a version that stands"}
+		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("version %d of %s %s", d.Version, d.ID, v.Status.said()), Hint: "sign a version that stands"}
 	case v.Status == Awaiting && step.At >= d.lapses():
 		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("version %d of %s had to be signed before %s", d.Version, d.ID, d.lapses()), Hint: "propose it again"}
 	case v.Status == Awaiting && accepting && !joint:
@@ -316,7 +316,7 @@ func (s *State) withdraw(step *replica.Step, c *Withdraw) (Standing, error) {
 		return Standing{}, err
 	}
 	if v.Status != Awaiting {
-		return Standing{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("version %d is %s", c.Version, v.Status), Hint: "only what is not agreed yet can be withdrawn; give notice instead"}
+		return Standing{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("version %d %s", c.Version, v.Status.said()), Hint: "only what is not agreed yet can be withdrawn; give notice instead"}
 	}
 	d := s.doc(key)
 	step.Emit(&Dropped{Drop{Agreement: c.Agreement, Version: c.Version, Status: Withdrawn, Named: d.named()}, Chain{s.Head(c.Agreement)}})

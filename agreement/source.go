@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/moongate-hub/moongate"
@@ -72,14 +71,22 @@ func newNumber(text string, line int) (*node, error) {
 	return &node{kind: aNumber, text: text, line: line}, nil
 }
 
-// newText refuses characters that change how the text around them reads: controls and direction marks.
+// newText refuses characters that do not print, or change how the text around them reads.
 func newText(text string, line int) (*node, error) {
 	for _, c := range text {
-		if c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || c == '\u2028' || c == '\u2029') {
+		if c != '\n' && invisible(c) {
 			return nil, sourceFault(line, fmt.Sprintf("a text contains the invisible character %U", c), "remove it")
 		}
 	}
 	return &node{kind: aText, text: text, line: line}, nil
+}
+
+// invisible characters, by fixed ranges: the language's own tables change with its version, and whether a document is
+// taken must not.
+func invisible(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0xad || r == 0x61c || // controls, soft hyphen
+		r >= 0x2000 && r <= 0x200f || r >= 0x2028 && r <= 0x202f || r >= 0x2060 && r <= 0x206f || // blanks and directions
+		r >= 0xd800 && r <= 0xf8ff || r == 0xfeff || r >= 0xfff0 && r <= 0xffff || r >= 0xe0000 // unassigned to anybody
 }
 
 // add puts a member into an object, once.

@@ -30,6 +30,17 @@ func (s Status) String() string {
 	return fmt.Sprintf("status%d", uint8(s))
 }
 
+// said is the word in a sentence about a version.
+func (s Status) said() string {
+	switch s {
+	case Withdrawn:
+		return "was withdrawn"
+	case Lapsed:
+		return "lapsed without its signatures"
+	}
+	return "is " + s.String()
+}
+
 // MarshalText writes the word.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
@@ -182,7 +193,7 @@ func (s *State) notInForce(id moongate.ID, at moongate.Time) error {
 	case last.status == InForce:
 		return refused("agreement", "agree on another version", "%s ended at %s", slug, last.until)
 	}
-	return refused("agreement", "propose another version", "version %d of %s was %s", version, slug, last.status)
+	return refused("agreement", "propose another version", "version %d of %s %s", version, slug, last.status.said())
 }
 
 func unknownAgreement(id moongate.ID) error {

@@ -144,7 +144,7 @@ func (j *Journal) rotate(first uint64) error {
 	if err := j.opt.Sync(f); err != nil {
 		return fmt.Errorf("journal: sync: %w", err)
 	}
-	if err := SyncDir(j.dir); err != nil {
+	if err := syncDir(j.dir, j.opt.Sync); err != nil {
 		return err
 	}
 	j.mu.Lock()

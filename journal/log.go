@@ -78,7 +78,7 @@ const (
 func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
 	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan *Record, 1<<14), done: make(chan struct{}), seen: 1, salts: proof.NewSalter(new([32]byte))}
 	l.wait = sync.NewCond(&l.mu)
-	err := makeDir(dir)
+	err := makeDir(dir, j.opt.Sync)
 	if err != nil {
 		return nil, err
 	}
@@ -316,7 +316,7 @@ func (l *Log) flush() (proof.Checkpoint, error) {
 	if _, err := l.rowsFile.WriteAt(b, from); err != nil {
 		return c, fmt.Errorf("journal: %w", err)
 	}
-	if err := l.rowsFile.Sync(); err != nil {
+	if err := l.journal.opt.Sync(l.rowsFile); err != nil {
 		return c, fmt.Errorf("journal: %w", err)
 	}
 	for _, f := range files {
@@ -324,11 +324,11 @@ func (l *Log) flush() (proof.Checkpoint, error) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // public by nature
 			return c, fmt.Errorf("journal: %w", err)
 		}
-		if err := WriteFile(path, f.Data, 0o644); err != nil {
+		if err := writeFile(path, f.Data, 0o644, l.journal.opt.Sync); err != nil {
 			return c, err
 		}
 	}
-	if err := WriteFile(filepath.Join(l.dir, headName), []byte(c.Text()), 0o600); err != nil {
+	if err := writeFile(filepath.Join(l.dir, headName), []byte(c.Text()), 0o600, l.journal.opt.Sync); err != nil {
 		return c, err
 	}
 	for _, f := range files { // a full tile replaces its partial ones
@@ -361,7 +361,7 @@ func (l *Log) Publish(origin string, signers ...note.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := WriteFile(filepath.Join(l.dir, checkpointName), signed, 0o644); err != nil {
+	if err := writeFile(filepath.Join(l.dir, checkpointName), signed, 0o644, l.journal.opt.Sync); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()

@@ -19,7 +19,7 @@ func Open(dir string, registry *Registry, opt Options) (*Journal, error) {
 		opt.Sync = (*os.File).Sync
 	}
 	if !opt.ReadOnly {
-		if err := makeDir(dir); err != nil {
+		if err := makeDir(dir, opt.Sync); err != nil {
 			return nil, err
 		}
 	}
@@ -77,7 +77,7 @@ func (j *Journal) continueAt(tail int64) (err error) {
 	if err := settle(s.path, tail, s.size, j.opt.Sync); err != nil {
 		return errors.Join(err, j.mark.Close())
 	}
-	if err := SyncDir(j.dir); err != nil {
+	if err := syncDir(j.dir, j.opt.Sync); err != nil {
 		return errors.Join(err, j.mark.Close())
 	}
 	if j.file, err = os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
@@ -194,14 +194,14 @@ func readHead(path string) (head []byte, more bool, err error) {
 }
 
 // makeDir makes a directory whose name is durable.
-func makeDir(dir string) error {
+func makeDir(dir string, sync func(*os.File) error) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	return SyncDir(filepath.Dir(dir))
+	return syncDir(filepath.Dir(dir), sync)
 }
 
 // recordBounds reads what the index needs of a record.

@@ -233,7 +233,9 @@ func segmentPath(dir string, first uint64) string {
 }
 
 // SyncDir makes a new or renamed file's name durable.
-func SyncDir(dir string) error {
+func SyncDir(dir string) error { return syncDir(dir, (*os.File).Sync) }
+
+func syncDir(dir string, sync func(*os.File) error) error {
 	if runtime.GOOS == "windows" { // a directory cannot be synced there, and need not be
 		return nil
 	}
@@ -242,7 +244,7 @@ func SyncDir(dir string) error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	defer d.Close() //nolint:errcheck // read only
-	if err := d.Sync(); err != nil {
+	if err := sync(d); err != nil {
 		return fmt.Errorf("journal: sync %s: %w", dir, err)
 	}
 	return nil
@@ -250,6 +252,10 @@ func SyncDir(dir string) error {
 
 // WriteFile replaces a small file: whole or not at all, and durable when it returns.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
+	return writeFile(path, data, mode, (*os.File).Sync)
+}
+
+func writeFile(path string, data []byte, mode os.FileMode, sync func(*os.File) error) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
@@ -259,7 +265,7 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 		err = tmp.Chmod(mode)
 	}
 	if err == nil {
-		err = tmp.Sync()
+		err = sync(tmp)
 	}
 	if e := tmp.Close(); err == nil {
 		err = e
@@ -270,5 +276,5 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	if err != nil {
 		return fmt.Errorf("journal: write %s: %w", path, err)
 	}
-	return SyncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(path), sync)
 }

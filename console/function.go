@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/url"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/moongate-hub/moongate"
@@ -150,21 +151,18 @@ func stamp(t moongate.Time, exact string) template.HTML {
 		u.Format("2006-01-02T15:04:05Z"), u.Format("2006-01-02 15:04:05"), exact, u.Format(layouts[exact]), zone))
 }
 
-// size writes a number of bytes in binary units to one place.
+// size writes a number of bytes in binary units, cut to one place.
 func size(n int64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	i, tenths := 0, n*10
-	if n > 1<<59 {
-		tenths = 1 << 59
+	i, tenths := 0, int64(0)
+	for n >= 1024 && i < len(units)-1 {
+		n, tenths, i = n/1024, n%1024*10/1024, i+1
 	}
-	for tenths >= 10240 && i < len(units)-1 {
-		tenths /= 1024
-		i++
+	whole := groupDigits(strconv.FormatInt(n, 10))
+	if tenths == 0 {
+		return whole + "\u00a0" + units[i]
 	}
-	if i == 0 || tenths%10 == 0 {
-		return fmt.Sprintf("%s\u00a0%s", groupDigits(fmt.Sprint(tenths/10)), units[i])
-	}
-	return fmt.Sprintf("%s.%d\u00a0%s", groupDigits(fmt.Sprint(tenths/10)), tenths%10, units[i])
+	return fmt.Sprintf("%s.%d\u00a0%s", whole, tenths, units[i])
 }
 
 // shorten keeps both ends of an identifier or a hash: what tells two apart is at its ends.

@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/moongate-hub/moongate"
 )
 
 // The browser tests look at every page as a reader would. They need Chromium: where it is missing they skip, and fail
@@ -98,6 +100,13 @@ func (b *browser) quiet(t *testing.T) {
 	b.complaints = nil
 }
 
+// forget drops complaints that are expected.
+func (b *browser) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.complaints = nil
+}
+
 // do takes steps one after the other.
 func (b *browser) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
@@ -163,6 +172,7 @@ func house(t *testing.T) *httptest.Server {
 		}
 		http.NotFound(w, q)
 	})
+	mux.Handle("GET "+Routes["windows"], http.RedirectHandler("/preview/windows", http.StatusSeeOther))
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s
@@ -218,8 +228,18 @@ const wide = `(() => document.documentElement.scrollWidth <= innerWidth ? [] :
 	[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroll, .tabs'))
 	.slice(0, 4).map(e => e.tagName + '.' + (e.className.baseVal ?? e.className) + ' ' + Math.round(e.getBoundingClientRect().right)))()`
 
-func TestPagesInABrowser(t *testing.T) {
+func TestInABrowser(t *testing.T) {
 	b, s := openBrowser(t), house(t)
+	t.Run("pages", func(t *testing.T) { lookAtPages(t, b, s) })
+	t.Run("cashier by keyboard", func(t *testing.T) { payByKeyboard(t, b, s) })
+	t.Run("cashier without script", func(t *testing.T) { payWithoutScript(t, b, s) })
+	t.Run("times and charts", func(t *testing.T) { readTimesAndCharts(t, b, s) })
+	t.Run("cashier follows the payment", func(t *testing.T) { followPayment(t, b) })
+	t.Run("keys", func(t *testing.T) { walkByKeys(t, b, s) })
+	t.Run("faint words are found", func(t *testing.T) { findFaintWords(t, b, s) })
+}
+
+func lookAtPages(t *testing.T, b *browser, s *httptest.Server) {
 	shots := filepath.Join("..", "screenshots")
 	for _, l := range looks {
 		t.Run(l.name, func(t *testing.T) {
@@ -256,8 +276,7 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 }
 
-func TestCashierByKeyboard(t *testing.T) {
-	b, s := openBrowser(t), house(t)
+func payByKeyboard(t *testing.T, b *browser, s *httptest.Server) {
 	b.window(t, 360, 740)
 	b.do(t, chromedp.Navigate(s.URL+"/preview/cashier-choosing?lang=en"), chromedp.WaitReady(".wallets"))
 	for i, want := range []string{"Skip to the page", "WeChat Pay", "Alipay", "Sandbox wallet", "Back to Old Kiln Pottery", "Help"} {
@@ -273,9 +292,9 @@ func TestCashierByKeyboard(t *testing.T) {
 	b.quiet(t)
 }
 
-func TestCashierWithoutScript(t *testing.T) {
-	b, s := openBrowser(t), house(t)
+func payWithoutScript(t *testing.T, b *browser, s *httptest.Server) {
 	call(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	defer call(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
 	b.do(t, chromedp.Navigate(s.URL+"/preview/cashier-choosing?lang=en"), chromedp.WaitReady(".wallets"))
 	if got := read(t, b, chromedp.Text(".left")); got != "10:52" {
 		t.Errorf("the clock says %q, want what the server wrote, 10:52", got)
@@ -287,11 +306,11 @@ func TestCashierWithoutScript(t *testing.T) {
 	if got := read(t, b, chromedp.AttributeValue(`meta[http-equiv="refresh"]`, "content")); got.Value != "5" {
 		t.Errorf("the page that waits refreshes itself after %q seconds, want 5", got.Value)
 	}
-	b.do(t, chromedp.Navigate(s.URL+"/preview/receipt"), chromedp.WaitReady(".copy[hidden]"))
+	b.do(t, chromedp.Navigate(s.URL+"/preview/receipt?theme=light&lang=en"), chromedp.WaitReady(".copy[hidden]"))
 }
 
-func TestScriptMovesTimesAndDrawsCharts(t *testing.T) {
-	b, s := openBrowser(t), house(t)
+func readTimesAndCharts(t *testing.T, b *browser, s *httptest.Server) {
+	b.window(t, 1280, 860)
 	b.do(t, chromedp.Navigate(s.URL+"/preview/account"), chromedp.WaitVisible(".uplot canvas"))
 	shown, title := ask[string](t, b, `document.querySelector('td.when time').textContent`), ask[string](t, b, `document.querySelector('td.when time').title`)
 	if shown != "2026-11-20 11:54:00" || title != "2026-11-20 03:54:00 UTC" {
@@ -303,9 +322,9 @@ func TestScriptMovesTimesAndDrawsCharts(t *testing.T) {
 	b.quiet(t)
 }
 
-// TestCashierFollowsThePayment opens the page, lets the payment succeed behind it, and waits for the page to say so.
-func TestCashierFollowsThePayment(t *testing.T) {
-	b, r := openBrowser(t), newRenderer(t)
+// followPayment opens the page, lets the payment succeed behind it, and waits for the page to say so.
+func followPayment(t *testing.T, b *browser) {
+	r := newRenderer(t)
 	var state atomic.Value
 	state.Store("awaiting")
 	mux := http.NewServeMux()
@@ -329,4 +348,30 @@ func TestCashierFollowsThePayment(t *testing.T) {
 		t.Error("the page goes on asking after the payment is paid")
 	}
 	b.quiet(t)
+}
+
+// walkByKeys moves through the rooms and down a list without a mouse.
+func walkByKeys(t *testing.T, b *browser, s *httptest.Server) {
+	b.window(t, 1280, 860)
+	b.do(t, chromedp.Navigate(s.URL+"/preview/payments?lang=en"), chromedp.WaitReady(".list"), chromedp.KeyEvent("j"), chromedp.KeyEvent("j"), chromedp.KeyEvent("k"))
+	if got, want := ask[string](t, b, `document.activeElement.getAttribute('href')`), to("payment", testID(moongate.KindPayment, 0)); got != want {
+		t.Errorf("j, j, k stand on %q, want the first payment, %q", got, want)
+	}
+	b.do(t, chromedp.KeyEvent("/"))
+	if got := ask[string](t, b, `document.activeElement.name`); got != "q" {
+		t.Errorf("/ stands on %q, want the search", got)
+	}
+	b.do(t, chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`), chromedp.KeyEvent("?"), chromedp.WaitVisible("dialog kbd"))
+	b.do(t, chromedp.KeyEvent("\x1b"), chromedp.KeyEvent("g"), chromedp.KeyEvent("w"), chromedp.WaitVisible("body.windows"))
+	b.quiet(t)
+}
+
+// findFaintWords makes sure that the measure of the pages above finds something.
+func findFaintWords(t *testing.T, b *browser, s *httptest.Server) {
+	b.do(t, chromedp.Navigate(s.URL+"/preview/signin?theme=light"), chromedp.WaitReady("h1"),
+		chromedp.Evaluate[chromedp.Void](`document.querySelector('h1').style.color = '#999'`))
+	if got := ask[[]string](t, b, faint); len(got) != 1 {
+		t.Errorf("grey on paper: found %q, want the heading alone", got)
+	}
+	b.forget()
 }

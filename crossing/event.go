@@ -1,6 +1,7 @@
 package crossing
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/moongate-hub/moongate"
@@ -78,10 +79,10 @@ var whats = [...]string{Goods: "goods", Freight: "freight", FeeLine: "fee", Shar
 
 // String is the name, such as "freight".
 func (w What) String() string {
-	if int(w) < len(whats) {
+	if int(w) < len(whats) && whats[w] != "" {
 		return whats[w]
 	}
-	return ""
+	return fmt.Sprintf("what%d", uint8(w))
 }
 
 // MarshalText writes the name.

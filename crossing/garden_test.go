@@ -22,10 +22,12 @@ type gate struct {
 	books     *ledger.State
 }
 
-// cross asks for passages, all or none. Where Suspend is set, money whose crossing is refused goes into suspense.
+// cross asks for passages, all or none. Where Suspend is set, money whose crossing is refused goes into suspense. Where
+// Twice is set, every plan is made, dropped and made again.
 type cross struct {
 	Passages []crossing.Passage `cbor:"1,keyasint"`
 	Suspend  bool               `cbor:"2,keyasint"`
+	Twice    bool               `cbor:"3,keyasint"`
 }
 
 // finish ends a pending crossing.
@@ -42,6 +44,10 @@ func (g *gate) cross(step *replica.Step, c *cross) ([]moongate.ID, error) {
 	var declined []*crossing.Refused
 	for _, p := range c.Passages {
 		plan, err := g.crossings.Plan(step, p)
+		if err == nil && c.Twice {
+			plan.Drop(step)
+			plan, err = g.crossings.Plan(step, p)
+		}
 		if e, ok := err.(*moongate.Error); ok && c.Suspend { //nolint:errorlint // Plan gives nothing else
 			declined = append(declined, g.crossings.Refusal(step, p, e))
 			plan, err = g.crossings.Plan(step, crossing.Passage{Kind: crossing.Exception, From: p.From, To: p.To, Wallet: p.Wallet, Currency: p.Currency, Amount: p.Amount, Pending: p.Pending})

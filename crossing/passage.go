@@ -28,7 +28,7 @@ type Kind uint8
 const (
 	Link       Kind = 1 // a reader opens something behind another wall
 	Payment    Kind = 2 // money paid through a wallet, which holds it
-	Refund     Kind = 3 // part or all of a payment, conversion or exception goes back
+	Refund     Kind = 3 // part or all of a payment, a conversion or an exception goes back
 	Conversion Kind = 4 // a sale made elsewhere, that a link led to
 	Exception  Kind = 5 // money that came in without terms to divide it; it stands in suspense until it is resolved
 )

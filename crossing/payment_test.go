@@ -1,12 +1,15 @@
 package crossing_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
@@ -380,4 +383,65 @@ func TestLink(t *testing.T) {
 		t.Error("a link is kept for refunds")
 	}
 	g.audit(t)
+}
+
+// A plan that is dropped leaves no mark on the plans after it: not on limits, volumes or what is left to refund.
+func TestDrop(t *testing.T) {
+	g := newGarden(t, crossing.Bounds{})
+	most := int64(9_480)
+	g.do(t, &ledger.SetLimits{Account: ledger.Account{Owner: "tea-shop", Currency: money.CNY, Purpose: ledger.Payable}, Limits: ledger.Limits{Most: &most}})
+	id := g.do(t, &cross{Passages: []crossing.Passage{g.purchase()}, Twice: true}).([]moongate.ID)[0]
+	if got := g.recorded(t, id).Volumes[0].Gross; got != 10_000 {
+		t.Errorf("the volume rose by %d", got)
+	}
+	g.do(t, &cross{Passages: []crossing.Passage{refund(id, 10_000)}, Twice: true})
+	g.audit(t)
+}
+
+// Terms under which somebody is paid who is nowhere named cannot be computed for a crossing that does not name it.
+func TestNobodyInTheRole(t *testing.T) {
+	g := newGarden(t, crossing.Bounds{})
+	text := strings.NewReplacer(
+		"id: three-gardens", "id: with-carriers",
+		"  - {role: seller, open: merchant", "  - {role: carrier, members: [ink-shop, stranger], name: Carriers}\n  - {role: seller, open: merchant",
+		"  - id: wallet_fee", "  - {id: carriage, from: seller, to: carrier, fixed: {CNY: \"1.00\"}}\n  - id: wallet_fee",
+	).Replace(string(agreement.Examples()["three-gardens.yaml"]))
+	g.terms = g.agree(t, text, "lotus-market", "willow-reads", "plum-notes", "crane-pay", "carp-pay", "ink-shop", "stranger")
+	g.accept(t, g.terms, agreement.Seller, "tea-shop")
+	if _, err := g.cross(g.purchase()); moongate.CodeOf(err) != moongate.Refused || !strings.Contains(err.Error(), "nobody in this crossing is the carrier") {
+		t.Errorf("%v", err)
+	}
+	p := g.purchase()
+	p.From = "ink-shop" // a carrier that sells on its own
+	r := g.recorded(t, g.mustCross(t, p))
+	if r.Own("ink-shop") != 100 {
+		t.Errorf("the carrier gets %d", r.Own("ink-shop"))
+	}
+	g.audit(t)
+}
+
+func TestKindsAndLinesInText(t *testing.T) {
+	var b struct {
+		Kind crossing.Kind `json:"kind"`
+		What crossing.What `json:"what"`
+	}
+	for _, kind := range []string{"link", "payment", "refund", "conversion", "exception"} {
+		for _, what := range []string{"goods", "freight", "fee", "share", "held", "suspense"} {
+			text := fmt.Sprintf(`{"kind":%q,"what":%q}`, kind, what)
+			if err := json.Unmarshal([]byte(text), &b); err != nil {
+				t.Fatal(err)
+			}
+			if back, err := json.Marshal(b); err != nil || string(back) != text {
+				t.Errorf("%s became %s, %v", text, back, err)
+			}
+		}
+	}
+	for _, text := range []string{`{"kind":"gift"}`, `{"kind":""}`, `{"what":"gift"}`, `{"what":""}`} {
+		if err := json.Unmarshal([]byte(text), &b); moongate.CodeOf(err) != moongate.Malformed {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if s := fmt.Sprint(crossing.Kind(77), crossing.What(77)); s != "kind77 what77" {
+		t.Errorf("unknown ones read %q", s)
+	}
 }

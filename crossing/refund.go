@@ -78,6 +78,7 @@ func (b *builder) inherit(o *Open) {
 }
 
 // refund builds the reversal of a part of a crossing, or of all that is left of it, under the terms of that crossing.
+// Those say whether payments are refunded; a conversion that was undone elsewhere is taken back in any case.
 func (b *builder) refund() error {
 	p := b.p
 	o, err := b.reversible(p.Reverses)
@@ -96,7 +97,7 @@ func (b *builder) refund() error {
 	if b.terms, err = b.s.agreements.Version(o.Agreement, o.Version); err != nil {
 		return err
 	}
-	if !b.terms.Covers(agreement.Refund) {
+	if o.Kind == Payment && !b.terms.Covers(agreement.Refund) {
 		return refused("kind", fmt.Sprintf("%s version %d has no refunds in its scope", b.terms.Doc.ID, o.Version), "propose a version whose scope names them")
 	}
 	taken, err := b.takenOf(o)
@@ -233,6 +234,7 @@ func (b *builder) giveBack(o *Open, i int) error {
 	}
 	t.Fees = make([]int64, len(dues))
 	for j, d := range dues {
+		d.Minor = min(d.Minor, 0) // guards may leave one line more of a smaller sale, but a refund costs nobody a fee
 		t.Fees[j] = -d.Minor
 		if j < len(before.Fees) {
 			t.Fees[j] -= before.Fees[j]
@@ -267,7 +269,7 @@ func (b *builder) poolBack(d agreement.Due, pool int64, t, before *Sold, touches
 	}
 	t.Shares = make([]share.Part, len(whole.Parts))
 	for k, part := range whole.Parts {
-		back := part.Minor - rest.Parts[k].Minor
+		back := max(part.Minor-rest.Parts[k].Minor, 0)
 		if k < len(before.Shares) {
 			back -= before.Shares[k].Minor
 		}

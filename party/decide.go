@@ -84,10 +84,10 @@ func (s *State) register(step *replica.Step, c *Register) (Done, error) {
 }
 
 func checkNames(name, nameZH string) error {
-	if err := checkText("name", name, 1, 80); err != nil {
+	if err := CheckText("name", name, 1, 80); err != nil {
 		return err
 	}
-	return checkText("name_zh", nameZH, 0, 80)
+	return CheckText("name_zh", nameZH, 0, 80)
 }
 
 func (s *State) unclaimed(k PublicKey) error {
@@ -173,7 +173,7 @@ func (s *State) endorsed(step *replica.Step, c *AddKey) error {
 }
 
 func (s *State) revokeKey(step *replica.Step, c *RevokeKey) (Done, error) {
-	if err := checkText("reason", c.Reason, 1, 200); err != nil {
+	if err := CheckText("reason", c.Reason, 1, 200); err != nil {
 		return Done{}, err
 	}
 	p, err := s.self(step, c.Handle)
@@ -192,7 +192,7 @@ func (s *State) revokeKey(step *replica.Step, c *RevokeKey) (Done, error) {
 }
 
 func (s *State) suspend(step *replica.Step, c *Suspend) (Done, error) {
-	if err := checkText("reason", c.Reason, 1, 200); err != nil {
+	if err := CheckText("reason", c.Reason, 1, 200); err != nil {
 		return Done{}, err
 	}
 	if err := s.operator(step); err != nil {

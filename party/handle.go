@@ -49,8 +49,8 @@ func simple(s string) bool {
 	return true
 }
 
-// checkText refuses text for people that is empty, too long, or holds what does not print.
-func checkText(field, s string, least, most int) error {
+// CheckText refuses text for people that is empty, too long, or holds what does not print.
+func CheckText(field, s string, least, most int) error {
 	n := utf8.RuneCountInString(s)
 	bad := func(what string) error {
 		return &moongate.Error{Code: moongate.Malformed, Field: field, Message: what, Hint: fmt.Sprintf("write %d to %d characters of text", least, most)}

@@ -13,7 +13,7 @@ import (
 const maxNonceLife = 11 * moongate.Minute
 
 func (s *State) issueCredential(step *replica.Step, c *IssueCredential) (Issued, error) {
-	if err := checkText("name", c.Name, 1, 80); err != nil {
+	if err := CheckText("name", c.Name, 1, 80); err != nil {
 		return Issued{}, err
 	}
 	if !c.Scopes.known() || c.Scopes == 0 || c.Hash == (SecretHash{}) {

@@ -27,6 +27,7 @@ func (p Principal) Operates() bool { return p.Scopes&party.OperatorScope != 0 }
 type caller struct {
 	Principal
 	spent func() error // waits until the nonce is spent; nil where there is none
+	still func() error // tells whether what established the principal still does
 }
 
 // principal says who makes a request. Where it is signed its nonce is spent afterwards, durably.
@@ -77,29 +78,40 @@ func (a *API) callerOf(r *http.Request) (caller, error) {
 	}
 	var c party.Credential
 	var who party.Participant
-	var err error
-	now := moongate.At(a.hub.Now())
-	a.hub.Machine().Read(func() { c, who, err = a.hub.Party.Bearer(strings.TrimSpace(token), now) })
-	if err != nil {
+	check := func() (err error) {
+		now := moongate.At(a.hub.Now())
+		a.hub.Machine().Read(func() { c, who, err = a.hub.Party.Bearer(strings.TrimSpace(token), now) })
+		return err
+	}
+	if err := check(); err != nil {
 		return caller{}, err
 	}
-	return caller{Principal: Principal{Handle: who.Handle, Scopes: c.Scopes}}, nil
+	return caller{Principal: Principal{Handle: who.Handle, Scopes: c.Scopes}, still: check}, nil
+}
+
+// still tells whether a principal that was established a while ago would be again.
+func still(ctx context.Context) error {
+	if c, _ := ctx.Value(callerKey).(caller); c.still != nil {
+		return c.still()
+	}
+	return nil
 }
 
 // signed checks a signed request, and begins to spend its nonce.
 func (a *API) signed(r *http.Request) (caller, error) {
 	now := moongate.At(a.hub.Now())
 	var who party.Participant
-	proof, err := a.verifier.Verify(r, bodyOf(r), now, func(id string) (key ed25519.PublicKey, err error) {
+	keyOf := func(id string) (key ed25519.PublicKey, err error) {
 		a.hub.Machine().Read(func() {
 			var k party.Key
-			if k, err = a.hub.Party.ValidKey(id, now); err == nil {
+			if k, err = a.hub.Party.ValidKey(id, moongate.At(a.hub.Now())); err == nil {
 				key = k.Public[:]
 				who, err = a.hub.Party.Active(k.Holder)
 			}
 		})
 		return key, err
-	})
+	}
+	proof, err := a.verifier.Verify(r, bodyOf(r), now, keyOf)
 	if err != nil {
 		return caller{}, err
 	}
@@ -123,7 +135,11 @@ func (a *API) signed(r *http.Request) (caller, error) {
 	if who.Kind == party.Operator {
 		scopes |= party.OperatorScope
 	}
-	return caller{Principal: Principal{Handle: who.Handle, Scopes: scopes, Signed: true}, spent: spent}, nil
+	check := func() error {
+		_, err := keyOf(proof.KeyID)
+		return err
+	}
+	return caller{Principal: Principal{Handle: who.Handle, Scopes: scopes, Signed: true}, spent: spent, still: check}, nil
 }
 
 // need tells whether a principal may use an operation.

@@ -144,11 +144,13 @@ func query[I any, A any](a *API, o op, read func(ctx context.Context, who Princi
 }
 
 // register has an operation answer whatever read gives.
-func register[I any, A any](a *API, o op, read func(ctx context.Context, who Principal, in *I) (A, error)) {
+func register[I any, A any](a *API, o op, read func(ctx context.Context, who Principal, in *I) (A, error), before ...func(huma.Context, func(huma.Context))) {
 	if o.method == "" {
 		o.method = http.MethodGet
 	}
-	huma.Register(a.huma, o.operation(), func(ctx context.Context, in *I) (*struct{ Body A }, error) {
+	operation := o.operation()
+	operation.Middlewares = before
+	huma.Register(a.huma, operation, func(ctx context.Context, in *I) (*struct{ Body A }, error) {
 		who, err := principal(ctx)
 		if err == nil && !o.public {
 			err = who.need(o.scope, o.signed)

@@ -2,15 +2,33 @@ package hub
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"strings"
+	"time"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 )
 
+// Reader is on whose behalf something is read.
+type Reader struct {
+	Handle string
+	All    bool // an operator whose credential says so: everything is opened
+}
+
+// opens tells whether the reader may open a group of an event.
+func (r Reader) opens(e journal.Event, audience string) bool {
+	return r.All || journal.Opens(e, audience, r.Handle)
+}
+
 // Event is an event as one participant may see it.
 type Event struct {
+	ID     string          `json:"id"`     // the same however often the reader gets it
 	Cursor string          `json:"cursor"` // hand it back to go on behind this event
 	Kind   string          `json:"kind"`
 	At     moongate.Time   `json:"at"`
@@ -21,37 +39,89 @@ type Event struct {
 
 var errEnough = errors.New("enough")
 
-// Events gives the durable events behind a position that a participant may see, oldest first, limit at most; next is
-// where to go on. At most scan events are looked at, so that one answer costs a bounded time: more tells that there
-// are others behind.
-func (h *Hub) Events(_ context.Context, reader string, after journal.Position, limit, scan int) (events []Event, next journal.Position, more bool, err error) {
-	operator := h.isOperator(reader)
+// scanTime is how long one call may look for a reader's events in a long journal.
+const scanTime = 10 * time.Second
+
+// Events gives the durable events behind a position that a reader may see, oldest first, limit at most; next is where
+// to go on, and more tells that there may be others before the journal's end. A page is full unless the end was
+// reached, or the scan took too long: how much happened at everybody else's does not show.
+func (h *Hub) Events(ctx context.Context, reader Reader, after journal.Position, limit int) (events []Event, next journal.Position, more bool, err error) {
 	next = after
-	err = h.Node.Journal().Entries(after+1, func(e journal.Entry) error {
-		if len(events) == limit || scan == 0 {
+	var found []journal.Entry
+	take := func(e *fed) bool {
+		if len(found) == limit {
 			more = true
+			return false
+		}
+		next = e.entry.Position
+		if e.opens(reader) {
+			found = append(found, e.entry)
+		}
+		return true
+	}
+	if !h.feed.recent(after, take) {
+		if err := h.scan(ctx, after, take, &more); err != nil {
+			return nil, after, false, err
+		}
+	}
+	for _, e := range found {
+		data, err := h.machine.Registry().Open(e.Event, func(audience string) bool { return reader.opens(e.Event, audience) })
+		if err != nil {
+			return nil, after, false, err
+		}
+		if data == nil {
+			continue
+		}
+		events = append(events, Event{
+			ID: h.EventID(reader.Handle, e.Position), Cursor: h.Cursor(reader.Handle, e.Position), Kind: e.Event.EventKind(), At: e.At, Data: data, Position: e.Position,
+		})
+	}
+	return events, next, more, nil
+}
+
+// scan reads the journal for a reader that is far behind. Only a few do so at once.
+func (h *Hub) scan(ctx context.Context, after journal.Position, take func(*fed) bool, more *bool) error {
+	ctx, cancel := context.WithTimeout(ctx, scanTime)
+	defer cancel()
+	select {
+	case h.feed.scans <- struct{}{}:
+		defer func() { <-h.feed.scans }()
+	case <-ctx.Done():
+		return &moongate.Error{Code: moongate.Busy, Message: "too many readers are catching up", Hint: "ask again in a second"}
+	}
+	n := 0
+	err := h.Node.Journal().Entries(after+1, func(e journal.Entry) error {
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			*more = true
 			return errEnough
 		}
-		scan--
-		next = e.Position
-		data, err := h.machine.Registry().Open(e.Event, func(audience string) bool {
-			return operator || journal.Opens(e.Event, audience, reader)
-		})
-		if err != nil || data == nil {
-			return err
+		one := fed{entry: e}
+		one.readers, one.public = h.feed.readersOf(e.Event)
+		if !take(&one) {
+			return errEnough
 		}
-		events = append(events, Event{Cursor: h.Cursor(reader, e.Position), Kind: e.Event.EventKind(), At: e.At, Data: data, Position: e.Position})
 		return nil
 	})
 	if errors.Is(err, errEnough) {
-		err = nil
+		return nil
 	}
-	return events, next, more, err
+	return err
 }
 
-func (h *Hub) isOperator(reader string) (ok bool) {
-	if reader != "" {
-		h.machine.Read(func() { ok = h.Party.IsOperator(reader) })
-	}
-	return ok
+var eventText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// EventID names an event towards one reader. It follows from the event, so that two nodes say the same, and tells
+// nothing of its place in the journal.
+func (h *Hub) EventID(reader string, at journal.Position) string {
+	m := hmac.New(sha256.New, h.Secrets.Derive("moongate/event/v1"))
+	m.Write(binary.BigEndian.AppendUint64(nil, uint64(at)))
+	m.Write([]byte(reader))
+	return "evt_" + strings.ToLower(eventText.EncodeToString(m.Sum(nil)[:15]))
+}
+
+// Opens tells whether a reader may see anything of an event.
+func (h *Hub) Opens(reader Reader, e journal.Event) bool {
+	one := fed{}
+	one.readers, one.public = h.feed.readersOf(e)
+	return one.opens(reader)
 }

@@ -53,8 +53,10 @@ type Hub struct {
 
 	opt      Options
 	verifier note.Verifiers
+	run      context.Context // ends when the hub closes
 	stop     context.CancelFunc
 	work     sync.WaitGroup
+	feed     feed
 }
 
 // Open starts a hub on its data directory.
@@ -92,10 +94,10 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 			h.Log.Warn("effect failed", "peer", peer, "event", at, "tries", tries, "error", err)
 		},
 	})
-	var run context.Context
-	run, h.stop = context.WithCancel(context.Background())
+	h.run, h.stop = context.WithCancel(context.Background())
+	h.feed.scans = make(chan struct{}, feedScans)
 	if !opt.Virtual {
-		h.start(run)
+		h.start(h.run)
 	}
 	return h, nil
 }
@@ -174,11 +176,8 @@ func Do[A any](ctx context.Context, h *Hub, caller, key string, c replica.Comman
 }
 
 // Receipt proves an event to a participant: opened are the groups that it may read. An operator may read all.
-func (h *Hub) Receipt(pos journal.Position, reader string) (*proof.Receipt, error) {
-	operator := h.isOperator(reader)
-	r, err := h.Node.Log().Receipt(pos, func(e journal.Event, audience string) bool {
-		return operator || journal.Opens(e, audience, reader)
-	})
+func (h *Hub) Receipt(pos journal.Position, reader Reader) (*proof.Receipt, error) {
+	r, err := h.Node.Log().Receipt(pos, reader.opens)
 	if err != nil {
 		return nil, err
 	}

@@ -43,8 +43,103 @@ func appendHead(b []byte, major byte, n uint64) []byte {
 	}
 }
 
-// AppendMap begins a map of n pairs; keys must follow in ascending order.
-func AppendMap(b []byte, n int) []byte { return appendHead(b, cborMap, uint64(n)) } //nolint:gosec // a count
+// Map appends a map of fewer than 24 pairs whose keys are small numbers; they must come in ascending order. The methods
+// whose names begin with Some leave out what is zero, as omitempty does.
+type Map struct {
+	b  []byte
+	at int
+}
+
+// BeginMap begins a map behind b.
+func BeginMap(b []byte) Map { return Map{append(b, cborMap), len(b)} }
+
+// End gives all bytes.
+func (m *Map) End() []byte { return m.b }
+
+// Key begins a pair, whose value the caller appends to End, and goes on with Resume.
+func (m *Map) Key(key byte) {
+	m.b[m.at]++
+	m.b = append(m.b, cborUint|key)
+}
+
+// Resume goes on behind b, which is what End gave with a value or items appended.
+func (m *Map) Resume(b []byte) { m.b = b }
+
+// Int appends a pair.
+func (m *Map) Int(key byte, v int64) {
+	m.Key(key)
+	m.b = AppendInt(m.b, v)
+}
+
+// SomeInt appends a pair unless it is zero.
+func (m *Map) SomeInt(key byte, v int64) {
+	if v != 0 {
+		m.Int(key, v)
+	}
+}
+
+// Uint appends a pair.
+func (m *Map) Uint(key byte, v uint64) {
+	m.Key(key)
+	m.b = AppendUint(m.b, v)
+}
+
+// SomeUint appends a pair unless it is zero.
+func (m *Map) SomeUint(key byte, v uint64) {
+	if v != 0 {
+		m.Uint(key, v)
+	}
+}
+
+// Text appends a pair.
+func (m *Map) Text(key byte, s string) {
+	m.Key(key)
+	m.b = AppendText(m.b, s)
+}
+
+// SomeText appends a pair unless it is empty.
+func (m *Map) SomeText(key byte, s string) {
+	if s != "" {
+		m.Text(key, s)
+	}
+}
+
+// Bytes appends a pair.
+func (m *Map) Bytes(key byte, v []byte) {
+	m.Key(key)
+	m.b = AppendBytes(m.b, v)
+}
+
+// ID appends a pair.
+func (m *Map) ID(key byte, id moongate.ID) {
+	m.Key(key)
+	m.b = AppendBytes(m.b, id[:])
+}
+
+// SomeID appends a pair unless it is zero.
+func (m *Map) SomeID(key byte, id moongate.ID) {
+	if !id.IsZero() {
+		m.ID(key, id)
+	}
+}
+
+// True appends a pair where it is true.
+func (m *Map) True(key byte, v bool) {
+	if v {
+		m.Key(key)
+		m.b = AppendBool(m.b, v)
+	}
+}
+
+// Array begins a pair whose value is an array of n items, which the caller appends to End; a nil slice is null.
+func (m *Map) Array(key byte, n int, isNil bool) {
+	m.Key(key)
+	if isNil {
+		m.b = append(m.b, cborNull)
+		return
+	}
+	m.b = AppendArray(m.b, n)
+}
 
 // AppendArray begins an array of n items.
 func AppendArray(b []byte, n int) []byte { return appendHead(b, cborArray, uint64(n)) } //nolint:gosec // a count
@@ -80,9 +175,6 @@ func AppendBool(b []byte, v bool) []byte {
 	}
 	return append(b, cborFalse)
 }
-
-// AppendID appends an identifier.
-func AppendID(b []byte, id moongate.ID) []byte { return AppendBytes(b, id[:]) }
 
 // AppendCBOR appends the record.
 func (r *Record) AppendCBOR(b []byte) ([]byte, error) {
@@ -146,6 +238,3 @@ func (s *Stored) appendCBOR(b []byte) []byte {
 	}
 	return b
 }
-
-// AppendNull appends null, which is how a nil slice is written.
-func AppendNull(b []byte) []byte { return append(b, cborNull) }

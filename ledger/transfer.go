@@ -114,6 +114,7 @@ func (s *State) Plan(step *replica.Step, t Transfer) (*Plan, error) {
 	if err := p.settle(); err != nil {
 		return nil, err
 	}
+	p.transfer.Legs = nil // the caller may use the memory again
 	s.scratch.plans = append(s.scratch.plans, p)
 	return p, nil
 }

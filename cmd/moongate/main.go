@@ -46,6 +46,7 @@ type cli struct {
 	Fsck      fsckVerb      `cmd:"" help:"Check everything that a hub has written, and every invariant."`
 	Backup    backupVerb    `cmd:"" help:"Write a hub's journal, log and vault into one file."`
 	Restore   restoreVerb   `cmd:"" help:"Make a data directory from a backup."`
+	Bench     benchVerb     `cmd:"" help:"Measure the hub's hot paths against a limit in the same run."`
 	Version   versionVerb   `cmd:"" help:"Print the version."`
 }
 

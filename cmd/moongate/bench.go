@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime/pprof"
+
+	"github.com/moongate-hub/moongate/sim/bench"
+)
+
+type benchVerb struct {
+	Name    string `arg:"" enum:"crossing" help:"What to measure: ${enum}."`
+	Quick   bool   `help:"End in under 40 seconds."`
+	Profile string `help:"Write a CPU profile of the run to this file, for go tool pprof." placeholder:"FILE"`
+	Dir     string `help:"Directory for the run's data, on the disk to be measured; the system's temporary one by default." type:"existingdir"`
+}
+
+func (v benchVerb) Run(e *env) error {
+	opt := bench.Options{Dir: v.Dir, Quick: v.Quick, Now: e.now, Random: e.random, Progress: func(what string) {
+		fmt.Fprintf(e.err, "measuring: %s\n", what) //nolint:errcheck // only progress
+	}}
+	if opt.Dir == "" {
+		opt.Dir = os.TempDir()
+	}
+	if v.Profile != "" {
+		f, err := os.Create(v.Profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close() //nolint:errcheck // the profile is written when it stops
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	r, err := bench.Crossing(e.ctx, opt)
+	if err != nil {
+		return err
+	}
+	return e.show(r, func(t *terminal) {
+		rows := make([][]string, 0, len(r.Cases))
+		for _, c := range r.Cases {
+			ratio, limit := "", ""
+			if c.LimitRate > 0 {
+				limit, ratio = count(int64(c.LimitRate)), fmt.Sprintf("%.2f", c.Ratio)
+				if c.Target > 0 {
+					ratio += fmt.Sprintf(" (≥ %.2f)", c.Target)
+				}
+			}
+			rows = append(rows, []string{c.Case, count(int64(c.Rate)) + " " + c.Unit, fmt.Sprintf("%.1f", c.P50), fmt.Sprintf("%.1f", c.P99), fmt.Sprintf("%.1f", c.CPU), fmt.Sprintf("%.0f", c.Bytes), limit, ratio})
+		}
+		t.line("%s", t.bold("bench "+r.Name)+"  "+t.dim(r.Machine))
+		t.table([]align{left, right, right, right, right, right, right, right}, []string{"case", "rate", "p50 ms", "p99 ms", "cpu µs", "bytes", "limit", "ratio"}, rows)
+		for _, c := range r.Cases {
+			if c.Note != "" {
+				t.line("%s", t.dim(c.Case+": "+c.Note))
+			}
+		}
+		t.line("")
+		t.line("%s", t.dim("Ratios are to the limit measured in the same run; absolute figures move with whatever else the machine does."))
+	})
+}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A segment file is a header and frames; its name is the index of its first record. Numbers are little-endian.
@@ -103,6 +104,8 @@ func parseHead(b []byte) (prev uint64, first Position, ok bool) {
 // frame is where a frame stands and where its group begins.
 type frame struct{ offset, group int64 }
 
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 128<<10) }}
+
 // frames reads a segment's frames from an offset, which is not within its header; visit gets each payload, which it
 // must not keep. Without a bound (to < 0) it reads to the end of the file.
 func frames(path string, from, to int64, visit func(at frame, payload []byte) error) error {
@@ -114,7 +117,9 @@ func frames(path string, from, to int64, visit func(at frame, payload []byte) er
 	if _, err := f.Seek(from, io.SeekStart); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	r := bufio.NewReaderSize(f, 256<<10)
+	r := readers.Get().(*bufio.Reader)
+	defer readers.Put(r)
+	r.Reset(f)
 	var buf []byte
 	for off := from; to < 0 || off < to; {
 		var h [frameHeader]byte

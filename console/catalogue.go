@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"sort"
@@ -52,8 +53,12 @@ func loadCatalogue(files fs.FS) (*Catalogue, error) {
 
 func (c *Catalogue) add(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return fmt.Errorf("not an object of messages (%v)", err)
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if t != json.Delim('{') {
+		return errors.New("not an object of messages")
 	}
 	for d.More() {
 		t, err := d.Token()
@@ -78,7 +83,7 @@ func (c *Catalogue) add(data []byte) error {
 		}
 		c.entries[key] = said
 	}
-	_, err := d.Token()
+	_, err = d.Token()
 	return err
 }
 

@@ -46,8 +46,17 @@ func TestShare(t *testing.T) {
 		part, whole int64
 		want        string
 	}{
-		{1, 3, "33.3%"}, {2, 3, "66.7%"}, {1, 1, "100%"}, {0, 5, "0%"}, {5, 0, ""}, {-1, 4, "-25%"}, {1, 2000, "0.1%"}, {1, 2001, "0%"},
-		{3, 2, "150%"}, {math.MinInt64, math.MinInt64, "100%"}, {math.MaxInt64, 1, ""},
+		{1, 3, "33.3%"},
+		{2, 3, "66.7%"},
+		{1, 1, "100%"},
+		{0, 5, "0%"},
+		{5, 0, ""},
+		{-1, 4, "-25%"},
+		{1, 2000, "0.1%"},
+		{1, 2001, "0%"},
+		{3, 2, "150%"},
+		{math.MinInt64, math.MinInt64, "100%"},
+		{math.MaxInt64, 1, ""},
 	} {
 		if got := strings.ReplaceAll(share(test.part, test.whole), "−", "-"); got != test.want {
 			t.Errorf("share(%d, %d) = %q, want %q", test.part, test.whole, got, test.want)

@@ -190,8 +190,6 @@ func args(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-func encode(q map[string][]string) string { return url.Values(q).Encode() }
-
 // keep lists the parameters of a query but the named ones, in a fixed order.
 func keep(q url.Values, without []string) []Field {
 	var fields []Field

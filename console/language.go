@@ -87,7 +87,7 @@ func cookie(r *http.Request, name string) string {
 }
 
 func remember(w http.ResponseWriter, r *http.Request, name, value string) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // a taste, no secret: without TLS (a hub on loopback) it is kept, too
 		Name: name, Value: value, Path: "/", MaxAge: preferenceAge,
 		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
 	})

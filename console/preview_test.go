@@ -100,6 +100,22 @@ func (b *browser) quiet(t *testing.T) {
 	b.complaints = nil
 }
 
+// shoot keeps a picture of the whole page, in the full run.
+func (b *browser) shoot(t *testing.T, name string) {
+	t.Helper()
+	if testing.Short() {
+		return
+	}
+	folder := filepath.Join("..", "screenshots")
+	png := read(t, b, chromedp.FullScreenshot(100))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // forget drops complaints that are expected.
 func (b *browser) forget() {
 	b.mu.Lock()
@@ -236,11 +252,11 @@ func TestInABrowser(t *testing.T) {
 	t.Run("times and charts", func(t *testing.T) { readTimesAndCharts(t, b, s) })
 	t.Run("cashier follows the payment", func(t *testing.T) { followPayment(t, b) })
 	t.Run("keys", func(t *testing.T) { walkByKeys(t, b, s) })
+	t.Run("print", func(t *testing.T) { printStatement(t, b, s) })
 	t.Run("faint words are found", func(t *testing.T) { findFaintWords(t, b, s) })
 }
 
 func lookAtPages(t *testing.T, b *browser, s *httptest.Server) {
-	shots := filepath.Join("..", "screenshots")
 	for _, l := range looks {
 		t.Run(l.name, func(t *testing.T) {
 			b.window(t, l.width, l.height)
@@ -261,15 +277,7 @@ func lookAtPages(t *testing.T, b *browser, s *httptest.Server) {
 						t.Errorf("wider than the window: %s", w)
 					}
 					b.quiet(t)
-					if !testing.Short() {
-						png := read(t, b, chromedp.FullScreenshot(100))
-						if err := os.MkdirAll(shots, 0o755); err != nil {
-							t.Fatal(err)
-						}
-						if err := os.WriteFile(filepath.Join(shots, f.name+"."+l.name+".png"), png, 0o644); err != nil {
-							t.Fatal(err)
-						}
-					}
+					b.shoot(t, f.name+"."+l.name)
 				})
 			}
 		})
@@ -363,6 +371,21 @@ func walkByKeys(t *testing.T, b *browser, s *httptest.Server) {
 	}
 	b.do(t, chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`), chromedp.KeyEvent("?"), chromedp.WaitVisible("dialog kbd"))
 	b.do(t, chromedp.KeyEvent("\x1b"), chromedp.KeyEvent("g"), chromedp.KeyEvent("w"), chromedp.WaitVisible("body.windows"))
+	b.quiet(t)
+}
+
+// printStatement looks at a statement as paper shows it: no navigation, and readable words in both themes.
+func printStatement(t *testing.T, b *browser, s *httptest.Server) {
+	call(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	defer call(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+	b.window(t, 794, 1123) // A4 at 96 dots an inch
+	for _, name := range []string{"statement", "receipt"} {
+		b.do(t, chromedp.Navigate(s.URL+"/preview/"+name+"?lang=en&theme=dark"), chromedp.WaitReady("#main"))
+		if got := ask[string](t, b, `getComputedStyle(document.body).backgroundColor + ' ' + document.querySelector('.side').checkVisibility()`); got != "rgb(255, 255, 255) false" {
+			t.Errorf("%s on paper: %s, want white and without navigation", name, got)
+		}
+		b.shoot(t, name+".print")
+	}
 	b.quiet(t)
 }
 

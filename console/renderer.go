@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 )
@@ -136,10 +137,7 @@ func (v view) Self() string { return v.With("after", v.Query.Get("after")) }
 // With is a link to this very page with one parameter of its query changed, or dropped where the value is empty. A new
 // filter begins at the first line again.
 func (v view) With(name, value string) string {
-	q := make(map[string][]string, len(v.Query)+1)
-	for k, values := range v.Query {
-		q[k] = values
-	}
+	q := bounded(v.Query)
 	if name != "after" {
 		delete(q, "after")
 	}
@@ -149,10 +147,27 @@ func (v view) With(name, value string) string {
 	if value != "" {
 		q[name] = []string{value}
 	}
-	return "?" + encode(q)
+	return "?" + q.Encode()
+}
+
+// Bounds on the query that links repeat: a page does not grow with what its address carries.
+const (
+	queryFields = 16
+	queryBytes  = 200 // of one value
+)
+
+// bounded is a query without what no list of ours would ask for.
+func bounded(query url.Values) url.Values {
+	q := make(url.Values, len(query)+1)
+	for name, values := range query {
+		if len(values) == 1 && len(name) <= queryBytes && len(values[0]) <= queryBytes && len(query) <= queryFields {
+			q[name] = values
+		}
+	}
+	return q
 }
 
 // Keep is the query without the named parameters, as fields of a form that changes them.
 func (v view) Keep(names ...string) []Field {
-	return keep(v.Query, names)
+	return keep(bounded(v.Query), names)
 }

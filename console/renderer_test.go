@@ -234,6 +234,10 @@ func TestLinksKeepTheRestOfTheQuery(t *testing.T) {
 			t.Errorf("With(%s, %s) = %s, want %s", test.name, test.value, got, test.want)
 		}
 	}
+	long := view{PageContext: PageContext{Query: url.Values{"kind": {"link"}, "from": {strings.Repeat("x", queryBytes+1)}, "to": {"a", "b"}}}}
+	if got, want := long.With("state", "open"), "?kind=link&state=open"; got != want {
+		t.Errorf("a link repeats what no list asks for: %.80s, want %s", got, want)
+	}
 	if got, want := v.Self(), "?after=c1&kind=link"; got != want {
 		t.Errorf("Self() = %s, want %s", got, want)
 	}

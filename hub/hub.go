@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/effect"
+	"github.com/moongate-hub/moongate/gate/link"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/proof"
@@ -47,6 +49,8 @@ type Hub struct {
 	Node    *replica.Node
 	Views   *view.Store
 	Effects *effect.Runner
+	Tokens  *link.Tokens   // of clicks
+	Clicks  *link.Recorder // counts them
 	Now     func() time.Time
 	Random  func([]byte)
 	Log     *slog.Logger
@@ -105,10 +109,32 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 // nodeSecret names the purpose of the secret that keys, fingerprints and the log's blanks follow from.
 const nodeSecret = "moongate/node/v1"
 
+func (h *Hub) clock() moongate.Time { return moongate.At(h.Now()) }
+
+// openLinks makes what the link gate needs beside its room.
+func (h *Hub) openLinks() (err error) {
+	if h.Tokens, err = link.NewTokens(h.Secrets.Derive("moongate/click/v1")); err != nil {
+		return err
+	}
+	h.Clicks, err = link.NewRecorder(link.RecorderOptions{
+		Tokens: h.Tokens, Hub: h.Config.Tag(), Random: h.Rand(), Submit: h.Node.Submit, Now: h.clock,
+		OnError: func(err error) { h.Log.Warn("clicks were not recorded", "error", err) },
+	})
+	return err
+}
+
+// Links answers links: GET /l/CODE.
+func (h *Hub) Links(show func(http.ResponseWriter, *http.Request, link.Page)) *link.Gate {
+	return &link.Gate{
+		State: h.Link, Read: h.machine.Read, Tokens: h.Tokens, Recorder: h.Clicks,
+		Now: h.clock, Show: show,
+	}
+}
+
 func (h *Hub) nodeOptions() replica.Options {
 	o := replica.Options{
 		Dir: h.Config.Data, Hub: h.Config.Tag(), Secret: h.Secrets.Derive(nodeSecret),
-		Clock: func() moongate.Time { return moongate.At(h.Now()) },
+		Clock: h.clock,
 		Seed:  h.opt.Seed, NoSync: h.opt.NoSync, Skip: h.opt.Skip, Fatal: h.opt.Fatal,
 		QueueBytes: int64(h.Config.Limits.QueueMB) << 20, SegmentBytes: int64(h.Config.Limits.SegmentMB) << 20,
 	}
@@ -120,7 +146,11 @@ func (h *Hub) nodeOptions() replica.Options {
 
 // start lets views, effects and checkpoints run by themselves.
 func (h *Hub) start(ctx context.Context) {
-	h.work.Add(3)
+	h.work.Add(4)
+	go func() {
+		defer h.work.Done()
+		h.Clicks.Run(ctx)
+	}()
 	go func() {
 		defer h.work.Done()
 		if err := h.Views.Follow(ctx, h.Node.Journal(), h.Node.Durable); err != nil {

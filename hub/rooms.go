@@ -4,6 +4,7 @@ import (
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/effect"
+	"github.com/moongate-hub/moongate/gate/link"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
@@ -16,6 +17,7 @@ type Rooms struct {
 	Agreement *agreement.State
 	Ledger    *ledger.State
 	Crossing  *crossing.State
+	Link      *link.State
 
 	machine *replica.Machine
 }
@@ -26,6 +28,7 @@ func NewRooms(c *Config) *Rooms {
 	r.Agreement = agreement.New(r.Party, agreement.Limits{})
 	r.Ledger = ledger.New(ledger.Bounds{}, r.Party.IsOperator)
 	r.Crossing = crossing.New(r.Party, r.Agreement, r.Ledger, crossing.Bounds{})
+	r.Link = link.New(r.Party, r.Agreement, r.Crossing, link.Limits{})
 	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, r.all()...)
 	for _, one := range r.all() {
 		if commands, ok := one.(interface{ Register(*replica.Machine) }); ok {
@@ -36,7 +39,7 @@ func NewRooms(c *Config) *Rooms {
 }
 
 func (r *Rooms) all() []replica.Room {
-	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing}
+	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link}
 }
 
 // Machine is what the rooms plug into.

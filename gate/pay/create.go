@@ -1,0 +1,266 @@
+package pay
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/crossing"
+	"github.com/moongate-hub/moongate/party"
+	"github.com/moongate-hub/moongate/replica"
+)
+
+// create asks for a payment. It plans the crossing that the payment would end in, and drops the plan: what the terms
+// would refuse then is refused now, before anybody pays.
+func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
+	if err := c.check(step.At); err != nil {
+		return PaymentAnswer{}, err
+	}
+	if step.Caller != c.From && step.Caller != c.To {
+		return PaymentAnswer{}, &moongate.Error{Code: moongate.Forbidden, Field: "from", Message: fmt.Sprintf("%q is neither side of the payment", step.Caller), Hint: "ask for payments in your own name"}
+	}
+	if p, ok := s.ByOrder(step.Caller, c.Order); ok {
+		return s.repeat(&p, c)
+	}
+	if s.payments.Len() >= s.limits.Payments {
+		return PaymentAnswer{}, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("%d payments are kept, the most there may be", s.payments.Len()), Hint: "try again later"}
+	}
+	for i, w := range c.Wallets {
+		if err := s.walletFor(w, fmt.Sprintf("wallets/%d", i)); err != nil {
+			return PaymentAnswer{}, err
+		}
+	}
+	expires := c.Expires
+	if expires == 0 {
+		expires = step.At + usualLife
+	}
+	p := Payment{
+		Purchase: Purchase{
+			Of: Of{step.Caller, step.NewID(moongate.KindPayment)}, Order: c.Order, From: c.From, To: c.To, Agreement: c.Agreement, Class: c.Class,
+			Amount: c.Amount, Payees: c.Payees, Title: c.Title, Wallets: c.Wallets, ReturnURL: c.ReturnURL, Expires: expires,
+		},
+		Touches: c.Touches, Subject: c.Subject,
+	}
+	if err := s.rehearse(step, &p); err != nil {
+		return PaymentAnswer{}, err
+	}
+	step.Emit(&Created{Purchase: p.Purchase, Journey: Journey{Touches: p.Touches, Subject: p.Subject}})
+	return PaymentAnswer{p.Payment, Open, expires}, nil
+}
+
+// repeat answers an order that is known: the same again is the same payment, anything else a conflict.
+func (s *State) repeat(p *Payment, c *Create) (PaymentAnswer, error) {
+	if p.Amount != c.Amount || p.From != c.From || p.To != c.To || p.Agreement != c.Agreement || p.Class != c.Class {
+		return PaymentAnswer{}, &moongate.Error{
+			Code: moongate.Conflict, Field: "order", Message: fmt.Sprintf("order %.64q stands for a payment of %s already", c.Order, p.Amount),
+			Hint: "use another order number for another purchase",
+		}
+	}
+	return PaymentAnswer{p.Payment, p.Status, p.Expires}, nil
+}
+
+// rehearse sees whether the crossing would be allowed now, with one of the wallets offered.
+func (s *State) rehearse(step *replica.Step, p *Payment) error {
+	var last error
+	for _, w := range p.Wallets {
+		plan, err := s.crossings.Plan(step, p.passage(w))
+		if err == nil {
+			plan.Drop(step)
+			return nil
+		}
+		last = err
+	}
+	return last
+}
+
+// passage is the crossing that a payment ends in.
+func (p *Payment) passage(wallet string) crossing.Passage {
+	return crossing.Passage{
+		Kind: crossing.Payment, Agreement: p.Agreement, From: p.From, To: p.To, Class: p.Class, Currency: p.Amount.Currency, Amount: p.Amount.Minor,
+		Payees: slices.Clone(p.Payees), Wallet: wallet, Touches: p.Touches, Subject: p.Subject,
+	}
+}
+
+func (s *State) walletFor(handle, field string) error {
+	w, err := s.parties.Active(handle)
+	if err != nil {
+		return err
+	}
+	if w.Kind != party.Wallet {
+		return &moongate.Error{Code: moongate.Refused, Field: field, Message: fmt.Sprintf("%s is a %s, not a wallet", handle, w.Kind), Hint: "name a wallet"}
+	}
+	return nil
+}
+
+func (c *Create) check(now moongate.Time) error {
+	switch {
+	case !reference(c.Order):
+		return malformed("order", fmt.Sprintf("%.80q is no order number", c.Order), "1 to 64 printable characters without blanks at the ends")
+	case c.From == "" || c.To == "":
+		return malformed("from", "one side of the payment is missing", "name the participants that it leads from and to")
+	case c.Agreement.Kind() != moongate.KindAgreement:
+		return malformed("agreement", fmt.Sprintf("%q is no agreement", c.Agreement), "name the agreement under which it is paid")
+	case c.Amount.Minor < 1 || c.Amount.Minor > maxMinor:
+		return malformed("amount", fmt.Sprintf("%s cannot be paid", c.Amount), "an amount is above zero and below ten billion")
+	case c.Amount.Check() != nil:
+		return c.Amount.Check()
+	case !utf8.ValidString(c.Title) || c.Title == "" || utf8.RuneCountInString(c.Title) > 127:
+		return malformed("title", fmt.Sprintf("it has %d characters", utf8.RuneCountInString(c.Title)), "say in 1 to 127 what the shopper pays for")
+	case len(c.Wallets) == 0 || len(c.Wallets) > maxWallets:
+		return malformed("wallets", fmt.Sprintf("%d wallets", len(c.Wallets)), fmt.Sprintf("offer between 1 and %d", maxWallets))
+	case c.Expires != 0 && (c.Expires < now+minLife || c.Expires > now+maxLife):
+		return malformed("expires", fmt.Sprintf("%s is not between two minutes and a day from now", c.Expires), "leave it out for half an hour")
+	}
+	return checkReturn(c.ReturnURL)
+}
+
+// reference tells whether text can be somebody's own number for something.
+func reference(s string) bool {
+	if s == "" || len(s) > 64 || !utf8.ValidString(s) || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return false
+	}
+	for _, r := range s {
+		if r < 0x20 || r == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// checkReturn accepts an absolute web address: the cashier links to it.
+func checkReturn(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") || len(s) > 512 {
+		return malformed("return_url", fmt.Sprintf("%.80q is no address to come back to", s), "an absolute https address of at most 512 bytes")
+	}
+	return nil
+}
+
+// choose sends the shopper to a wallet, or takes back that he was sent.
+func (s *State) choose(step *replica.Step, c *ChooseWallet) (WalletAnswer, error) {
+	if c.Channel == "" {
+		c.Channel = QR
+	}
+	if c.Channel != QR && c.Channel != Redirect {
+		return WalletAnswer{}, malformed("channel", fmt.Sprintf("%.20q is neither qr nor redirect", c.Channel), "leave it out for a code to scan")
+	}
+	p, err := s.mine(step, c.Payment)
+	if err != nil {
+		return WalletAnswer{}, err
+	}
+	if err := s.payable(step, &p); err != nil {
+		return WalletAnswer{}, err
+	}
+	a, ok := s.attempts.Get(p.Attempt)
+	live := ok && a.Status.Live()
+	if c.Wallet == "" {
+		if live && a.Status != AttemptClosing {
+			s.emitClose(step, &p, p.Attempt, &a, WhySwitched, "", "")
+		}
+		return WalletAnswer{Attempt: p.Attempt, Switching: live}, nil
+	}
+	if err := s.choice(step, &p, c); err != nil {
+		return WalletAnswer{}, err
+	}
+	switch {
+	case !live:
+		return WalletAnswer{Attempt: s.emitOpen(step, &p, c.Wallet, c.Channel)}, nil
+	case a.Wallet == c.Wallet && a.Channel == c.Channel && a.Status != AttemptClosing:
+		if a.Status == AttemptAwaiting && step.At >= a.Way.Expires {
+			step.Emit(&CreateDue{Try: s.try(&p, p.Attempt, &a), Chain: Chain{p.Head, step.At + patience}})
+		}
+		return WalletAnswer{Attempt: p.Attempt}, nil
+	}
+	s.emitClose(step, &p, p.Attempt, &a, WhySwitched, c.Wallet, c.Channel)
+	return WalletAnswer{Attempt: p.Attempt, Switching: true}, nil
+}
+
+// choice tells whether a payment can go on with a wallet.
+func (s *State) choice(step *replica.Step, p *Payment, c *ChooseWallet) error {
+	if !slices.Contains(p.Wallets, c.Wallet) {
+		return &moongate.Error{Code: moongate.Refused, Field: "wallet", Message: fmt.Sprintf("%.40q is not offered for this payment", c.Wallet), Hint: "choose one of those offered"}
+	}
+	if err := s.walletFor(c.Wallet, "wallet"); err != nil {
+		return err
+	}
+	if p.Attempts >= maxAttempts {
+		return &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("this payment was tried %d times", p.Attempts), Hint: "start a new payment"}
+	}
+	plan, err := s.crossings.Plan(step, p.passage(c.Wallet))
+	if err != nil {
+		return err
+	}
+	plan.Drop(step)
+	return nil
+}
+
+// payable tells whether there is still time to pay.
+func (s *State) payable(step *replica.Step, p *Payment) error {
+	switch {
+	case p.Status != Open || p.Cancel:
+		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment is %s", p.stands()), Hint: "start a new one"}
+	case step.At >= p.Expires:
+		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment could be paid until %s", p.Expires), Hint: "start a new one"}
+	}
+	return nil
+}
+
+func (p *Payment) stands() Status {
+	if p.Status == Open && p.Cancel {
+		return Cancelled
+	}
+	return p.Status
+}
+
+// mine finds a payment for its merchant, for an operator, or for the hub itself on the shopper's behalf.
+func (s *State) mine(step *replica.Step, id moongate.ID) (Payment, error) {
+	p, ok := s.payments.Get(id)
+	if !ok || (step.Caller != "" && step.Caller != p.Merchant && !s.parties.IsOperator(step.Caller)) {
+		return Payment{}, &moongate.Error{Code: moongate.NotFound, Field: "payment", Message: fmt.Sprintf("there is no payment %s", id), Hint: "check the identifier"}
+	}
+	return p, nil
+}
+
+// cancel gives a payment up.
+func (s *State) cancel(step *replica.Step, c *Cancel) (PaymentAnswer, error) {
+	p, err := s.mine(step, c.Payment)
+	if err != nil {
+		return PaymentAnswer{}, err
+	}
+	answer := PaymentAnswer{p.Payment, p.stands(), p.Expires}
+	switch {
+	case p.stands() == Cancelled || p.Status == Expired:
+		return answer, nil
+	case p.Status != Open:
+		return PaymentAnswer{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment is %s", p.Status), Hint: "refund it instead"}
+	}
+	a, ok := s.attempts.Get(p.Attempt)
+	if ok && a.Status.Live() {
+		s.emitClose(step, &p, p.Attempt, &a, WhyCancelled, "", "")
+		return PaymentAnswer{p.Payment, Cancelled, p.Expires}, nil
+	}
+	step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Cancelled}, Chain: Chain{Before: p.Head}})
+	return PaymentAnswer{p.Payment, Cancelled, p.Expires}, nil
+}
+
+// comeBack has the wallet asked at once: the shopper says that he was there, which proves nothing.
+func (s *State) comeBack(step *replica.Step, c *Return) (Done, error) {
+	p, err := s.mine(step, c.Payment)
+	if err != nil {
+		return Done{}, err
+	}
+	a, ok := s.attempts.Get(p.Attempt)
+	if ok && (a.Status == AttemptAwaiting || a.Status == AttemptUnknown) && a.Asked == 0 {
+		s.emitQuery(step, &p, p.Attempt, &a)
+	}
+	return Done{}, nil
+}
+
+func malformed(field, message, hint string) error {
+	return &moongate.Error{Code: moongate.Malformed, Field: field, Message: message, Hint: hint}
+}

@@ -1,0 +1,98 @@
+package pay
+
+import (
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/crossing"
+	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/replica"
+)
+
+// resolve ends an exception, or starts what ends it.
+func (s *State) resolve(step *replica.Step, c *Resolve) (Done, error) {
+	if !s.parties.IsOperator(step.Caller) {
+		return Done{}, &moongate.Error{Code: moongate.Forbidden, Message: "exceptions are resolved by an operator", Hint: "ask one"}
+	}
+	if n := utf8.RuneCountInString(c.Note); n < 1 || n > 500 || !utf8.ValidString(c.Note) {
+		return Done{}, malformed("note", fmt.Sprintf("it has %d characters", n), "say in 1 to 500 why")
+	}
+	x, ok := s.exceptions.Get(c.Exception)
+	if !ok {
+		return Done{}, &moongate.Error{Code: moongate.NotFound, Field: "exception", Message: fmt.Sprintf("there is no open exception %s", c.Exception), Hint: "list those that are open"}
+	}
+	if !x.Refunded.IsZero() {
+		return Done{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("refund %s is under way for it", x.Refunded), Hint: "wait for its end"}
+	}
+	switch c.Action {
+	case GiveBack:
+		return Done{}, s.giveBack(step, &x, step.Caller)
+	case Release:
+		return Done{}, s.release(step, &x, c)
+	case Dismiss:
+		if o, ok := s.crossings.Lookup(x.Crossing); ok && o.Left() > 0 {
+			return Done{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s of it stands in suspense", x.Amount), Hint: "give it back or release it"}
+		}
+		s.settleException(step, &x, Dismiss, step.Caller, c.Note)
+		return Done{}, nil
+	}
+	return Done{}, malformed("action", fmt.Sprintf("%.40q is no way to resolve an exception", c.Action), "give_back, release or dismiss")
+}
+
+// giveBack opens the refund of money that stands in suspense. It emits only when it cannot fail any more.
+func (s *State) giveBack(step *replica.Step, x *Exception, by string) error {
+	o, ok := s.crossings.Lookup(x.Crossing)
+	if !ok || o.Left() == 0 {
+		return &moongate.Error{Code: moongate.Conflict, Message: "no money of this exception stands in suspense", Hint: "dismiss it"}
+	}
+	plan, err := s.crossings.Plan(step, crossing.Passage{Kind: crossing.Refund, Reverses: x.Crossing, Currency: o.Currency, Amount: o.Left(), Pending: true})
+	if err != nil {
+		return err
+	}
+	recorded := plan.Emit(step)
+	step.Emit(&RefundOpened{
+		Reversal: Reversal{
+			Back:   Back{x.Of, step.NewID(moongate.KindRefund), x.Wallet},
+			Amount: money.Of(o.Left(), o.Currency), Reason: reasonOf[x.Kind], Crossing: recorded.ID,
+		},
+		Origin: Origin{Chain: Chain{s.headOf(x.Payment), step.At + patience}, Attempt: x.Attempt, Exception: x.Exception, By: by},
+	})
+	return nil
+}
+
+// reasonOf is what the shopper reads when money goes back by itself.
+var reasonOf = map[TroubleKind]string{
+	TroubleLate:    "paid too late",
+	TroubleDouble:  "paid twice",
+	TroubleAmount:  "wrong amount",
+	TroubleRefused: "order not accepted",
+}
+
+// release divides money that stands in suspense, under the terms that are in force now.
+func (s *State) release(step *replica.Step, x *Exception, c *Resolve) error {
+	p, ok := s.payments.Get(x.Payment)
+	if !ok || p.Status != Held || p.Attempt != x.Attempt || x.Amount != p.Amount {
+		return &moongate.Error{Code: moongate.Conflict, Message: "the money does not fit the payment it came for", Hint: "give it back"}
+	}
+	passage := p.passage(x.Wallet)
+	passage.Releases = x.Crossing
+	plan, err := s.crossings.Plan(step, passage)
+	if err != nil {
+		return err
+	}
+	recorded := plan.Emit(step)
+	s.settle(step, &p, Succeeded, x.Attempt, x.Wallet, recorded.ID)
+	s.settleException(step, x, Release, step.Caller, c.Note)
+	return nil
+}
+
+// settleException ends an exception, and the payment that was held for it.
+func (s *State) settleException(step *replica.Step, x *Exception, action Action, by, note string) {
+	step.Emit(&ExceptionResolved{Remedy: Remedy{Of: x.Of, Exception: x.Exception, Action: action, By: by, Note: note}, Chain: Chain{Before: s.headOf(x.Payment)}})
+	p, ok := s.payments.Get(x.Payment)
+	if ok && p.Status == Held && action == GiveBack && slices.Contains([]TroubleKind{TroubleAmount, TroubleRefused}, x.Kind) {
+		s.settle(step, &p, Returned, x.Attempt, x.Wallet, moongate.ID{})
+	}
+}

@@ -98,6 +98,9 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 			h.Log.Warn("effect failed", "peer", peer, "event", at, "tries", tries, "error", err)
 		},
 	})
+	if err := h.openLinks(); err != nil {
+		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())
+	}
 	h.run, h.stop = context.WithCancel(context.Background())
 	h.feed.scans = make(chan struct{}, feedScans)
 	if !opt.Virtual {

@@ -26,7 +26,7 @@ type Plan struct {
 // [State.Refusal] gives.
 func (s *State) Plan(step *replica.Step, p Passage) (*Plan, error) {
 	s.begin(step)
-	b := &builder{s: s, step: step, p: &p}
+	b := s.builder(step, p)
 	plan, err := b.build()
 	if err == nil {
 		s.scratch.plans = append(s.scratch.plans, plan)
@@ -44,18 +44,18 @@ func (s *State) Plan(step *replica.Step, p Passage) (*Plan, error) {
 
 // Refusal is the event that says that a passage was refused: for a command that finds out but does not fail.
 func (s *State) Refusal(step *replica.Step, p Passage, reason *moongate.Error) *Refused {
-	b := &builder{s: s, step: step, p: &p}
+	b := s.builder(step, p)
 	if o, ok := s.open.Get(p.Reverses); ok {
 		b.inherit(&o)
 	}
-	if t, err := s.agreements.InForce(p.Agreement, step.At); err == nil {
+	if t, err := s.agreements.InForce(b.p.Agreement, step.At); err == nil {
 		b.terms = t
 		b.hide()
 	}
 	return &Refused{
 		Refusal: Refusal{
-			ID: step.NewID(moongate.KindCrossing), At: step.At, Kind: p.Kind, Agreement: p.Agreement, From: p.From, To: p.To,
-			Class: p.Class, Currency: p.Currency, Amount: p.Amount, Reverses: p.Reverses, Reason: *reason,
+			ID: step.NewID(moongate.KindCrossing), At: step.At, Kind: p.Kind, Agreement: b.p.Agreement, From: b.p.From, To: b.p.To,
+			Class: b.p.Class, Currency: p.Currency, Amount: p.Amount, Reverses: p.Reverses, Reason: *reason,
 		},
 		Hiding: Hiding{b.book.Hidden},
 	}
@@ -116,10 +116,12 @@ func (s *State) pending(id moongate.ID) (Open, error) {
 	return o, nil
 }
 
-// scratch is the plans that stand in the command being decided. It is no state: another command starts anew.
+// scratch is the plans that stand in the command being decided, and memory to build them in. It is no state: another
+// command starts anew.
 type scratch struct {
-	step  uint64
-	plans []*Plan
+	step    uint64
+	plans   []*Plan
+	builder builder
 }
 
 func (s *State) begin(step *replica.Step) {
@@ -142,12 +144,33 @@ func (s *State) release(step *replica.Step, p *Plan) {
 type builder struct {
 	s     *State
 	step  *replica.Step
-	p     *Passage
+	p     Passage
 	terms *agreement.Terms // nil of an exception
 	open  *Open            // of a refund: what it reverses
 	book  Book
-	sides []*Side
+
+	// What follows is copied out in the end.
+	sides []draft
+	lines []draftLine
 	legs  []ledger.Leg
+}
+
+// draft is a side whose lines are counted but not yet together.
+type draft struct {
+	party string
+	lines int
+}
+
+type draftLine struct {
+	Line
+	side int
+}
+
+// builder gives the one there is, empty. A state decides one command at a time.
+func (s *State) builder(step *replica.Step, p Passage) *builder {
+	b := &s.scratch.builder
+	*b = builder{s: s, step: step, p: p, sides: b.sides[:0], lines: b.lines[:0], legs: b.legs[:0]}
+	return b
 }
 
 func (b *builder) build() (*Plan, error) {
@@ -171,39 +194,50 @@ func (b *builder) build() (*Plan, error) {
 
 // finish makes the event and plans the transfer.
 func (b *builder) finish() (*Plan, error) {
-	p := b.p
-	e := &Recorded{
-		Shared: Shared{
-			ID: b.step.NewID(moongate.KindCrossing), At: b.step.At, Kind: p.Kind, Agreement: p.Agreement, From: p.From, To: p.To,
-			Class: p.Class, Currency: p.Currency, Amount: p.Amount, Reverses: p.Reverses, Releases: p.Releases, Pending: p.Pending,
-		},
-		Sides: b.sides,
-	}
+	p := &b.p
+	pending := p.Pending && len(b.legs) > 0 // where nothing is held, nothing is pending
+	e := &Recorded{Shared: Shared{
+		ID: b.step.NewID(moongate.KindCrossing), At: b.step.At, Kind: p.Kind, Agreement: p.Agreement, From: p.From, To: p.To,
+		Class: p.Class, Currency: p.Currency, Amount: p.Amount, Reverses: p.Reverses, Releases: p.Releases, Pending: pending,
+	}}
 	if b.terms != nil {
 		e.Version = b.terms.Doc.Version
 	}
 	for _, side := range b.sides {
-		if slices.Contains(b.book.Hidden, side.Party) {
-			return nil, refused("agreement", fmt.Sprintf("the terms give %s totals only, but have it pay or receive with each crossing", side.Party), "agree on terms that keep it out of single crossings")
+		if slices.Contains(b.book.Hidden, side.party) {
+			return nil, refused("agreement", fmt.Sprintf("the terms give %s totals only, but have it pay or receive with each crossing", side.party), "agree on terms that keep it out of single crossings")
 		}
-		side.Crossing, side.At, side.Kind, side.Pending = e.ID, e.At, e.Kind, e.Pending
-		side.Agreement, side.Version, side.Currency, side.Reverses = e.Agreement, e.Version, e.Currency, e.Reverses
 	}
 	plan := &Plan{state: b.s, event: e}
-	if len(b.legs) == 0 {
-		e.Pending = false // nothing to hold
-		for _, side := range b.sides {
-			side.Pending = false
-		}
-	} else {
+	if len(b.legs) > 0 {
 		var err error
 		plan.transfer, err = b.s.books.Plan(b.step, ledger.Transfer{Crossing: e.ID, Pending: p.Pending, Expires: p.Expires, Legs: b.legs})
 		if err != nil {
 			return nil, discreet(err)
 		}
 	}
-	e.Book = b.book
+	e.Book, e.Sides = b.book, b.together(e)
 	return plan, nil
+}
+
+// together makes the sides of the draft, each with its lines in the order in which they were written.
+func (b *builder) together(e *Recorded) []*Side {
+	if len(b.sides) == 0 {
+		return nil
+	}
+	sides, pointers, lines := make([]Side, len(b.sides)), make([]*Side, len(b.sides)), make([]Line, len(b.lines))
+	for i, d := range b.sides {
+		sides[i] = Side{
+			Party: d.party, Crossing: e.ID, At: e.At, Kind: e.Kind, Agreement: e.Agreement, Version: e.Version, Currency: e.Currency,
+			Lines: lines[:0:d.lines], Reverses: e.Reverses, Pending: e.Pending,
+		}
+		pointers[i], lines = &sides[i], lines[d.lines:]
+	}
+	for i := range b.lines {
+		side := &sides[b.lines[i].side]
+		side.Lines = append(side.Lines, b.lines[i].Line)
+	}
+	return pointers
 }
 
 // discreet keeps an account's figures out of a refusal: others than its owner read it.
@@ -224,7 +258,7 @@ func discreet(err error) error {
 
 // sale builds a link, a payment or a conversion.
 func (b *builder) sale() error {
-	p, s := b.p, b.s
+	p, s := &b.p, b.s
 	var err error
 	if b.terms, err = s.agreements.InForce(p.Agreement, b.step.At); err != nil {
 		return err
@@ -268,7 +302,7 @@ func (b *builder) linkCurrency() {
 
 // admit sees that everybody named may take part, and stands under the terms.
 func (b *builder) admit() error {
-	p, at := b.p, b.step.At
+	p, at := &b.p, b.step.At
 	if p.From == p.To {
 		return malformed("to", fmt.Sprintf("a crossing from %q to itself", p.From), "name two participants")
 	}
@@ -342,7 +376,7 @@ func (b *builder) touches() {
 
 // source books where the amount comes from.
 func (b *builder) source() error {
-	p := b.p
+	p := &b.p
 	switch {
 	case p.Kind != Payment:
 	case p.Releases.IsZero():

@@ -108,13 +108,15 @@ func (b *builder) post(debit, credit ledger.Account, minor int64) {
 
 // line adds a line to a party's side.
 func (b *builder) line(party string, l Line) {
-	for _, side := range b.sides {
-		if side.Party == party {
-			side.Lines = append(side.Lines, l)
-			return
-		}
+	i := 0
+	for i < len(b.sides) && b.sides[i].party != party {
+		i++
 	}
-	b.sides = append(b.sides, &Side{Party: party, Lines: []Line{l}})
+	if i == len(b.sides) {
+		b.sides = append(b.sides, draft{party: party})
+	}
+	b.sides[i].lines++
+	b.lines = append(b.lines, draftLine{l, i})
 }
 
 // cast finds who stands in a role: the payee, the wallet, the one whom the document names, or one of From and To. Who

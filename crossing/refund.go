@@ -12,7 +12,7 @@ import (
 
 // exception books money that came in without terms to divide it.
 func (b *builder) exception() error {
-	p := b.p
+	p := &b.p
 	if err := b.s.Full(); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (b *builder) reversible(id moongate.ID) (*Open, error) {
 
 // inherit takes over from the crossing that a refund reverses what the refund does not say.
 func (b *builder) inherit(o *Open) {
-	p := b.p
+	p := &b.p
 	if p.From == "" && p.To == "" {
 		p.From, p.To = o.To, o.From
 	}
@@ -80,7 +80,7 @@ func (b *builder) inherit(o *Open) {
 // refund builds the reversal of a part of a crossing, or of all that is left of it, under the terms of that crossing.
 // Those say whether payments are refunded; a conversion that was undone elsewhere is taken back in any case.
 func (b *builder) refund() error {
-	p := b.p
+	p := &b.p
 	o, err := b.reversible(p.Reverses)
 	if err != nil {
 		return err
@@ -234,11 +234,12 @@ func (b *builder) giveBack(o *Open, i int) error {
 	}
 	t.Fees = make([]int64, len(dues))
 	for j, d := range dues {
-		d.Minor = min(d.Minor, 0) // guards may leave one line more of a smaller sale, but a refund costs nobody a fee
-		t.Fees[j] = -d.Minor
-		if j < len(before.Fees) {
+		if t.Fees[j] = -d.Minor; j < len(before.Fees) {
 			t.Fees[j] -= before.Fees[j]
 		}
+		// Guards may leave one line more of a smaller sale. But a refund costs nobody a fee: so it is, whichever of
+		// several refunds fail, that none of a line but what it was comes back.
+		t.Fees[j] = max(t.Fees[j], 0)
 		if d.Pool {
 			err = b.poolBack(d, fees[j].Minor, t, &before, touches)
 		} else {
@@ -259,7 +260,7 @@ func (b *builder) poolBack(d agreement.Due, pool int64, t, before *Sold, touches
 	if err != nil {
 		return err
 	}
-	rest, err := rule.Distribute(pool+d.Minor, touches)
+	rest, err := rule.Distribute(pool+min(d.Minor, 0), touches)
 	if err != nil {
 		return err
 	}
@@ -269,10 +270,11 @@ func (b *builder) poolBack(d agreement.Due, pool int64, t, before *Sold, touches
 	}
 	t.Shares = make([]share.Part, len(whole.Parts))
 	for k, part := range whole.Parts {
-		back := max(part.Minor-rest.Parts[k].Minor, 0)
+		back := part.Minor - rest.Parts[k].Minor
 		if k < len(before.Shares) {
 			back -= before.Shares[k].Minor
 		}
+		back = max(back, 0)
 		t.Shares[k] = share.Part{Party: part.Party, Minor: back}
 		b.share(from, d.From, part.Party, -back, t.Class)
 	}

@@ -38,13 +38,17 @@ type group struct {
 }
 
 func (s *State) recordClicks(step *replica.Step, c *RecordClicks) (Done, error) {
-	if c.Recorder == 0 || c.Recorder == uncounted || c.First == 0 || len(c.Clicks) > MaxBatch || len(c.Stopped) > maxMet || len(c.Clicks)+len(c.Stopped) == 0 {
+	if c.Recorder == 0 || c.Recorder == uncounted || c.First == 0 || c.First >= 1<<62 || len(c.Clicks) > MaxBatch || len(c.Stopped) > maxMet || len(c.Clicks)+len(c.Stopped) == 0 {
 		return Done{}, malformed("clicks", "%d clicks and %d stops of recorder %d from number %d", "see RecordClicks", len(c.Clicks), len(c.Stopped), c.Recorder, c.First)
 	}
 	if step.Caller != "" {
 		return Done{}, &moongate.Error{Code: moongate.Forbidden, Message: "only the hub itself counts clicks in batches", Hint: "send single clicks"}
 	}
 	r, known := s.recorders.Get(c.Recorder)
+	last := c.First + uint64(len(c.Clicks)) - 1
+	if len(c.Clicks) > 0 && last <= r.Through {
+		return Done{}, nil // the answer was lost, and the batch comes again
+	}
 	if len(c.Clicks) > 0 && c.First != r.Through+1 {
 		return Done{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("recorder %d goes on with click %d, but is at %d", c.Recorder, c.First, r.Through), Hint: "begin a new recorder"}
 	}
@@ -63,8 +67,8 @@ func (s *State) recordClicks(step *replica.Step, c *RecordClicks) (Done, error) 
 			step.Emit(&Met{Encounter{Between: Between{Publisher: l.Publisher, Owner: l.Owner}, Stopped: m, Reason: reason}})
 		}
 	}
-	if n := len(c.Clicks); n > 0 {
-		step.Emit(&Counted{Recorder: c.Recorder, Through: c.First + uint64(n) - 1})
+	if len(c.Clicks) > 0 {
+		step.Emit(&Counted{Recorder: c.Recorder, Through: last})
 	}
 	return Done{}, nil
 }

@@ -89,7 +89,7 @@ func TestKilled(t *testing.T) {
 		t.Skip("starts and kills a process")
 	}
 	dir := t.TempDir()
-	child := exec.Command(os.Args[0]) //nolint:gosec // this very test
+	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childDir+"="+dir)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()

@@ -35,6 +35,7 @@ type Recorder struct {
 
 	flushing sync.Mutex    // held while a batch is under way; taken before mu
 	batch    *RecordClicks // under way; sent again unchanged until its outcome is known
+	mets     uint64        // batches so far that had no clicks
 
 	mu    sync.Mutex // guards what follows; held for the time of an append
 	id    uint64
@@ -202,6 +203,9 @@ func (r *Recorder) take() bool {
 		return compare(string(x.Block[:]), string(y.Block[:]))
 	})
 	clear(r.met)
+	if n == 0 {
+		r.mets++
+	}
 	r.batch, r.sent = b, n
 	return true
 }
@@ -221,8 +225,8 @@ func compare(a, b string) int {
 func (r *Recorder) send(ctx context.Context) error {
 	b := r.batch
 	request := replica.Request{Command: b}
-	if len(b.Clicks) > 0 {
-		request.Key = fmt.Sprintf("clicks/%x/%d", b.Recorder, b.First)
+	if len(b.Clicks) == 0 { // a number tells a batch of clicks that comes again, and costs no memory for keys
+		request.Key = fmt.Sprintf("met/%x/%d", b.Recorder, r.mets)
 	}
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		_, err := r.opt.Submit(ctx, request)

@@ -15,7 +15,7 @@ import (
 type faulty struct {
 	w    *world
 	plan []fault // one for each submission; none is no fault
-	keys []string
+	sent []replica.Request
 }
 
 type fault struct {
@@ -24,7 +24,7 @@ type fault struct {
 }
 
 func (f *faulty) submit(_ context.Context, r replica.Request) (any, error) {
-	f.keys = append(f.keys, r.Key)
+	f.sent = append(f.sent, r)
 	var now fault
 	if len(f.plan) > 0 {
 		now, f.plan = f.plan[0], f.plan[1:]
@@ -39,7 +39,7 @@ func (f *faulty) submit(_ context.Context, r replica.Request) (any, error) {
 	return a, err
 }
 
-// An answer that is lost is asked for again, with the same key and the same batch: nothing is counted twice.
+// An answer that is lost is asked for again, with the same batch: nothing is counted twice.
 func TestRecorderAsksAgain(t *testing.T) {
 	w := newWorld(t, link.Limits{})
 	code := w.link("news", w.destination("mall", "https://mall.example/tea"))
@@ -59,10 +59,29 @@ func TestRecorderAsksAgain(t *testing.T) {
 	if err := r.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.keys) != 4 || f.keys[0] == "" || f.keys[0] != f.keys[3] {
-		t.Errorf("keys %q", f.keys)
+	if len(f.sent) != 4 || f.sent[0].Command != f.sent[3].Command {
+		t.Errorf("sent %+v", f.sent)
 	}
 	w.clicks(t, 3)
+
+	// Evidence of a block, alone, has no numbers: a key tells that it comes again.
+	block := w.block("blog", link.BlockLinks{Host: "mall.example"})
+	f.plan = []fault{{unknown, true}}
+	for range 2 {
+		r.Met(code, block, w.Now)
+		if err := r.Flush(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	met := int64(0)
+	for _, e := range w.events() {
+		if e, ok := e.(*link.Met); ok {
+			met += e.Stopped.Count
+		}
+	}
+	if met != 2 {
+		t.Errorf("%d openings met the block, want 2", met)
+	}
 
 	// Where the context ends first, the batch stays and is sent again unchanged, before what came meanwhile.
 	ctx, cancel := context.WithCancel(context.Background())

@@ -407,7 +407,13 @@ func TestClicks(t *testing.T) {
 	line := link.Line{ID: c.ID, Link: c.Link, At: c.At, Device: link.IOS}
 	w.refuse("news", &link.RecordClicks{Recorder: c.Recorder, First: 7, Clicks: []link.Line{line}}, moongate.Forbidden, "hub itself")
 	w.refuse("", &link.RecordClicks{Recorder: c.Recorder, First: 8, Clicks: []link.Line{line}}, moongate.Conflict, "is at 6")
-	w.refuse("", &link.RecordClicks{Recorder: c.Recorder, First: 6, Clicks: []link.Line{line}}, moongate.Conflict, "is at 6")
+	w.refuse("", &link.RecordClicks{Recorder: c.Recorder, First: 6, Clicks: []link.Line{line, line}}, moongate.Conflict, "is at 6")
+	before = len(w.events())
+	w.submit("", &link.RecordClicks{Recorder: c.Recorder, First: 6, Clicks: []link.Line{line}})
+	w.submit("", &link.RecordClicks{Recorder: c.Recorder, First: 1, Clicks: []link.Line{line, line}})
+	if after := len(w.events()); after != before {
+		t.Errorf("batches that came again left %d events", after-before)
+	}
 	w.refuse("", &link.RecordClicks{First: 7, Clicks: []link.Line{line}}, moongate.Malformed, "clicks")
 	w.refuse("", &link.RecordClicks{Recorder: 1, First: 1}, moongate.Malformed, "0 clicks")
 }

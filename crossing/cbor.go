@@ -2,6 +2,7 @@ package crossing
 
 import (
 	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/share"
 )
 
 // Every crossing passes through here, so its groups append their encoding by hand; a test holds them against the
@@ -59,5 +60,78 @@ func (l *Line) appendCBOR(b []byte) []byte {
 	w.SomeText(4, l.Other)
 	w.SomeText(5, l.Class)
 	w.True(6, l.Accrue)
+	return w.End()
+}
+
+// AppendCBOR writes the group as journal.Encoding would.
+func (k *Book) AppendCBOR(b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.SomeUint(1, uint64(k.Before))
+	w.SomeID(2, k.Transfer)
+	w.SomeText(3, k.Wallet)
+	appendSome(&w, 4, k.Payees, (*Sold).appendCBOR)
+	appendSome(&w, 5, k.Cast, (*Part).appendCBOR)
+	appendSome(&w, 6, k.Touches, appendTouch)
+	appendSome(&w, 7, k.Hidden, func(who *string, b []byte) []byte { return journal.AppendText(b, *who) })
+	appendSome(&w, 8, k.Volumes, (*Volume).appendCBOR)
+	w.SomeText(9, k.Subject)
+	return w.End()
+}
+
+// appendSome appends a list under a key, unless it is empty.
+func appendSome[T any](w *journal.Map, key byte, list []T, item func(*T, []byte) []byte) {
+	if len(list) == 0 {
+		return
+	}
+	w.Array(key, len(list), false)
+	b := w.End()
+	for i := range list {
+		b = item(&list[i], b)
+	}
+	w.Resume(b)
+}
+
+func (y *Sold) appendCBOR(b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.Text(1, y.Party)
+	w.SomeText(2, y.Class)
+	w.Int(3, y.Amount)
+	w.SomeInt(4, y.Freight)
+	w.SomeInt(5, y.Tax)
+	w.SomeInt(6, y.Volume)
+	w.True(7, y.Free)
+	appendSome(&w, 8, y.Fees, func(fee *int64, b []byte) []byte { return journal.AppendInt(b, *fee) })
+	appendSome(&w, 9, y.Shares, appendPart)
+	return w.End()
+}
+
+func (p *Part) appendCBOR(b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.Text(1, string(p.Role))
+	w.Text(2, p.Party)
+	return w.End()
+}
+
+func (v *Volume) appendCBOR(b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.Text(1, v.Party)
+	w.Int(2, int64(v.Since))
+	w.Int(3, v.Gross)
+	return w.End()
+}
+
+func appendTouch(t *share.Touch, b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.Text(1, t.Party)
+	w.Int(2, int64(t.At))
+	w.SomeText(3, t.Channel)
+	w.SomeInt(4, t.Weight)
+	return w.End()
+}
+
+func appendPart(p *share.Part, b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.SomeText(1, p.Party)
+	w.Int(2, p.Minor)
 	return w.End()
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
@@ -128,11 +129,28 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// newGarden has the participants of the examples and the agreement three-gardens in force.
+// newGarden has the participants of the examples and the agreement three-gardens in force. It goes on from one that was
+// planted before, since signing and checking what is signed takes longer than most tests.
 func newGarden(t fataler, bounds crossing.Bounds) *garden {
 	t.Helper()
+	planted.Do(func() { seedling = plant(t) })
 	r := newRooms(bounds)
-	g := &garden{Local: replica.NewLocal(r.machine, start), rooms: r, bounds: bounds}
+	local, err := seedling.Resume(r.machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &garden{Local: local, rooms: r, bounds: bounds, terms: seedling.terms}
+}
+
+var (
+	planted  sync.Once
+	seedling *garden
+)
+
+func plant(t fataler) *garden {
+	t.Helper()
+	r := newRooms(crossing.Bounds{})
+	g := &garden{Local: replica.NewLocal(r.machine, start), rooms: r}
 	for handle, kind := range map[string]party.Kind{
 		"lotus-market": party.Platform, "willow-reads": party.Publisher, "plum-notes": party.Publisher, "crane-pay": party.Wallet,
 		"carp-pay": party.Wallet, "tea-shop": party.Merchant, "ink-shop": party.Merchant, "pavilion-store": party.Platform,

@@ -479,9 +479,10 @@ func TestRestartSyncsWhatItFinds(t *testing.T) {
 	}
 }
 
+// FuzzSegment reads any bytes as a segment, and as the payload of its first frame.
 func FuzzSegment(f *testing.F) {
 	dir := f.TempDir()
-	makeJournal(f, dir, 4, Options{Sync: NoSync})
+	w := makeJournal(f, dir, 2, Options{Sync: NoSync})
 	for name, b := range fileBytes(f, dir) {
 		if name != durableName {
 			f.Add(b)
@@ -489,25 +490,46 @@ func FuzzSegment(f *testing.F) {
 			f.Add(append(bytes.Clone(b), marker[:]...))
 		}
 	}
-	dir = f.TempDir()
-	f.Fuzz(func(t *testing.T, b []byte) {
-		path := segmentPath(dir, 1)
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		j, err := Open(dir, toys(), Options{ReadOnly: true})
+	for _, r := range w {
+		b, err := r.AppendCBOR(nil)
 		if err != nil {
-			if mustName(err, "") != nil {
-				t.Fatalf("not named: %v", err)
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	dir = f.TempDir()
+	file, err := os.Create(segmentPath(dir, w[0].Index))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { file.Close() })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, b := range [][]byte{b, appendFrame(segmentHead(0, 1), b, 0)} {
+			if _, err := file.WriteAt(b, 0); err != nil { // not by truncating first: some file systems sync then
+				t.Fatal(err)
 			}
-			return
-		}
-		if _, err := readAll(j); err != nil {
-			t.Fatalf("opened, but then: %v", err)
-		}
-		seen := j.Next() - 1
-		if err := j.Entries(1, func(e Entry) error { seen--; return nil }); err == nil && seen != 0 {
-			t.Fatalf("%d events are missing", seen)
+			if err := file.Truncate(int64(len(b))); err != nil {
+				t.Fatal(err)
+			}
+			openAny(t, dir)
 		}
 	})
+}
+
+// openAny opens a journal that may be anything: it is named as damaged, or it can be read.
+func openAny(t *testing.T, dir string) {
+	j, err := Open(dir, toys(), Options{ReadOnly: true})
+	if err != nil {
+		if mustName(err, "") != nil {
+			t.Fatalf("not named: %v", err)
+		}
+		return
+	}
+	if _, err := readAll(j); err != nil {
+		t.Fatalf("opened, but then: %v", err)
+	}
+	seen := j.Next() - 1
+	if err := j.Entries(1, func(Entry) error { seen--; return nil }); err == nil && seen != 0 {
+		t.Fatalf("%d events are missing", seen)
+	}
 }

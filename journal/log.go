@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/proof"
@@ -469,6 +470,9 @@ func (l *Log) Receipt(pos Position, sees func(e Event, audience string) bool) (*
 	}
 	r.Origin = c.Origin
 	r.Entry = string(proof.IntervalEntry(row.Number, root))
+	if err := tlog.CheckRecord(hashes, c.Size, c.Root, row.Entry, tlog.RecordHash([]byte(r.Entry))); err != nil {
+		return nil, &Damage{File: l.dir, Reason: fmt.Sprintf("entry %d and the tiles above it do not lead to the published root", row.Entry)}
+	}
 	r.Proof = (&proof.LogProof{Index: row.Entry, Hashes: hashes, Checkpoint: signed}).Text()
 	return r, nil
 }

@@ -28,6 +28,7 @@ type API struct {
 	load     load
 	replayed replayed
 	document document
+	order    []string // operation ids as they were registered
 }
 
 // New makes the API of a hub. Handler serves it.

@@ -5,7 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"sort"
+	"strconv"
 	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // document is the OpenAPI document in the forms in which it is served. It is made when it is first asked for: pages and
@@ -53,9 +57,44 @@ func (a *API) makeDocument() {
 	d.tag = `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-// describe adds to the document what the operations do not say themselves.
+// describe adds to the document what the operations do not say themselves: examples for everything.
 func (a *API) describe() {
-	for _, s := range a.huma.OpenAPI().Components.Schemas.Map() {
+	doc := a.huma.OpenAPI()
+	for _, s := range doc.Components.Schemas.Map() {
 		describe(s)
 	}
+	for _, o := range a.operations() {
+		if o.RequestBody != nil {
+			a.exemplify(o.RequestBody.Content)
+		}
+		for status, r := range o.Responses {
+			if code, err := strconv.Atoi(status); err == nil && code < 300 {
+				a.exemplify(r.Content)
+			}
+		}
+	}
+}
+
+func (a *API) exemplify(content map[string]*huma.MediaType) {
+	if m := content["application/json"]; m != nil && m.Example == nil && m.Schema != nil {
+		m.Example = a.sample(m.Schema, 0)
+	}
+}
+
+// operations lists what the document describes, by tag in the order in which the tags came, then as registered.
+func (a *API) operations() []*huma.Operation {
+	var all []*huma.Operation
+	for _, p := range a.huma.OpenAPI().Paths {
+		for _, o := range []*huma.Operation{p.Get, p.Post, p.Put, p.Patch, p.Delete} {
+			if o != nil {
+				all = append(all, o)
+			}
+		}
+	}
+	rank := map[string]int{}
+	for i, id := range a.order {
+		rank[id] = i
+	}
+	sort.Slice(all, func(i, j int) bool { return rank[all[i].OperationID] < rank[all[j].OperationID] })
+	return all
 }

@@ -32,6 +32,7 @@ func (w *world) client(token string) *client.Client {
 // A participant reads its own events and no others, in pages or as a stream; an operator reads all, with a credential
 // that says so.
 func TestEventsAreTheReadersOwn(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	shop, rival := w.join("shop", party.Merchant, party.AllScopes), w.join("rival", party.Merchant, party.AllScopes)
 	for _, name := range []string{"One", "Two", "Three"} {
@@ -112,6 +113,7 @@ func readAs(w *world, token string) (kinds []string, err error) {
 
 // A receipt proves an event with the log's key alone, and opens what the holder may see; whose it is not learns nothing.
 func TestReceipts(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	shop, rival := w.join("shop", party.Merchant, party.AllScopes), w.join("rival", party.Merchant, party.AllScopes)
 	page, err := client.Get[api.EventPage](t.Context(), w.client(shop), "/v1/events", nil)
@@ -146,6 +148,7 @@ func TestReceipts(t *testing.T) {
 
 // A stream ends when the credential that opened it does.
 func TestStreamsHaveBounds(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(a *api.API, _ *http.Server) { a.Bounds.StreamsEach = 1 })
 	shop := w.join("shop", party.Merchant, party.AllScopes)
 	request := call{path: "/v1/events", token: shop, header: map[string]string{"Accept": "text/event-stream"}}

@@ -21,6 +21,7 @@ const register = `{"handle":"tea-house","kind":"merchant","name":"Tea House"}`
 
 // Whatever is wrong with a request, the answer is a problem with a code, the field and what to do; nothing half done.
 func TestHostileRequests(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	shop := w.join("shop", party.Merchant, party.AllScopes)
 	narrow := w.join("narrow", party.Merchant, party.PaymentsRead)
@@ -102,6 +103,7 @@ func (w *world) must(token string, scopes party.Scopes) string {
 
 // A signature counts for the request that it was made for, once, for a few minutes.
 func TestHostileSignatures(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.join("shop", party.Merchant, party.AllScopes)
 	rename := func(change func(*http.Request)) call {
@@ -175,6 +177,7 @@ func TestHostileSignatures(t *testing.T) {
 
 // The same key and body change nothing the second time and answer the same; another body is refused.
 func TestIdempotency(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	shop := w.join("shop", party.Merchant, party.AllScopes)
 	issue := call{path: "/v1/credentials", token: shop, key: "k1", body: api.NewCredential{Handle: "shop", Name: "till", Scopes: party.PaymentsWrite}}
@@ -211,6 +214,7 @@ func TestIdempotency(t *testing.T) {
 
 // A large body is turned away when it says its size, and cut off where it does not.
 func TestLargeBody(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	shop := w.join("shop", party.Merchant, party.AllScopes)
 	for _, says := range []bool{true, false} {
@@ -253,6 +257,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 // A client that dribbles is cut off.
 func TestSlowClients(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(_ *api.API, s *http.Server) {
 		s.ReadHeaderTimeout, s.ReadTimeout = 150*time.Millisecond, 300*time.Millisecond
 	})
@@ -291,6 +296,7 @@ func TestSlowClients(t *testing.T) {
 
 // More than the bounds is turned away at once, with a time to come again; what is under way goes on.
 func TestShedding(t *testing.T) {
+	t.Parallel()
 	release, arrived := make(chan struct{}), make(chan struct{}, 8)
 	w := open(t, func(a *api.API, _ *http.Server) {
 		a.Bounds.Requests, a.Bounds.Bytes = 2, 1500
@@ -325,6 +331,7 @@ func TestShedding(t *testing.T) {
 
 // A handler that panics tells nobody why but the operator; what had begun is cut off.
 func TestPanics(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(a *api.API, _ *http.Server) {
 		a.Mux().HandleFunc("GET /v1/early", func(http.ResponseWriter, *http.Request) { panic("the plum wine of 1627") })
 		a.Mux().HandleFunc("GET /v1/late", func(rw http.ResponseWriter, _ *http.Request) {
@@ -352,6 +359,7 @@ func TestPanics(t *testing.T) {
 
 // What is secret stands in no log: not in that of refusals, of panics nor of slow requests.
 func TestNoSecretsInLogs(t *testing.T) {
+	t.Parallel()
 	w := open(t, func(a *api.API, _ *http.Server) {
 		a.Mux().HandleFunc("GET /v1/secret/{token}", func(http.ResponseWriter, *http.Request) { panic("failed") })
 	})

@@ -106,6 +106,7 @@ func submitAs[B any, A any, C any](a *API, o op, prepare func(ctx context.Contex
 	if o.status == 0 {
 		o.status = http.StatusOK
 	}
+	a.order = append(a.order, o.id)
 	huma.Register(a.huma, o.operation(), func(ctx context.Context, in *commandInput[C]) (*output[B], error) {
 		who, spent := pipelined(ctx)
 		if err := who.need(o.scope, o.signed); err != nil {
@@ -148,6 +149,7 @@ func register[I any, A any](a *API, o op, read func(ctx context.Context, who Pri
 	if o.method == "" {
 		o.method = http.MethodGet
 	}
+	a.order = append(a.order, o.id)
 	operation := o.operation()
 	operation.Middlewares = before
 	huma.Register(a.huma, operation, func(ctx context.Context, in *I) (*struct{ Body A }, error) {

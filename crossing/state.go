@@ -261,14 +261,17 @@ const maxForget = 1000
 // forget drops crossings whose refund window has passed. One with a refund under way, or with money in suspense, stays
 // a day longer, as often as needed.
 func (s *State) forget(now moongate.Time) {
-	for range maxForget {
+	for n := 0; n < maxForget; {
 		_, id, ok := s.due.Next(now)
 		if !ok {
 			return
 		}
 		o, ok := s.open.Get(id)
+		if !ok {
+			continue // a node that was restored knows nothing of it, so it must not count
+		}
+		n++
 		switch {
-		case !ok:
 		case o.Refunds > 0 || o.Kind == Exception && o.Left() > 0:
 			o.Keep = now + moongate.Day
 			s.open.Put(id, o)

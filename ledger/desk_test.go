@@ -85,7 +85,8 @@ func (d *desk) finish(step *replica.Step, c *finish) (ledger.Result, error) {
 // office is a machine with books and a desk.
 type office struct {
 	*replica.Local
-	books *ledger.State
+	books  *ledger.State
+	bounds ledger.Bounds
 }
 
 func newMachine(bounds ledger.Bounds) (*replica.Machine, *ledger.State) {
@@ -100,7 +101,7 @@ func newMachine(bounds ledger.Bounds) (*replica.Machine, *ledger.State) {
 
 func newOffice(bounds ledger.Bounds) *office {
 	m, books := newMachine(bounds)
-	return &office{replica.NewLocal(m, start), books}
+	return &office{replica.NewLocal(m, start), books, bounds}
 }
 
 // audit asks what must hold at the end of every test.
@@ -109,10 +110,35 @@ func (o *office) audit(t fataler) {
 	for _, p := range o.books.Check() {
 		t.Fatalf("%s: %s", p.Account, p.Message)
 	}
-	fresh, _ := newMachine(ledger.Bounds{})
+	fresh, _ := newMachine(o.bounds)
 	if err := o.Refold(fresh); err != nil {
 		t.Fatal(err)
 	}
+	// What is derived after a restart decides alike.
+	again := o.restart(t)
+	for _, l := range []*office{o, again} {
+		if err := l.Tick(l.Now + 1000*moongate.Day); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := o.Machine.NodeHash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := again.Machine.NodeHash(); err != nil || a != b {
+		t.Fatalf("after a restart the books go another way: %v", err)
+	}
+}
+
+// restart writes the state down and goes on from it.
+func (o *office) restart(t fataler) *office {
+	t.Helper()
+	m, books := newMachine(o.bounds)
+	l, err := o.Resume(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &office{l, books, o.bounds}
 }
 
 type fataler interface {

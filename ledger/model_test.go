@@ -188,7 +188,7 @@ func TestBooksAgreeWithTheModel(t *testing.T) {
 					}
 				}
 			},
-			"restart": func(*rapid.T) { o.books.Rebuild() },
+			"restart": func(t *rapid.T) { o = o.restart(t) },
 			"": func(t *rapid.T) {
 				for _, a := range accounts {
 					net, out, in := m.worth(a)

@@ -51,36 +51,31 @@ type assets struct {
 func loadAssets() (*assets, error) {
 	a := &assets{names: map[string]string{}, served: map[string]asset{}}
 	err := fs.WalkDir(assetFiles, "asset", func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "LICENSE" {
-			return err
+		extension := path.Ext(file)
+		if err != nil || d.IsDir() || kinds[extension] == "" {
+			return err // licences and sources stand beside the files, and are not served
 		}
 		data, err := assetFiles.ReadFile(file)
 		if err != nil {
 			return err
 		}
 		sum := sha256.Sum256(data)
-		extension := path.Ext(d.Name())
 		name := strings.TrimSuffix(d.Name(), extension) + "." + hex.EncodeToString(sum[:6]) + extension
 		if _, twice := a.names[d.Name()]; twice {
 			return fmt.Errorf("console: two assets named %s", d.Name())
 		}
 		a.names[d.Name()] = name
-		a.served[name] = asset{kind: contentType(extension), plain: data, zipped: zip(data)}
+		a.served[name] = asset{kind: kinds[extension], plain: data, zipped: zip(data)}
 		return nil
 	})
 	return a, err
 }
 
-func contentType(extension string) string {
-	switch extension {
-	case ".css":
-		return "text/css; charset=utf-8"
-	case ".js":
-		return "text/javascript; charset=utf-8"
-	case ".svg":
-		return "image/svg+xml"
-	}
-	return "application/octet-stream"
+// kinds are the content types of what is served.
+var kinds = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
 }
 
 func zip(data []byte) []byte {

@@ -370,7 +370,7 @@ func walkByKeys(t *testing.T, b *browser, s *httptest.Server) {
 		t.Errorf("/ stands on %q, want the search", got)
 	}
 	b.do(t, chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`), chromedp.KeyEvent("?"), chromedp.WaitVisible("dialog kbd"))
-	b.do(t, chromedp.KeyEvent("\x1b"), chromedp.KeyEvent("g"), chromedp.KeyEvent("w"), chromedp.WaitVisible("body.windows"))
+	b.do(t, chromedp.KeyEvent("\x1b"), chromedp.KeyEvent("g"), chromedp.KeyEvent("w"), chromedp.WaitVisible("body.page-windows"))
 	b.quiet(t)
 }
 

@@ -2,6 +2,8 @@ package console
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -338,6 +340,31 @@ func TestAssets(t *testing.T) {
 	}
 }
 
+// TestVendoredFilesAreAsPublished compares them with the sums beside them.
+func TestVendoredFilesAreAsPublished(t *testing.T) {
+	source, err := assetFiles.ReadFile("asset/vendor/SOURCE.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := regexp.MustCompile(`(?m)^([0-9a-f]{64})  (\S+)$`).FindAllStringSubmatch(string(source), -1)
+	if len(sums) != 3 {
+		t.Fatalf("%d sums in SOURCE.txt, want 3", len(sums))
+	}
+	for _, m := range sums {
+		data, err := assetFiles.ReadFile("asset/vendor/" + m[2])
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != m[1] {
+			t.Errorf("%s is %s, want %s as published", m[2], got, m[1])
+		}
+		if _, err := assetFiles.ReadFile("asset/vendor/" + m[2][:strings.IndexByte(m[2], '/')] + "/LICENSE"); err != nil {
+			t.Errorf("%s has no licence beside it", m[2])
+		}
+	}
+}
+
 // TestGolden keeps the pages that money and proof depend on. UPDATE=1 writes the files anew; look at what changes.
 func TestGolden(t *testing.T) {
 	r := newRenderer(t)
@@ -365,6 +392,31 @@ func TestGolden(t *testing.T) {
 			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
 				t.Errorf("%s (-want +got); UPDATE=1 writes it anew:\n%s", file, diff)
 			}
+		}
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	r := newRenderer(b)
+	for _, f := range fixtures(English) {
+		if f.name != "home" && f.name != "cashier-awaiting" && f.name != "crossings" {
+			continue
+		}
+		for name, draw := range map[string]func(*bytes.Buffer) error{
+			"whole": func(w *bytes.Buffer) error { return r.Render(w, f.draw(English), f.page) },
+			"part":  func(w *bytes.Buffer) error { return r.RenderPart(w, f.draw(English), f.page) },
+		} {
+			b.Run(f.name+"/"+name, func(b *testing.B) {
+				b.ReportAllocs()
+				var w bytes.Buffer
+				for b.Loop() {
+					w.Reset()
+					if err := draw(&w); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(w.Len()), "bytes/page")
+			})
 		}
 	}
 }

@@ -1,0 +1,134 @@
+package world
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+//go:embed page/*
+var pageFiles embed.FS
+
+var pages = template.Must(template.New("garden").Funcs(template.FuncMap{"yuan": Yuan}).ParseFS(pageFiles, "page/*.html"))
+
+// Yuan writes fen as yuan.
+func Yuan(fen int64) string {
+	sign := ""
+	if fen < 0 {
+		sign, fen = "−", -fen
+	}
+	whole := strconv.FormatInt(fen/100, 10)
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	return fmt.Sprintf("%s%s.%02d", sign, whole, fen%100)
+}
+
+// view is what a garden's page shows.
+type view struct {
+	Garden Garden
+	Base   string // path of the garden
+
+	Shelf  []shelved
+	Goods  []Good
+	Good   Good
+	From   string
+	Order  string
+	Title  string
+	Total  int64
+	Status string
+	Said   string
+	More   string
+	Apps   []linkedApp
+}
+
+type shelved struct {
+	Link, Market string
+	Good         Good
+}
+
+type linkedApp struct {
+	Link string
+	App  App
+}
+
+func show(rw http.ResponseWriter, status int, name string, v view) {
+	var out bytes.Buffer
+	if err := pages.ExecuteTemplate(&out, name, v); err != nil {
+		http.Error(rw, "the page cannot be drawn", http.StatusInternalServerError)
+		return
+	}
+	h := rw.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
+	rw.WriteHeader(status)
+	_, _ = rw.Write(out.Bytes()) // a reader that has gone is its own affair
+}
+
+// Gardens serves the pages of all gardens, each below its handle.
+func (w *World) Gardens() http.Handler {
+	mux := http.NewServeMux()
+	css := func(rw http.ResponseWriter, _ *http.Request) {
+		text, err := pageFiles.ReadFile("page/garden.css")
+		if err != nil {
+			http.Error(rw, "no style", http.StatusInternalServerError)
+			return
+		}
+		rw.Header().Set("Content-Type", "text/css; charset=utf-8")
+		_, _ = rw.Write(text) // as above
+	}
+	mux.HandleFunc("GET /{garden}/garden.css", css)
+	for _, p := range w.Cast.Publishers {
+		mux.HandleFunc("GET /"+p.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
+			show(rw, http.StatusOK, "publisher", view{Garden: p, Base: "/" + p.Handle, Shelf: w.shelf(p.Handle)})
+		})
+	}
+	for _, c := range w.counters {
+		c.routes(mux)
+	}
+	mux.HandleFunc("GET /"+w.Cast.Store.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
+		show(rw, http.StatusOK, "store", view{Garden: w.Cast.Store, Base: "/" + w.Cast.Store.Handle, Apps: w.storeShelf()})
+	})
+	for _, a := range w.Cast.Apps {
+		mux.HandleFunc("GET /"+a.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
+			show(rw, http.StatusOK, "app", view{Garden: a.Garden, Base: "/" + a.Handle})
+		})
+	}
+	return mux
+}
+
+// shelf is what a publisher's page links to.
+func (w *World) shelf(publisher string) []shelved {
+	var list []shelved
+	for _, l := range w.links {
+		if l.publisher == publisher && l.market != nil {
+			list = append(list, shelved{Link: l.url, Market: l.market.Name, Good: l.good})
+		}
+	}
+	return list
+}
+
+func (w *World) storeShelf() []linkedApp {
+	var list []linkedApp
+	for i, a := range w.Cast.Apps {
+		if i < len(w.appLinks) {
+			list = append(list, linkedApp{Link: w.appLinks[i].url, App: a})
+		}
+	}
+	return list
+}
+
+// clicked reads the click token with which somebody lands.
+func clicked(r *http.Request) string {
+	token := r.URL.Query().Get(clickParameter)
+	if len(token) > 1024 || strings.ContainsAny(token, " \r\n") {
+		return ""
+	}
+	return token
+}

@@ -56,9 +56,10 @@ type WalletConfig struct {
 
 // LimitsConfig bounds the hub.
 type LimitsConfig struct {
-	QueueMB   int `yaml:"queue_mb,omitempty"`   // admitted requests not yet answered; 64
-	Keys      int `yaml:"keys,omitempty"`       // idempotency keys remembered; 4,000,000
-	SegmentMB int `yaml:"segment_mb,omitempty"` // of a journal file; 64
+	QueueMB    int `yaml:"queue_mb,omitempty"`    // admitted requests not yet answered; 64
+	Keys       int `yaml:"keys,omitempty"`        // idempotency keys remembered; 4,000,000
+	RefundDays int `yaml:"refund_days,omitempty"` // how long a payment can be refunded; 180
+	SegmentMB  int `yaml:"segment_mb,omitempty"`  // of a journal file; 64
 }
 
 // ReadConfig reads a configuration file. Relative paths in it are relative to it. Every fault is named with its field.
@@ -131,7 +132,7 @@ func (c *Config) Check() []*moongate.Error {
 	for _, l := range []struct {
 		field   string
 		v, most int
-	}{{"limits.queue_mb", c.Limits.QueueMB, 4096}, {"limits.keys", c.Limits.Keys, 100_000_000}, {"limits.segment_mb", c.Limits.SegmentMB, 4096}} {
+	}{{"limits.queue_mb", c.Limits.QueueMB, 4096}, {"limits.keys", c.Limits.Keys, 100_000_000}, {"limits.segment_mb", c.Limits.SegmentMB, 4096}, {"limits.refund_days", c.Limits.RefundDays, 3650}} {
 		if l.v < 0 || l.v > l.most {
 			add(l.field, "leave it out for the default", "%d is not between 0 and %d", l.v, l.most)
 		}

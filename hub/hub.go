@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,10 +18,12 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/effect"
 	"github.com/moongate-hub/moongate/gate/link"
+	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/proof"
 	"github.com/moongate-hub/moongate/replica"
+	"github.com/moongate-hub/moongate/settle"
 	"github.com/moongate-hub/moongate/view"
 )
 
@@ -37,23 +40,27 @@ type Options struct {
 	// NoSync gives up durability, for simulations that are thrown away.
 	NoSync bool
 	Skip   map[uint64][32]byte
-	Log    *slog.Logger
-	Fatal  func(error) // ends the process
+	// Wallets are the accounts that payments go through, by the wallet's handle; Payers have them pay out.
+	Wallets map[string]pay.Wallet
+	Payers  map[string]settle.Payer
+	Log     *slog.Logger
+	Fatal   func(error) // ends the process
 }
 
 // Hub is the rooms in one machine, running.
 type Hub struct {
 	*Rooms
-	Config  *Config
-	Secrets *Secrets
-	Node    *replica.Node
-	Views   *view.Store
-	Effects *effect.Runner
-	Tokens  *link.Tokens   // of clicks
-	Clicks  *link.Recorder // counts them
-	Now     func() time.Time
-	Random  func([]byte)
-	Log     *slog.Logger
+	Config   *Config
+	Secrets  *Secrets
+	Node     *replica.Node
+	Views    *view.Store
+	Effects  *effect.Runner
+	Payments *pay.Gate
+	Tokens   *link.Tokens   // of clicks
+	Clicks   *link.Recorder // counts them
+	Now      func() time.Time
+	Random   func([]byte)
+	Log      *slog.Logger
 
 	opt      Options
 	verifier note.Verifiers
@@ -92,6 +99,13 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	}
 	if h.Views, err = view.Open(filepath.Join(opt.Config.Data, "views.db"), h.views()...); err != nil {
 		return nil, errors.Join(err, h.Node.Close())
+	}
+	h.Payments, err = pay.NewGate(pay.Options{
+		State: h.Pay, Read: h.machine.Read, Submit: h.Node.Submit, Wallets: opt.Wallets, Now: h.clock,
+		URL: strings.TrimSuffix(opt.Config.PublicURL, "/"), Secret: opt.Secrets.Derive("moongate/cashier/v1"),
+	})
+	if err != nil {
+		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())
 	}
 	h.Effects = effect.NewRunner(h.Node, h.handlers(), effect.Options{
 		OnError: func(peer string, at journal.Position, tries int, err error) {

@@ -1,13 +1,16 @@
 package hub
 
 import (
+	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/effect"
 	"github.com/moongate-hub/moongate/gate/link"
+	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
+	"github.com/moongate-hub/moongate/settle"
 	"github.com/moongate-hub/moongate/view"
 )
 
@@ -18,6 +21,8 @@ type Rooms struct {
 	Ledger    *ledger.State
 	Crossing  *crossing.State
 	Link      *link.State
+	Pay       *pay.State
+	Settle    *settle.State
 
 	machine *replica.Machine
 }
@@ -27,8 +32,11 @@ func NewRooms(c *Config) *Rooms {
 	r := &Rooms{Party: party.New(party.Limits{})}
 	r.Agreement = agreement.New(r.Party, agreement.Limits{})
 	r.Ledger = ledger.New(ledger.Bounds{}, r.Party.IsOperator)
-	r.Crossing = crossing.New(r.Party, r.Agreement, r.Ledger, crossing.Bounds{})
+	r.Crossing = crossing.New(r.Party, r.Agreement, r.Ledger, crossing.Bounds{Refundable: moongate.Time(c.Limits.RefundDays) * moongate.Day})
 	r.Link = link.New(r.Party, r.Agreement, r.Crossing, link.Limits{})
+	refundable := moongate.Time(c.Limits.RefundDays) * moongate.Day
+	r.Pay = pay.New(r.Party, r.Crossing, pay.Limits{Refundable: refundable})
+	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
 	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, r.all()...)
 	for _, one := range r.all() {
 		if commands, ok := one.(interface{ Register(*replica.Machine) }); ok {
@@ -39,7 +47,7 @@ func NewRooms(c *Config) *Rooms {
 }
 
 func (r *Rooms) all() []replica.Room {
-	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link}
+	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link, r.Pay, r.Settle}
 }
 
 // Machine is what the rooms plug into.
@@ -56,4 +64,9 @@ func (r *Rooms) views() []view.View {
 	return all
 }
 
-func (h *Hub) handlers() map[string]effect.Handler { return map[string]effect.Handler{} }
+// handlers carry out what events ask of the outside.
+func (h *Hub) handlers() map[string]effect.Handler {
+	all := h.Payments.Handlers()
+	all[(&settle.Instructed{}).EventKind()] = settle.Handler(h.opt.Payers)
+	return all
+}

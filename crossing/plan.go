@@ -10,6 +10,7 @@ import (
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/replica"
+	"github.com/moongate-hub/moongate/share"
 )
 
 // Plan is a crossing that the terms and the books allow, to be emitted within the same command.
@@ -368,7 +369,11 @@ func (b *builder) touches() {
 	}
 	to := b.terms.Doc.Share.To
 	for _, t := range b.p.Touches {
-		if t.At <= b.step.At && t.At >= b.step.At-window && b.s.agreements.Stands(b.terms, to, t.Party, b.step.At) {
+		if t.At > b.step.At || t.At < b.step.At-window {
+			continue
+		}
+		known := slices.ContainsFunc(b.book.Touches, func(o share.Touch) bool { return o.Party == t.Party })
+		if known || b.s.agreements.Stands(b.terms, to, t.Party, b.step.At) {
 			b.book.Touches = append(b.book.Touches, t)
 		}
 	}

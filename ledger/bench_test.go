@@ -48,8 +48,8 @@ func BenchmarkFourLegs(b *testing.B) {
 			l := replica.NewLocal(m, start)
 			b.ReportAllocs()
 			b.StopTimer()
-			for left := b.N; left > 0; left -= 10_000 {
-				if _, err := l.Do(replica.Request{Command: &pay{min(left, 10_000)}}); err != nil {
+			for left := b.N; left > 0; left -= 200 {
+				if _, err := l.Do(replica.Request{Command: &pay{min(left, 200)}}); err != nil {
 					b.Fatal(err)
 				}
 				l.Records = nil

@@ -3,13 +3,10 @@ package journal
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
-	"sort"
 	"strings"
 	"sync"
 
@@ -89,6 +86,9 @@ func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
 	if err := l.load(); err != nil {
 		return nil, errors.Join(err, l.rowsFile.Close())
 	}
+	if err := l.checkLast(); err != nil {
+		return nil, errors.Join(err, l.rowsFile.Close())
+	}
 	if err := j.FromPosition(l.seen, l.take); err != nil {
 		return nil, errors.Join(err, l.rowsFile.Close())
 	}
@@ -110,6 +110,9 @@ func (l *Log) load() error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	c, err := proof.ParseCheckpoint(head)
+	if err == nil && c.Origin != headName {
+		err = fmt.Errorf("%q is not a head", c.Origin)
+	}
 	if err != nil {
 		return &Damage{File: filepath.Join(l.dir, headName), Reason: err.Error()}
 	}
@@ -147,6 +150,31 @@ func (l *Log) loadRows(size int64) error {
 		return &Damage{File: l.rowsFile.Name(), Offset: int64(off), Reason: fmt.Sprintf("it tells of %d entries and the log's head of %d", have, size)}
 	}
 	l.saved = len(l.rows)
+	return nil
+}
+
+// checkLast holds the last interval of the files against the journal: going on from another journal's log would
+// contradict what was published.
+func (l *Log) checkLast() error {
+	if at, _ := l.journal.Durable(); l.seen > at+1 {
+		return fmt.Errorf("journal: the public log in %s has events up to %d but the journal ends at %d: it is older than the log; restore a newer backup, or continue under a new log origin", l.dir, l.seen-1, at)
+	}
+	i := len(l.rows) - 1
+	if i < 0 {
+		return nil
+	}
+	row := l.rows[i]
+	_, root, err := l.openEvent(l.seed(i, row.Number), row, row.First, func(Event, string) bool { return false })
+	if err != nil {
+		return err
+	}
+	have, err := l.tree.ReadHashes([]int64{tlog.StoredHashIndex(0, row.Entry)})
+	if err != nil {
+		return fmt.Errorf("journal: public log in %s: %w", l.dir, err)
+	}
+	if have[0] != tlog.RecordHash(proof.IntervalEntry(row.Number, root)) {
+		return fmt.Errorf("journal: events %d to %d of the journal lead to another root than entry %d of the public log in %s (%w); restore both from one backup", row.First, row.Next-1, row.Entry, l.dir, errOtherRoot)
+	}
 	return nil
 }
 
@@ -298,7 +326,7 @@ func (l *Log) flush() (proof.Checkpoint, error) {
 	defer l.flushing.Unlock()
 	l.mu.Lock()
 	files, err := l.tree.Flush()
-	c, err2 := l.tree.Checkpoint("head")
+	c, err2 := l.tree.Checkpoint(headName)
 	rows := l.rows[l.saved:]
 	from := int64(l.saved) * rowSize
 	total := len(l.rows)
@@ -438,103 +466,6 @@ func (l *Log) ReadFile(path string) ([]byte, error) {
 
 func (l *Log) readTile(path string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(path))) //nolint:gosec // the path was parsed or made by us
-}
-
-// Receipt proves one event to somebody who may see the groups that sees says. The event's interval must be under a
-// signed checkpoint: until then, about a second, it is [moongate.Busy].
-func (l *Log) Receipt(pos Position, sees func(e Event, audience string) bool) (*proof.Receipt, error) {
-	l.mu.Lock()
-	i := sort.Search(len(l.rows), func(i int) bool { return l.rows[i].Next > pos })
-	if i == len(l.rows) || l.rows[i].First > pos || l.signed == nil {
-		l.mu.Unlock()
-		return nil, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("event %d is not under a published checkpoint yet", pos), Hint: "ask again in two seconds"}
-	}
-	row, signed, seed := l.rows[i], l.signed, l.seed(i, l.rows[i].Number)
-	text, _, _ := strings.Cut(string(signed), "\n\n")
-	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
-	var hashes []proof.Hash
-	if err == nil {
-		if row.Entry >= c.Size {
-			l.mu.Unlock()
-			return nil, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("event %d is not under a published checkpoint yet", pos), Hint: "ask again in two seconds"}
-		}
-		hashes, err = l.tree.Inclusion(row.Entry, c.Size)
-	}
-	l.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	r, root, err := l.openEvent(seed, row, pos, sees)
-	if err != nil {
-		return nil, err
-	}
-	r.Origin = c.Origin
-	r.Entry = string(proof.IntervalEntry(row.Number, root))
-	if err := tlog.CheckRecord(hashes, c.Size, c.Root, row.Entry, tlog.RecordHash([]byte(r.Entry))); err != nil {
-		return nil, &Damage{File: l.dir, Reason: fmt.Sprintf("entry %d and the tiles above it do not lead to the published root", row.Entry)}
-	}
-	r.Proof = (&proof.LogProof{Index: row.Entry, Hashes: hashes, Checkpoint: signed}).Text()
-	return r, nil
-}
-
-// openEvent builds an interval again from the journal, for one event of it.
-func (l *Log) openEvent(seed [32]byte, row interval, pos Position, sees func(Event, string) bool) (*proof.Receipt, proof.Hash, error) {
-	tree := proof.NewInterval(&seed)
-	r := &proof.Receipt{}
-	number, found := uint64(0), false
-	err := l.journal.FromPosition(row.First, func(rec *Record) error {
-		at := rec.First
-		for i := range rec.Done {
-			d := &rec.Done[i]
-			salts := proof.NewSalter(&d.Seed)
-			for ordinal, st := range d.Events {
-				switch {
-				case at >= row.Next:
-					return errStop
-				case at >= row.First:
-					e := proof.Event{Position: uint64(at), Kind: st.Kind, Groups: proofGroups(st)}
-					if at == pos {
-						decoded, err := l.journal.registry.Decode(st)
-						if err != nil {
-							return err
-						}
-						number, found = uint64(tree.Len()), true //nolint:gosec // a length
-						r.Kind = st.Kind
-						r.Groups, r.Closed = e.Open(salts, uint64(ordinal), func(audience string) bool { return sees(decoded, audience) }) //nolint:gosec // small
-					}
-					tree.Append(e.Leaf(salts, uint64(ordinal))) //nolint:gosec // small
-				}
-				at++
-			}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errStop) {
-		return nil, proof.Hash{}, err
-	}
-	if !found {
-		return nil, proof.Hash{}, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("the journal has no event %d", pos)}
-	}
-	index, path, err := tree.Proof(number)
-	if err != nil {
-		return nil, proof.Hash{}, err
-	}
-	r.Interval = proof.ReceiptInterval{Index: index, Proof: path}
-	return r, tree.Root(), nil
-}
-
-// publicJSON is the public group of an event, in plain.
-func (r *Registry) publicJSON(st Stored) ([]byte, error) {
-	e, err := r.Decode(st)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range r.shapes[st.Kind].parts {
-		if p.audience == Public {
-			return json.Marshal(reflect.ValueOf(e).Elem().Field(p.field).Interface())
-		}
-	}
-	return nil, fmt.Errorf("journal: event %s has no public group", st.Kind)
 }
 
 // NoSync stands in for File.Sync where a crash may lose everything: tests and simulations.

@@ -151,6 +151,9 @@ func TestScopesAndKinds(t *testing.T) {
 	if !OperatorScope.Has(LedgerRead) || AllScopes.Has(OperatorScope) || !AllScopes.Has(ParticipantEdit) || Scopes(1<<14).known() || !OperatorScope.known() {
 		t.Error("scopes")
 	}
+	if names := (AllScopes | OperatorScope).Names(); len(names) != len(scopeNames) || scopeAt(len(scopeNames)-2) != scopesEnd>>1 {
+		t.Errorf("%d names for the scopes %s", len(scopeNames), AllScopes|OperatorScope)
+	}
 	for k := Platform; k <= Operator; k++ {
 		if got, err := ParseKind(k.String()); err != nil || got != k {
 			t.Errorf("%s: %v %v", k, got, err)

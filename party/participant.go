@@ -88,8 +88,11 @@ const (
 	WebhooksWrite   // endpoints and redelivery
 	ParticipantEdit // own keys, credentials and names
 	EventsRead      // the stream of own events
-	OperatorScope   // everything an operator may do; for operators only
+	scopesEnd       // new ones go before it
 )
+
+// OperatorScope is everything an operator may do; for operators only. It stands apart, so that new scopes move nothing.
+const OperatorScope Scopes = 1 << 31
 
 var scopeNames = []string{
 	"payments:write", "payments:read", "refunds:write", "agreements:write", "agreements:read", "ledger:read",
@@ -97,7 +100,7 @@ var scopeNames = []string{
 }
 
 // AllScopes is every scope but the operator's.
-const AllScopes = OperatorScope - 1
+const AllScopes = scopesEnd - 1
 
 // Has tells whether a credential with these scopes may do what needs all of the given ones. An operator's may do all.
 func (s Scopes) Has(need Scopes) bool { return s&OperatorScope != 0 || s&need == need }
@@ -106,11 +109,19 @@ func (s Scopes) Has(need Scopes) bool { return s&OperatorScope != 0 || s&need ==
 func (s Scopes) Names() []string {
 	names := []string{}
 	for i, name := range scopeNames {
-		if s&(1<<i) != 0 {
+		if s&scopeAt(i) != 0 {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// scopeAt is the scope whose name is at an index; the operator's is the last.
+func scopeAt(i int) Scopes {
+	if i == len(scopeNames)-1 {
+		return OperatorScope
+	}
+	return 1 << i
 }
 
 // String joins the names with blanks.
@@ -121,13 +132,13 @@ func ParseScopes(names []string) (Scopes, error) {
 	var s Scopes
 	for _, name := range names {
 		i := slices.Index(scopeNames, name)
-		if i < 0 || s&(1<<i) != 0 {
+		if i < 0 || s&scopeAt(i) != 0 {
 			return 0, &moongate.Error{
 				Code: moongate.Malformed, Field: "scopes", Message: fmt.Sprintf("%.40q is no scope, or stands there twice", name),
 				Hint: "choose from " + strings.Join(scopeNames, ", "),
 			}
 		}
-		s |= 1 << i
+		s |= scopeAt(i)
 	}
 	return s, nil
 }
@@ -146,4 +157,4 @@ func (s *Scopes) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-func (s Scopes) known() bool { return s < 1<<len(scopeNames) }
+func (s Scopes) known() bool { return s&^(AllScopes|OperatorScope) == 0 }

@@ -180,6 +180,12 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// local tells whether only this machine reaches the hub.
+func (c *Config) local() bool {
+	u, err := url.Parse(c.PublicURL)
+	return err == nil && loopback(u.Hostname())
+}
+
 // Tag is the three bytes that stand for the hub in every identifier: the first of the SHA-256 of its name.
 func (c *Config) Tag() moongate.Hub {
 	h := sha256.Sum256([]byte("moongate/hub/v1 " + c.Name))

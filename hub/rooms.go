@@ -33,7 +33,8 @@ func NewRooms(c *Config) *Rooms {
 	r.Agreement = agreement.New(r.Party, agreement.Limits{})
 	r.Ledger = ledger.New(ledger.Bounds{}, r.Party.IsOperator)
 	r.Crossing = crossing.New(r.Party, r.Agreement, r.Ledger, crossing.Bounds{Refundable: moongate.Time(c.Limits.RefundDays) * moongate.Day})
-	r.Link = link.New(r.Party, r.Agreement, r.Crossing, link.Limits{})
+	// A hub that only this machine reaches may lead to this machine: a demonstration, a test.
+	r.Link = link.New(r.Party, r.Agreement, r.Crossing, link.Limits{Loopback: c.local()})
 	refundable := moongate.Time(c.Limits.RefundDays) * moongate.Day
 	r.Pay = pay.New(r.Party, r.Crossing, pay.Limits{Refundable: refundable})
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)

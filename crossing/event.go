@@ -91,7 +91,7 @@ func (w What) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 // UnmarshalText reads the name.
 func (w *What) UnmarshalText(b []byte) error {
 	if i := slices.Index(whats[1:], string(b)); i >= 0 {
-		*w = What(i + 1) //nolint:gosec // a handful
+		*w = What(i + 1)
 		return nil
 	}
 	return malformed("what", "no line is for that", "see the list")

@@ -3,6 +3,7 @@ package crossing_test
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -49,7 +50,8 @@ func (g *gate) cross(step *replica.Step, c *cross) ([]moongate.ID, error) {
 			plan.Drop(step)
 			plan, err = g.crossings.Plan(step, p)
 		}
-		if e, ok := err.(*moongate.Error); ok && c.Suspend { //nolint:errorlint // Plan gives nothing else
+		var e *moongate.Error
+		if c.Suspend && errors.As(err, &e) {
 			declined = append(declined, g.crossings.Refusal(step, p, e))
 			plan, err = g.crossings.Plan(step, crossing.Passage{Kind: crossing.Exception, From: p.From, To: p.To, Wallet: p.Wallet, Currency: p.Currency, Amount: p.Amount, Pending: p.Pending})
 		}

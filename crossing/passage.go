@@ -59,7 +59,7 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 func (k *Kind) UnmarshalText(b []byte) error {
 	for i := range kinds {
 		if kinds[i].name != "" && kinds[i].name == string(b) {
-			*k = Kind(i) //nolint:gosec // a handful
+			*k = Kind(i)
 			return nil
 		}
 	}

@@ -117,12 +117,12 @@ func foldResolved(tx *view.Tx, v *ledger.Resolved) error {
 
 func insert(tx *view.Tx, at journal.Position, r *Row) error {
 	return tx.Exec(`INSERT INTO crossing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
-		int64(at), r.ID.String(), int64(r.At), r.Kind.String(), string(r.State), r.Agreement.String(), r.Version, r.From, r.To, //nolint:gosec // fits
+		int64(at), r.ID.String(), int64(r.At), r.Kind.String(), string(r.State), r.Agreement.String(), r.Version, r.From, r.To,
 		r.Wallet, r.Class, r.Currency.String(), r.Amount, r.Reverses.String(), r.Reason)
 }
 
 func admitReader(tx *view.Tx, who string, at journal.Position, shared bool, own int64) error {
-	return tx.Exec(`INSERT INTO crossing_party VALUES (?, ?, ?, ?)`, who, int64(at), shared, own) //nolint:gosec // fits
+	return tx.Exec(`INSERT INTO crossing_party VALUES (?, ?, ?, ?)`, who, int64(at), shared, own)
 }
 
 // Stage is where a crossing stands.
@@ -270,11 +270,11 @@ func (q *query) run(ctx context.Context, db view.DB, limit int) ([]Row, error) {
 	}
 	found, err := db.QueryContext(ctx, `SELECT c.position, c.id, c.at, c.kind, c.state, c.agreement, c.version, c.from_party, c.to_party,
 		c.wallet, c.class, c.currency, c.amount, c.back, c.reverses, c.reason, `+columns+` FROM `+from+where+
-		` ORDER BY `+order+` DESC LIMIT ?`, append(q.args, limit)...) //nolint:gosec // made of constants
+		` ORDER BY `+order+` DESC LIMIT ?`, append(q.args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("crossing: list: %w", err)
 	}
-	defer found.Close() //nolint:errcheck // read to the end
+	defer found.Close()
 	rows := []Row{}
 	for found.Next() {
 		r, err := scan(found)

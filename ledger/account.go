@@ -62,7 +62,7 @@ func (p Purpose) MarshalText() ([]byte, error) { return []byte(p.String()), nil 
 func (p *Purpose) UnmarshalText(b []byte) error {
 	for i := range purposes {
 		if name := purposes[i].name; name != "" && name == string(b) {
-			*p = Purpose(i) //nolint:gosec // a handful
+			*p = Purpose(i)
 			return nil
 		}
 	}

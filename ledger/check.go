@@ -31,7 +31,7 @@ func (s *State) Check() []Problem {
 		say := func(format string, args ...any) {
 			problems = append(problems, Problem{b.Account, fmt.Sprintf(format, args...)})
 		}
-		n := uint32(i) //nolint:gosec // bounded by Bounds.Accounts
+		n := uint32(i)
 		if known, ok := s.numbers[b.Account]; !ok || known != n {
 			say("it is account %d, but its name leads to %d", n, known)
 		}
@@ -73,7 +73,7 @@ type sum struct{ hi, lo uint64 }
 
 func (s *sum) add(x int64) {
 	var carry uint64
-	s.lo, carry = bits.Add64(s.lo, uint64(x), 0) //nolint:gosec // negative sums are a problem of their own
+	s.lo, carry = bits.Add64(s.lo, uint64(x), 0) // negative sums are a problem of their own
 	s.hi += carry
 }
 

@@ -41,7 +41,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			books := ledger.New(ledger.Bounds{}, func(string) bool { return false })
 			for i, e := range append(good, c.then)[:len(good)+1] {
 				if e != nil {
-					books.Fold(journal.Entry{Position: journal.Position(i + 1), Event: e}) //nolint:gosec // few
+					books.Fold(journal.Entry{Position: journal.Position(i + 1), Event: e})
 				}
 			}
 			var found []string

@@ -46,7 +46,7 @@ func (s *State) SetLimits(step *replica.Step, c *SetLimits) (Balance, error) {
 	n := s.open(step, c.Account)
 	step.Emit(&Limited{
 		Limitation: Limitation{Account: c.Account, Limits: c.Limits, By: step.Caller},
-		Place:      Place{Number: uint32(n), Before: s.books.At(n).Head}, //nolint:gosec // bounded by Bounds.Accounts
+		Place:      Place{Number: uint32(n), Before: s.books.At(n).Head},
 	})
 	return b.Balance, nil
 }

@@ -225,7 +225,7 @@ func TestBooksAgreeWithTheModel(t *testing.T) {
 				if err != nil || next != 0 || len(lines) != want[b.Account] {
 					t.Fatalf("%s: %d lines of %d, %d, %v", b.Account, len(lines), want[b.Account], next, err)
 				}
-				if !slices.IsSortedFunc(lines, func(x, y ledger.Line) int { return int(y.Position) - int(x.Position) }) { //nolint:gosec // few
+				if !slices.IsSortedFunc(lines, func(x, y ledger.Line) int { return int(y.Position) - int(x.Position) }) {
 					t.Fatalf("%s: history is out of order", b.Account)
 				}
 				delete(want, b.Account)

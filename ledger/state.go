@@ -134,7 +134,7 @@ func (s *State) Rebuild() {
 	clear(s.numbers)
 	clear(s.byOwner)
 	for i := range s.books.Len() {
-		s.index(s.books.At(i).Account, uint32(i)) //nolint:gosec // bounded by Bounds.Accounts
+		s.index(s.books.At(i).Account, uint32(i))
 	}
 }
 

@@ -233,7 +233,7 @@ func (p *Plan) Emit(step *replica.Step) Result {
 		}
 		b := s.books.At(c.number)
 		after, _ := b.Balance.plus(p.delta(c))
-		e.Numbers[i], e.Before[i] = uint32(c.number), b.Head //nolint:gosec // bounded by Bounds.Accounts
+		e.Numbers[i], e.Before[i] = uint32(c.number), b.Head
 		*e.Postings[i] = Posting{Account: c.account, Debit: c.debit, Credit: c.credit, Balance: after}
 	}
 	t := &p.transfer
@@ -276,7 +276,7 @@ func (s *State) open(step *replica.Step, a Account) int {
 		return int(known)
 	}
 	n := s.books.Len()
-	step.Emit(&Opened{Opening{a}, Place{Number: uint32(n)}}) //nolint:gosec // bounded by Bounds.Accounts
+	step.Emit(&Opened{Opening{a}, Place{Number: uint32(n)}})
 	return n
 }
 

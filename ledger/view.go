@@ -81,12 +81,12 @@ func List(ctx context.Context, db view.DB, f Filter, after string, limit int) (p
 		}
 	}
 	limit = max(1, min(limit, maxRows))
-	rows, err := db.QueryContext(ctx, `SELECT account, opened FROM ledger_account WHERE `+strings.Join(where, " AND ")+ //nolint:gosec // made of constants
+	rows, err := db.QueryContext(ctx, `SELECT account, opened FROM ledger_account WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY account LIMIT ?`, append(args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("ledger: list: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // read to the end
+	defer rows.Close()
 	page = []Row{}
 	for rows.Next() {
 		r, err := scan(rows)

@@ -41,7 +41,7 @@ func AllocateInto(parts []int64, total int64, weights []int64) error {
 	left := magnitude
 	for i, w := range weights {
 		// The high word is below sum because w ≤ sum, so the division cannot overflow.
-		hi, lo := bits.Mul64(magnitude, uint64(w)) //nolint:gosec // not negative: sumOf checked
+		hi, lo := bits.Mul64(magnitude, uint64(w)) // not negative: sumOf checked
 		quotient, rest := bits.Div64(hi, lo, sum)
 		parts[i], _ = signed(quotient, negative)
 		left -= quotient
@@ -88,7 +88,7 @@ func sumOf(weights []int64) (uint64, error) {
 	if sum == 0 {
 		return 0, badWeights(fmt.Sprintf("none of %d weights is above zero", len(weights)), "give at least one party a weight")
 	}
-	return uint64(sum), nil //nolint:gosec // a sum of numbers that are not negative
+	return uint64(sum), nil // a sum of numbers that are not negative
 }
 
 func badWeights(message, hint string) error {

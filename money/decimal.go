@@ -151,7 +151,7 @@ func (a Amount) appendDecimal(b []byte, sign, separator string) []byte {
 // magnitudeOf splits a number into its size and sign; the size of the smallest int64 still fits.
 func magnitudeOf(n int64) (uint64, bool) {
 	if n < 0 {
-		return -uint64(n), true //nolint:gosec // two's complement: this is |n|
+		return -uint64(n), true // two's complement: this is |n|
 	}
 	return uint64(n), false
 }
@@ -159,7 +159,7 @@ func magnitudeOf(n int64) (uint64, bool) {
 // signed is the inverse of magnitudeOf, and whether the number fits.
 func signed(magnitude uint64, negative bool) (int64, bool) {
 	if negative {
-		return -int64(magnitude), magnitude <= 1<<63 //nolint:gosec // 2⁶³ becomes the smallest int64
+		return -int64(magnitude), magnitude <= 1<<63 // 2⁶³ becomes the smallest int64
 	}
-	return int64(magnitude), magnitude <= math.MaxInt64 //nolint:gosec // checked beside
+	return int64(magnitude), magnitude <= math.MaxInt64 // checked beside
 }

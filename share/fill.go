@@ -88,8 +88,8 @@ func bendsOf(claims []claim) []bend {
 	}
 	slices.SortFunc(bends, func(a, b bend) int {
 		// a.level / weight(a) against b.level / weight(b), crosswise.
-		ahi, alo := bits.Mul64(uint64(a.level), uint64(claims[b.claim].weight)) //nolint:gosec // none is negative
-		bhi, blo := bits.Mul64(uint64(b.level), uint64(claims[a.claim].weight)) //nolint:gosec // none is negative
+		ahi, alo := bits.Mul64(uint64(a.level), uint64(claims[b.claim].weight)) // none is negative
+		bhi, blo := bits.Mul64(uint64(b.level), uint64(claims[a.claim].weight)) // none is negative
 		switch {
 		case ahi != bhi:
 			return order(ahi < bhi)
@@ -113,8 +113,8 @@ func order(less bool) int {
 // exceeds tells whether fixed + weight·(p/q) > total. All are below 2⁶³, so 128 bits hold both sides.
 func exceeds(fixed, weight, p, q, total int64) bool {
 	// weight·p > (total − fixed)·q, and fixed ≤ total holds throughout.
-	lhi, llo := bits.Mul64(uint64(weight), uint64(p))      //nolint:gosec // none is negative
-	rhi, rlo := bits.Mul64(uint64(total-fixed), uint64(q)) //nolint:gosec // none is negative
+	lhi, llo := bits.Mul64(uint64(weight), uint64(p))      // none is negative
+	rhi, rlo := bits.Mul64(uint64(total-fixed), uint64(q)) // none is negative
 	return lhi > rhi || lhi == rhi && llo > rlo
 }
 

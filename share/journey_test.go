@@ -288,10 +288,10 @@ func level(total int64, least, most, weight []int64) (exact []*big.Rat, kept int
 		}
 		rest, sum := total, int64(0)
 		for i := range n {
-			switch {
-			case state[i] == 0:
+			switch state[i] {
+			case 0:
 				rest -= least[i]
-			case state[i] == 1:
+			case 1:
 				rest -= most[i]
 			default:
 				sum += weight[i]

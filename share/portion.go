@@ -50,7 +50,7 @@ func (p *Portion) UnmarshalText(b []byte) error {
 		if err1 != nil || err2 != nil {
 			return bad()
 		}
-		v := Portion{int64(n), int64(d)} //nolint:gosec // 31 bits
+		v := Portion{int64(n), int64(d)}
 		if err := v.check(""); err != nil {
 			return err
 		}

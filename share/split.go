@@ -267,7 +267,7 @@ func (s *Split) Evaluate(dst []Part, total int64) ([]Part, error) {
 	parts, left := dst, total
 	for i := range s.clauses {
 		c := &s.clauses[i]
-		asks := int64(0)
+		var asks int64
 		switch {
 		case c.Remaining:
 			asks = max(left, c.Min)

@@ -23,6 +23,9 @@ type Create struct {
 	Expires   moongate.Time    `cbor:"11,keyasint,omitempty" json:"expires,omitzero"`  // 2 minutes to 24 hours from now; 30 minutes by default
 	Subject   string           `cbor:"12,keyasint,omitempty" json:"subject,omitempty"` // the shopper's pairwise pseudonym
 	Touches   []share.Touch    `cbor:"13,keyasint,omitempty" json:"-"`                 // from click tokens, which the gate has opened
+	// Suspend says, in at most 200 characters, why nobody knows yet whose the money is: an order that does not add up.
+	// It is taken in all the same, and waits in suspense under an exception until an operator divides it or gives it back.
+	Suspend string `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
 }
 
 // ChooseWallet sends the shopper to a wallet. While an attempt at another wallet may still be paid, that one is closed
@@ -60,6 +63,8 @@ type Resolve struct {
 	Exception moongate.ID `cbor:"1,keyasint" json:"exception"`
 	Action    Action      `cbor:"2,keyasint" json:"action"`
 	Note      string      `cbor:"3,keyasint" json:"note"` // why, 1 to 500 characters
+	// Payees say, where it is released, whose the money is; needed where the payment had left that open.
+	Payees []crossing.Payee `cbor:"4,keyasint,omitempty" json:"payees,omitempty"`
 }
 
 // Action is what is done about an exception.

@@ -49,6 +49,7 @@ type Purchase struct {
 	Wallets   []string         `cbor:"11,keyasint" json:"wallets"`
 	ReturnURL string           `cbor:"12,keyasint,omitempty" json:"return_url,omitempty"`
 	Expires   moongate.Time    `cbor:"13,keyasint" json:"expires"`
+	Suspend   string           `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
 }
 
 // Journey is what only the hub knows of a payment.

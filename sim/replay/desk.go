@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -106,15 +105,15 @@ func (d *desk) key(k string) string {
 	return d.name + "/" + k
 }
 
-// tick lets time pass up to a moment.
+// tick lets time pass up to a moment. It has a key as every request: a tick too many would be another history.
 func (d *desk) tick(at moongate.Time) error {
 	d.clock.Set(at)
-	for {
-		n, err := replica.Submit[int](d.ctx, d.hub.Node, replica.Request{Command: &replica.Tick{}})
+	for n := 0; ; n++ {
+		acted, err := replica.Submit[int](d.ctx, d.hub.Node, replica.Request{Key: d.key(fmt.Sprintf("tick/%d/%d", at, n)), Command: &replica.Tick{}})
 		if err != nil {
 			return err
 		}
-		if n < 1000 { // what one tick handles at most
+		if acted < 1000 { // what one tick handles at most
 			return nil
 		}
 	}
@@ -147,27 +146,44 @@ func (d *desk) register(at moongate.Time, kind party.Kind, handles ...string) er
 	return d.all(requests)
 }
 
+// signer is somebody who signs a document, and in which role.
+type signer struct {
+	who  string
+	role agreement.Role
+}
+
+func each(role agreement.Role, handles ...string) []signer {
+	all := make([]signer, len(handles))
+	for i, h := range handles {
+		all[i] = signer{h, role}
+	}
+	return all
+}
+
 // agree has the named parties sign a document, and gives the agreement.
-func (d *desk) agree(at moongate.Time, doc *agreement.Document, proposer string, signers map[string]agreement.Role, order []string) (moongate.ID, error) {
+func (d *desk) agree(at moongate.Time, doc *agreement.Document, proposer string, signers []signer) (moongate.ID, error) {
 	d.clock.Set(at)
 	p, err := hub.Do[agreement.Proposal](d.ctx, d.hub, proposer, d.key("propose/"+doc.ID), &agreement.Propose{Document: doc.Canonical()})
 	if err != nil {
 		return moongate.ID{}, err
 	}
-	for _, who := range order {
-		sig, err := doc.SignAs(d.privateKey(who), signers[who], who)
+	for _, s := range signers {
+		sig, err := doc.SignAs(d.privateKey(s.who), s.role, s.who)
 		if err != nil {
 			return moongate.ID{}, err
 		}
-		_, err = hub.Do[agreement.Standing](d.ctx, d.hub, who, d.key("sign/"+doc.ID+"/"+who), &agreement.Sign{
-			Agreement: p.Agreement, Version: p.Version, Role: signers[who], Party: who,
-			Key: party.PublicKey(d.privateKey(who).Public().(ed25519.PublicKey)).ID(), Signature: party.Signature(sig),
+		_, err = hub.Do[agreement.Standing](d.ctx, d.hub, s.who, d.key("sign/"+doc.ID+"/"+s.who), &agreement.Sign{
+			Agreement: p.Agreement, Version: p.Version, Role: s.role, Party: s.who, Key: d.keyID(s.who), Signature: party.Signature(sig),
 		})
 		if err != nil {
 			return moongate.ID{}, err
 		}
 	}
 	return p.Agreement, nil
+}
+
+func (d *desk) keyID(handle string) string {
+	return party.PublicKey(d.privateKey(handle).Public().(ed25519.PublicKey)).ID()
 }
 
 // accept binds members to an open role of an agreement.
@@ -182,12 +198,10 @@ func (d *desk) accept(at moongate.Time, id moongate.ID, doc *agreement.Document,
 			caller: who, at: at, key: "accept/" + doc.ID + "/" + who,
 			command: &agreement.Accept{
 				Agreement: id, Version: doc.Version, Role: role, Party: who,
-				Key: party.PublicKey(d.privateKey(who).Public().(ed25519.PublicKey)).ID(), Signature: party.Signature(sig),
+				Key: d.keyID(who), Signature: party.Signature(sig),
 			},
 			done: func(_ any, err error) error { return err },
 		})
 	}
 	return d.all(requests)
 }
-
-var errNotVirtual = errors.New("replay: the hub must run on virtual time")

@@ -45,6 +45,10 @@ func New(h *hub.Hub, version string) *API {
 
 func (a *API) routes() {
 	a.partyRoutes()
+	a.agreementRoutes()
+	a.ledgerRoutes()
+	a.crossingRoutes()
+	a.linkRoutes()
 	a.logRoutes()
 	a.eventRoutes()
 	a.documentRoutes()

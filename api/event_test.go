@@ -136,7 +136,7 @@ func TestReceipts(t *testing.T) {
 	mine := w.do(call{path: "/v1/events?limit=1", token: rival})
 	var other api.EventPage
 	mine.into(t, &other)
-	for _, cursor := range []string{other.Next, w.hub.Cursor("rival", 1), w.hub.Cursor("rival", 1 << 40)} {
+	for _, cursor := range []string{other.Next, w.hub.Cursor("rival", 1), w.hub.Cursor("rival", 1<<40)} {
 		if cursor == other.Next {
 			continue // its own event
 		}

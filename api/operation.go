@@ -211,6 +211,16 @@ func list[I any, T any](a *API, o op, page func(*I) *PageInput, read func(ctx co
 	})
 }
 
+// listNow is [list] from the newest state and the journal, which need not wait for the views.
+func listNow[I any, T any](a *API, o op, page func(*I) *PageInput, read func(ctx context.Context, who Principal, in *I, after string, limit int) (rows []T, next string, err error)) {
+	list(a, o, page, func(ctx context.Context, who Principal, in *I, after string, limit int) ([]T, string, error) {
+		if err := a.hub.Node.Current(ctx); err != nil {
+			return nil, "", err
+		}
+		return read(ctx, who, in, after, limit)
+	})
+}
+
 // fresh waits until the views are as new as an answer that the reader has seen.
 func (a *API) fresh(ctx context.Context, who Principal, token string) error {
 	at, err := a.hub.OpenCursor(who.Handle, token)

@@ -12,10 +12,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/agreement"
+	"github.com/moongate-hub/moongate/crossing"
+	"github.com/moongate-hub/moongate/gate/link"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/party"
+	"github.com/moongate-hub/moongate/proof"
 )
 
 const schemaPrefix = "#/components/schemas/"
@@ -85,6 +89,59 @@ var texts = map[reflect.Type]reflect.Type{
 	reflect.TypeFor[party.Signature]():  reflect.TypeFor[signatureText](),
 	reflect.TypeFor[ledger.Purpose]():   reflect.TypeFor[purposeText](),
 	reflect.TypeFor[journal.Position](): reflect.TypeFor[positionNumber](),
+	reflect.TypeFor[receipt]():          reflect.TypeFor[proof.Receipt](),
+	reflect.TypeFor[proof.OpenGroup]():  reflect.TypeFor[openGroup](),
+	reflect.TypeFor[proof.Hash]():       reflect.TypeFor[hashText](),
+	reflect.TypeFor[Document]():         reflect.TypeFor[documentObject](),
+	reflect.TypeFor[agreement.Status](): reflect.TypeFor[enumText[agreement.Status]](),
+	reflect.TypeFor[agreement.Role]():   reflect.TypeFor[enumText[agreement.Role]](),
+	reflect.TypeFor[crossing.Kind]():    reflect.TypeFor[enumText[crossing.Kind]](),
+	reflect.TypeFor[crossing.What]():    reflect.TypeFor[enumText[crossing.What]](),
+	reflect.TypeFor[crossing.Stage]():   reflect.TypeFor[enumText[crossing.Stage]](),
+	reflect.TypeFor[link.Device]():      reflect.TypeFor[enumText[link.Device]](),
+	reflect.TypeFor[ledger.Outcome]():   reflect.TypeFor[enumText[ledger.Outcome]](),
+}
+
+// enums are the closed lists that JSON shows as words.
+var enums = map[reflect.Type][]any{
+	reflect.TypeFor[agreement.Status](): {"awaiting", "agreed", "withdrawn", "lapsed"},
+	reflect.TypeFor[agreement.Role](): {
+		"host", "guest", "marketplace", "seller", "publisher", "wallet", "store", "app", "advertiser", "carrier", "data-holder", "data-user", "platform", "operator", "observer",
+	},
+	reflect.TypeFor[crossing.Kind]():  {"payment", "link", "refund", "conversion", "exception"},
+	reflect.TypeFor[crossing.What]():  {"goods", "freight", "fee", "share", "held", "suspense"},
+	reflect.TypeFor[crossing.Stage](): {"done", "pending", "voided", "expired", "refused"},
+	reflect.TypeFor[link.Device]():    {"web", "ios", "android", "harmony", "wechat", "alipay"},
+	reflect.TypeFor[ledger.Outcome](): {"posted", "voided", "expired"},
+}
+
+// enumText is a type whose values are words of a closed list.
+type enumText[T any] struct{}
+
+// Schema of the words.
+func (enumText[T]) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "string", Enum: enums[reflect.TypeFor[T]()]}
+}
+
+// openGroup is an opened group of a receipt.
+type openGroup struct {
+	Audience string `json:"audience" example:"@harbour-books"`
+	Salt     string `json:"salt" doc:"32 bytes in base64." example:"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="`
+	Data     string `json:"data" doc:"The fields, as CBOR in base64." example:"oWFhAQ=="`
+}
+
+type hashText struct{}
+
+// Schema of a hash.
+func (hashText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "string", Description: "SHA-256 in base64.", Examples: []any{"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}}
+}
+
+type documentObject struct{}
+
+// Schema of an agreement's document.
+func (documentObject) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "object", AdditionalProperties: true, Description: "The terms; /schemas/agreement.json says what they may hold.", Examples: []any{exampleJSON(exampleDocument())}}
 }
 
 type (

@@ -10,7 +10,7 @@ type AgreementLine struct {
 	ID      string
 	Title   string
 	Version int
-	State   string // draft, offered, signed, in_force, ended, terminated
+	State   string // awaiting, agreed, withdrawn, lapsed; in_force and ended where the time is taken into account
 	Parties []Party
 	From    moongate.Time
 	Until   moongate.Time // zero: until somebody gives notice
@@ -39,6 +39,7 @@ type Agreement struct {
 	NoticeDays int
 	Example    Example
 	Hash       string // of the canonical document, which the parties signed
+	Text       string // the whole of it as a terminal prints it, in the reader's language; may stand alone
 	Versions   []AgreementLine
 }
 
@@ -47,7 +48,7 @@ func (Agreement) template() string { return "agreement" }
 // Signature is a party's consent, or its absence.
 type Signature struct {
 	Party Party
-	Role  string // host, guest, wallet, publisher, seller
+	Role  string // host, guest, marketplace, seller, publisher, wallet, store, app, …
 	At    moongate.Time
 	Key   string // identifier of the key; empty: not signed yet
 }

@@ -9,7 +9,7 @@ import (
 type AccountLine struct {
 	ID      string
 	Owner   Party
-	Purpose string // payable, receivable, wallet, fee, clearing, accrual, suspense, reserve
+	Purpose string // payable, receivable, wallet, fee, clearing, accrual, suspense, instructed
 	Posted  money.Amount
 	Pending money.Amount // held by transfers that are not yet posted
 	Limit   money.Amount // no currency: none
@@ -67,10 +67,10 @@ type WindowLine struct {
 	State     string // open, closed, pending, settled, aborted
 	Opened    moongate.Time
 	Closed    moongate.Time
-	Crossings int64
-	Parties   int
-	Gross     money.Amount // claims before netting
-	Net       money.Amount // what really has to move
+	Crossings int64        // 0: not counted
+	Parties   int          // likewise
+	Gross     money.Amount // claims before netting; no currency: not told
+	Net       money.Amount // what really has to move, or the reader's own position
 }
 
 // Windows is the list of settlement windows, newest first.
@@ -108,22 +108,24 @@ type Instruction struct {
 	From, To  Party
 	Through   Party // the wallet
 	Amount    money.Amount
-	State     string
+	State     string // planned, sent, manual, paid, returned
 	Reference string
 }
 
 // ExceptionLine is something that does not add up and waits for a person.
 type ExceptionLine struct {
 	ID      string
-	Kind    string // mismatch, missing_ours, missing_theirs, status, fee, late_payment, duplicate, unknown_outcome, …
+	Kind    string // amount, refused, late, double, stranger, silent, refund_stuck, …, mismatch, without_items, …
 	Opened  moongate.Time
 	State   string // open, resolved
 	Subject Ref
 	Subtext string // order id or another name the reader knows
 	Party   Party
-	Ours    money.Amount // what the journal says
-	Theirs  money.Amount // what the other side says
-	Amount  money.Amount // the difference, or what is at stake
+	Ours    money.Amount  // what the journal says
+	Theirs  money.Amount  // what the other side says
+	Amount  money.Amount  // the difference, or what is at stake
+	Facts   string        // in the room's own words
+	Until   moongate.Time // when the money goes back by itself; zero: it does not
 	Actions []Action
 	Note    string // how it was resolved
 }

@@ -26,6 +26,7 @@ type Cashier struct {
 	Back     string // where the shopper came from
 	Receipt  string // path of the receipt, when paid
 	Help     string // address of the merchant's help, if any
+	Trouble  string // why the last choice came to nothing, in plain words
 }
 
 func (Cashier) template() string { return "cashier" }

@@ -48,7 +48,7 @@ type Page interface {
 type Party struct {
 	ID   string
 	Name string // empty where the reader may not know it, then the ID stands alone
-	Kind string // platform, wallet, merchant, publisher, app, data_holder, observer, operator
+	Kind string // platform, wallet, merchant, publisher, app, data-holder, observer, operator
 }
 
 // Label is the name, or the ID where there is none.
@@ -74,8 +74,8 @@ type Paging struct {
 
 // Step is one thing that happened in a story.
 type Step struct {
-	What   string // "click", "payment.succeeded", …: the catalogue's step.WHAT is its sentence
-	State  string // decides shape and colour; see states
+	What   string // the event's kind, "pay.created"; with its outcome where it has several, "pay.settled.succeeded"
+	State  string // decides shape and colour; empty: done
 	At     moongate.Time
 	Party  Party        // {party} in the sentence
 	Other  Party        // {other}
@@ -93,7 +93,7 @@ type Split struct {
 // Part is one share of a split.
 type Part struct {
 	Party   Party
-	Purpose string // goods, freight, commission, traffic, wallet_fee, hub_fee, tax, kept, …
+	Purpose string // goods, freight, fee, share, held, suspense, commission, wallet_fee, tax, kept, …
 	Amount  money.Amount
 	Rule    string // how it was reckoned, in the agreement's words; may be empty
 }
@@ -103,7 +103,8 @@ type Option struct{ Value, Label string }
 
 // Action is something the reader may do here. It asks once, saying what will happen: the catalogue's action.WORD.ask.
 type Action struct {
-	Word   string // accept, match, refund, retry, discard, appeal, withdraw, lift
+	Word   string // give_back, release, dismiss, refund, retry, discard, appeal, lift, …
 	Target string // path that it posts to
 	Danger bool   // cannot be undone
+	Note   bool   // asks for a reason, posted as "note", at most 500 characters
 }

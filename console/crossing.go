@@ -36,10 +36,10 @@ type Totals struct {
 type CrossingLine struct {
 	ID        string
 	At        moongate.Time
-	Kind      string // link, payment, refund, conversion
+	Kind      string // link, payment, refund, conversion, exception
 	From, To  Party
 	Amount    money.Amount // no currency: nothing of value moved
-	State     string
+	State     string       // done, pending, refused, voided, expired
 	Agreement string
 }
 
@@ -83,7 +83,7 @@ type PaymentLine struct {
 	Merchant Party
 	Wallet   Party // none yet: not chosen
 	Amount   money.Amount
-	State    string // created, awaiting, unknown, succeeded, failed, expired, cancelled, refunded, partly_refunded
+	State    string // open, held, succeeded, expired, cancelled, returned; more exactly awaiting, unknown, failed, …
 }
 
 // Payments is the list.
@@ -114,7 +114,7 @@ type Attempt struct {
 	ID        string
 	At        moongate.Time
 	Wallet    Party
-	State     string
+	State     string // opening, awaiting, unknown, closing, paid, closed, failed
 	Reference string // what the wallet knows it by (out_trade_no)
 	Theirs    string // the wallet's own number
 	Asked     int    // how often its outcome was queried

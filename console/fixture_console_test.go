@@ -19,31 +19,31 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 	older := agreement
 	older.Version, older.State, older.Until = 2, "ended", ago(120*moongate.Day)
 	offered := AgreementLine{
-		ID: testID(moongate.KindAgreement, 1), Title: in("Orchard Store, links out of apps (open offer)", "果园应用商店外链条款（公开要约）"), Version: 1, State: "offered",
+		ID: testID(moongate.KindAgreement, 1), Title: in("Orchard Store, links out of apps (open offer)", "果园应用商店外链条款（公开要约）"), Version: 1, State: "awaiting",
 		Parties: []Party{g("orchard"), g("ink"), g("tide")}, From: noon + 10*moongate.Day, Until: noon + 375*moongate.Day,
 	}
 	terminated := AgreementLine{
-		ID: testID(moongate.KindAgreement, 2), Title: in("Lotus Mall and Heron Maps", "荷塘商城与白鹭地图"), Version: 1, State: "terminated",
+		ID: testID(moongate.KindAgreement, 2), Title: in("Lotus Mall and Heron Maps", "荷塘商城与白鹭地图"), Version: 1, State: "withdrawn",
 		Parties: []Party{g("lotus"), g("heron")}, From: ago(400 * moongate.Day), Until: ago(35 * moongate.Day),
 	}
 	story := []Step{
-		{What: "click", State: "done", At: ago(9 * moongate.Minute), Party: g("jasmine"), Other: g("bamboo"), Ref: Ref{"crossing", testID(moongate.KindCrossing, 31)}},
-		{What: "payment.created", State: "done", At: ago(7 * moongate.Minute), Party: g("bamboo"), Amount: fen(26800), Ref: Ref{"payment", pay}},
-		{What: "payment.chosen", State: "done", At: ago(6*moongate.Minute + 20*moongate.Second), Party: g("weixin")},
-		{What: "payment.unknown", State: "unknown", At: ago(6 * moongate.Minute), Party: g("weixin"), Note: "504 Gateway Timeout, 5.0 s"},
-		{What: "payment.asked", State: "asking", At: ago(6*moongate.Minute - 2*moongate.Second), Party: g("weixin")},
-		{What: "payment.succeeded", State: "succeeded", At: ago(5*moongate.Minute + 52*moongate.Second), Party: g("weixin"), Amount: fen(26800)},
-		{What: "split", State: "posted", At: ago(5*moongate.Minute + 52*moongate.Second), Amount: fen(26800)},
-		{What: "claim", State: "pending", At: ago(5*moongate.Minute + 52*moongate.Second), Ref: Ref{"window", win}},
-		{What: "payment.duplicate", State: "noted", At: ago(5*moongate.Minute + 50*moongate.Second), Party: g("weixin")},
+		{What: "link.clicked", At: ago(9 * moongate.Minute), Party: g("jasmine"), Other: g("bamboo"), Ref: Ref{"crossing", testID(moongate.KindCrossing, 31)}},
+		{What: "pay.created", At: ago(7 * moongate.Minute), Party: g("bamboo"), Amount: fen(26800), Ref: Ref{"payment", pay}},
+		{What: "pay.attempt_opened", At: ago(6*moongate.Minute + 20*moongate.Second), Party: g("weixin")},
+		{What: "pay.doubted", State: "unknown", At: ago(6 * moongate.Minute), Party: g("weixin"), Note: "504 Gateway Timeout, 5.0 s"},
+		{What: "pay.query_due", State: "asking", At: ago(6*moongate.Minute - 2*moongate.Second), Party: g("weixin")},
+		{What: "pay.attempt_ended.paid", At: ago(5*moongate.Minute + 52*moongate.Second), Party: g("weixin"), Amount: fen(26800)},
+		{What: "ledger.transferred", At: ago(5*moongate.Minute + 52*moongate.Second), Amount: fen(26800)},
+		{What: "settle.claimed", State: "pending", At: ago(5*moongate.Minute + 52*moongate.Second), Ref: Ref{"window", win}},
+		{What: "pay.repeated", State: "noted", At: ago(5*moongate.Minute + 50*moongate.Second), Party: g("weixin")},
 	}
 	payments := make([]PaymentLine, 0, 12)
-	for i, s := range []string{"succeeded", "unknown", "awaiting", "succeeded", "failed", "partly_refunded", "expired", "created", "refunded", "cancelled"} {
+	for i, s := range []string{"succeeded", "unknown", "awaiting", "succeeded", "failed", "partly_refunded", "expired", "open", "held", "cancelled"} {
 		p := PaymentLine{
 			ID: testID(moongate.KindPayment, i), At: ago(moongate.Time(i*i+1) * moongate.Minute), Order: "BM-2026112" + string(rune('0'+i)) + "-0417",
 			Merchant: g([]string{"old-kiln", "tea-hill", "north-loom"}[i%3]), Wallet: g([]string{"weixin", "alipay", "sandbox"}[i%3]), Amount: fen(int64(26800 + i*i*1931)), State: s,
 		}
-		if s == "created" {
+		if s == "open" {
 			p.Wallet = Party{}
 		}
 		payments = append(payments, p)
@@ -58,13 +58,13 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{Party: g("weixin"), Pays: fen(12100150), Gets: fen(900250), Net: fen(-11199900)},
 		{Party: g("alipay"), Pays: fen(10000000), Gets: fen(0), Net: fen(-10000000)},
 	}
-	accept := func(i string) []Action {
-		return []Action{{Word: "accept", Target: "/console/exceptions/" + i + "/accept"}, {Word: "refund", Target: "/console/exceptions/" + i + "/refund", Danger: true}}
+	resolve := func(id string) []Action {
+		return []Action{{Word: "dismiss", Target: "/console/exceptions/" + id, Note: true}, {Word: "give_back", Target: "/console/exceptions/" + id, Danger: true, Note: true}}
 	}
 	exceptions := []ExceptionLine{
-		{ID: "e1", Kind: "mismatch", Opened: ago(26 * moongate.Hour), State: "open", Subject: Ref{"payment", pay}, Subtext: "b81ef226f3fe1789b1e8b2acac839d17", Party: g("tea-hill"), Ours: money.Of(9933, money.BRL), Theirs: money.Of(9932, money.BRL), Amount: money.Of(1, money.BRL), Actions: accept("e1")},
-		{ID: "e2", Kind: "unknown_outcome", Opened: ago(50 * moongate.Minute), State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 1)}, Subtext: "BM-20261121-0417", Party: g("alipay"), Amount: fen(28731)},
-		{ID: "e3", Kind: "late_payment", Opened: ago(4 * moongate.Hour), State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 6)}, Subtext: "BM-20261126-0417", Party: g("weixin"), Theirs: fen(96316), Amount: fen(96316), Actions: []Action{{Word: "refund", Target: "/console/exceptions/e3/refund", Danger: true}}},
+		{ID: "e1", Kind: "mismatch", Opened: ago(26 * moongate.Hour), State: "open", Subject: Ref{"payment", pay}, Subtext: "b81ef226f3fe1789b1e8b2acac839d17", Party: g("tea-hill"), Ours: money.Of(9933, money.BRL), Theirs: money.Of(9932, money.BRL), Amount: money.Of(1, money.BRL), Actions: resolve("e1")},
+		{ID: "e2", Kind: "silent", Opened: ago(50 * moongate.Minute), State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 1)}, Subtext: "BM-20261121-0417", Party: g("alipay"), Amount: fen(28731)},
+		{ID: "e3", Kind: "late", Opened: ago(4 * moongate.Hour), Until: noon + 20*moongate.Hour, State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 6)}, Subtext: "BM-20261126-0417", Party: g("weixin"), Theirs: fen(96316), Amount: fen(96316), Facts: in("paid 4 minutes after the order was closed", "订单关闭 4 分钟后付款"), Actions: resolve("e3")[1:]},
 		{ID: "e4", Kind: "without_items", Opened: ago(3 * moongate.Day), State: "resolved", Subject: Ref{"payment", testID(moongate.KindPayment, 9)}, Party: g("north-loom"), Theirs: money.Of(15000, money.BRL), Amount: money.Of(-15000, money.BRL), Note: in("refunded by the merchant on 18 November", "商户已于 11 月 18 日退款")},
 	}
 	statement := StatementLine{ID: testID(moongate.KindStatement, 0), Agreement: agreement.ID, Period: "2026-10", From: g("bamboo"), To: g("jasmine"), Total: fen(341977), State: "issued", Issued: ago(19 * moongate.Day)}
@@ -74,10 +74,11 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		Views:    []ViewLag{{Name: "crossings", Position: 18446744, Bound: 256 << 20}, {Name: "payments", Position: 18446102, Behind: 642, Bytes: 331 << 10, Bound: 256 << 20}, {Name: "ledger", Position: 18446744, Bound: 256 << 20}},
 		Rate:     series(money.Currency{}),
 		OpenWork: 318,
+		Clicks:   Clicks{Waiting: 12, Most: 100000, Longest: 100 * moongate.Millisecond, Recorded: 9120, Abandoned: 3},
 		Peers: []Queue{
-			{Peer: g("weixin"), Kind: "wallet", Waiting: 3, Flying: 8, Oldest: ago(4 * moongate.Second), Delivers: true},
-			{Peer: g("alipay"), Kind: "wallet", Waiting: 41, Flying: 2, Oldest: ago(3 * moongate.Minute), Delivers: true, Error: "dial tcp: i/o timeout"},
-			{Peer: g("old-kiln"), Kind: "webhook", Waiting: 0, Dead: 2, Oldest: ago(2 * moongate.Day), Error: "410 Gone", Delivers: true, Actions: []Action{{Word: "retry", Target: "/console/system/peers/old-kiln/retry"}, {Word: "discard", Target: "/console/system/peers/old-kiln/discard", Danger: true}}},
+			{Peer: g("weixin"), Kind: "wallet", Waiting: 3, Flying: 8, Oldest: ago(4 * moongate.Second)},
+			{Peer: g("alipay"), Kind: "wallet", Waiting: 41, Flying: 2, Oldest: ago(3 * moongate.Minute), Failing: 5, Error: "dial tcp: i/o timeout"},
+			{Peer: g("old-kiln"), Kind: "webhook", Waiting: 0, Dead: 2, Oldest: ago(2 * moongate.Day), Error: "410 Gone", Actions: []Action{{Word: "retry", Target: "/console/system/peers/old-kiln/retry"}, {Word: "discard", Target: "/console/system/peers/old-kiln/discard", Danger: true}}},
 		},
 	}
 	health.Checkpoint.Size, health.Checkpoint.At = 184467, ago(moongate.Second)
@@ -89,7 +90,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{name: "crossings", query: url.Values{"from": {"jasmine"}}, page: Crossings{Filter: CrossingFilter{From: "jasmine", Parties: options}, Lines: lines, Paging: full}},
 		{name: "crossings-empty", page: Crossings{}},
 		{name: "crossing", page: Crossing{Line: lines[0], Version: 3, Payment: pay, Steps: story, Split: split(l), Window: win, HasProof: true, Position: 18446101, Reference: "BM-20261120-0417", Refunds: lines[2:3]}},
-		{name: "crossing-refused", page: Crossing{Line: lines[3], Version: 1, Steps: []Step{{What: "refused", State: "refused", At: lines[3].At, Party: g("jasmine"), Other: g("lotus"), Note: "competition"}}, Position: 18446000}},
+		{name: "crossing-refused", page: Crossing{Line: lines[3], Version: 1, Steps: []Step{{What: "crossing.refused", State: "refused", At: lines[3].At, Party: g("jasmine"), Other: g("lotus"), Note: in("the agreement does not cover links to coupons", "协议不含优惠券链接")}}, Position: 18446000}},
 		{name: "payments", page: Payments{Lines: payments, Paging: full}},
 		{name: "payment", page: Payment{Line: payments[1], Refundable: fen(0), Until: noon + 9*moongate.Minute, Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("alipay"), State: "unknown", Reference: "mgaeaqcmfrggzdfmztwq2lk", Asked: 4, Next: noon + 20*moongate.Second}}, Steps: story[1:5]}},
 		{name: "payment-paid", page: Payment{Line: payments[0], Crossing: cx, Refundable: fen(26800), Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("weixin"), State: "succeeded", Reference: "mgaeaqcmfrggzdfmztwq2lk", Theirs: "4200001234202611201234567890", Asked: 1}}, Steps: story[1:8], Actions: []Action{{Word: "refund", Target: "/console/payments/x/refund", Danger: true}}}},
@@ -101,16 +102,16 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		}, Paging: full}},
 		{name: "windows", page: Windows{Lines: []WindowLine{{ID: testID(moongate.KindWindow, 2), State: "open", Opened: ago(12 * moongate.Hour), Crossings: 912, Parties: 7, Gross: fen(10233100)}, {ID: testID(moongate.KindWindow, 1), State: "pending", Opened: ago(12 * moongate.Hour), Closed: ago(moongate.Hour), Crossings: 88, Parties: 3, Gross: fen(440100), Net: fen(120000)}, window}, Paging: full}},
 		{name: "window", page: Window{Line: window, Settled: ago(2 * moongate.Hour), Positions: positions, Clearing: fen(0), Instructions: []Instruction{
-			{ID: testID(moongate.KindInstruction, 0), From: g("weixin"), To: g("bamboo"), Through: g("weixin"), Amount: fen(11199900), State: "confirmed"},
+			{ID: testID(moongate.KindInstruction, 0), From: g("weixin"), To: g("bamboo"), Through: g("weixin"), Amount: fen(11199900), State: "paid"},
 			{ID: testID(moongate.KindInstruction, 1), From: g("alipay"), To: g("jasmine"), Through: g("alipay"), Amount: fen(6120990), State: "sent"},
-			{ID: testID(moongate.KindInstruction, 2), From: g("alipay"), To: g("lotus"), Through: g("alipay"), Amount: fen(3194804), State: "failed"},
+			{ID: testID(moongate.KindInstruction, 2), From: g("alipay"), To: g("lotus"), Through: g("alipay"), Amount: fen(3194804), State: "manual"},
 		}, Steps: []Step{
 			{What: "window.opened", State: "done", At: window.Opened},
 			{What: "window.closed", State: "done", At: window.Closed},
 			{What: "window.netted", State: "done", At: window.Closed, Amount: fen(21200350)},
 			{What: "window.told", State: "sent", At: window.Closed, Party: g("weixin"), Amount: fen(11199900)},
 		}, Actions: []Action{{Word: "close_window", Target: "/console/windows/x/close", Danger: true}}}},
-		{name: "exceptions", query: url.Values{}, page: Exceptions{Counts: []KindCount{{"mismatch", 60}, {"unknown_outcome", 1}, {"late_payment", 1}, {"without_items", 4}}, Lines: exceptions, Paging: full}},
+		{name: "exceptions", query: url.Values{}, page: Exceptions{Counts: []KindCount{{"mismatch", 60}, {"silent", 1}, {"late", 1}, {"without_items", 4}}, Lines: exceptions, Paging: full}},
 		{name: "exceptions-empty", page: Exceptions{}},
 		{name: "agreements", page: Agreements{Lines: []AgreementLine{agreement, offered, terminated, older}, Paging: Paging{First: true}}},
 		{name: "agreement", page: Agreement{
@@ -127,9 +128,15 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 			Example:    Example{Goods: in("a teapot", "一把茶壶"), Split: split(l), Present: true}, Versions: []AgreementLine{agreement, older},
 		}},
 		{name: "agreement-private", page: Agreement{Line: offered, Private: true, NoticeDays: 90, Hash: testHash(9), Scope: []string{"conversion"}, Settlement: Terms{Cycle: "monthly", Days: 10, Currency: money.CNY, Through: g("alipay")}, Signatures: []Signature{{g("orchard"), "host", ago(moongate.Day), "key"}, {g("ink"), "guest", 0, ""}}}},
-		{name: "links", page: Links{Blocks: blocks(l, in), Destinations: []Destination{
-			{ID: testID(moongate.KindDestination, 0), Name: in("Teapot No. 7", "七号茶壶"), Owner: g("bamboo"), Host: "bamboo.example", App: "bamboo://item/7", State: "open", Opened: 4120, Stopped: 0},
-			{ID: testID(moongate.KindDestination, 1), Name: in("Autumn sale", "秋季特卖"), Owner: g("lotus"), Host: "m.lotus.example", State: "blocked", Opened: 1630, Stopped: 43},
+		{name: "agreement-text", page: Agreement{Line: agreement, Hash: testHash(10), Text: in("Bamboo Market opens to Jasmine Reader\n══════════════════════════════════════\n\nParties\n  marketplace  Bamboo Market (bamboo)\n  publisher    Jasmine Reader (jasmine)\n", "竹里集市与茉莉阅读互通协议\n══════════════════════════\n\n各方\n  电商平台  竹里集市 (bamboo)\n  发布方    茉莉阅读 (jasmine)\n")}},
+		{name: "links", page: Links{Blocks: blocks(l, in), Lines: []LinkLine{
+			{Code: "k7q2m9x4", Name: in("Teapot No. 7", "七号茶壶"), Publisher: g("jasmine"), Owner: g("bamboo"), Campaign: in("autumn", "秋季"), State: "open", Opened: 4120},
+			{Code: "p3w8r5t1", Name: in("Autumn sale", "秋季特卖"), Publisher: g("jasmine"), Owner: g("lotus"), State: "blocked", Opened: 1630, Stopped: 43},
+		}, Paging: full}},
+		{name: "links-empty", page: Links{}},
+		{name: "destinations", page: Destinations{Lines: []Destination{
+			{ID: testID(moongate.KindDestination, 0), Name: in("Teapot No. 7", "七号茶壶"), Owner: g("bamboo"), Host: "bamboo.example", App: "bamboo://item/7", State: "open", Since: ago(90 * moongate.Day)},
+			{ID: testID(moongate.KindDestination, 1), Name: in("Autumn sale", "秋季特卖"), Owner: g("lotus"), Host: "m.lotus.example", State: "blocked", Since: ago(40 * moongate.Day)},
 		}, Paging: Paging{First: true}}},
 		{name: "receipt", page: receipt(l)},
 		{name: "statements", page: Statements{Lines: []StatementLine{statement, private}, Paging: Paging{First: true}}},
@@ -157,13 +164,16 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 func blocks(l Lang, in func(string, string) string) []Block {
 	return []Block{
 		{
-			ID: testID(moongate.KindBlock, 0), Pattern: "m.lotus.example/sale/*", By: garden(l, "jasmine"), Against: garden(l, "lotus"), Reason: "scams_and_fraud",
+			ID: testID(moongate.KindBlock, 0), Pattern: "m.lotus.example", By: garden(l, "jasmine"), Against: garden(l, "lotus"), Agreement: testID(moongate.KindAgreement, 0), Reason: "scams_and_fraud",
 			Facts:    in("Three shoppers reported coupons that the shop does not honour.", "三位买家举报优惠券无法兑现。"),
-			Evidence: testHash(3), Since: ago(2 * moongate.Day), Until: noon + 5*moongate.Day, State: "blocked", Stopped: 43, Appeal: "/console/links/x/appeal",
+			Evidence: testHash(3), Since: ago(2 * moongate.Day), Until: noon + 5*moongate.Day, AppealBy: noon + 88*moongate.Day, State: "standing", Stopped: 43, Appeal: "/console/links/x/appeal",
 		},
 		{
-			ID: testID(moongate.KindBlock, 1), Pattern: "heron.example", By: garden(l, "lotus"), Against: garden(l, "heron"), Reason: "competition",
-			Evidence: testHash(4), Since: ago(9 * moongate.Day), Until: noon + 21*moongate.Day, State: "appealed", Stopped: 1,
+			ID: testID(moongate.KindBlock, 1), Pattern: "*.heron.example", By: garden(l, "moon"), Reason: "malware", Automated: true,
+			Facts:    in("A scanner found a program that records what is typed.", "扫描发现记录键盘输入的程序。"),
+			Evidence: testHash(4), Since: ago(9 * moongate.Day), Until: noon + 21*moongate.Day, State: "contested", Stopped: 1,
+			Contest: Contest{By: garden(l, "heron"), Statement: in("The program is our own map editor; its source is public.", "该程序是我们自己的地图编辑器，源码公开。"), DecideBy: noon + 3*moongate.Day},
+			Actions: []Action{{Word: "lift", Target: "/console/links/y/lift", Note: true}},
 		},
 	}
 }
@@ -172,13 +182,15 @@ func receipt(l Lang) Receipt {
 	return Receipt{
 		Crossing: testID(moongate.KindCrossing, 0), Kind: "payment", At: ago(6 * moongate.Minute), Holder: garden(l, "bamboo"),
 		Groups: []Group{
-			{Audience: "public", Hash: testHash(20), Open: true, Fields: []Field{{"kind", "payment"}, {"agreement", "agr_aeaqc_…"}, {"version", "3"}}},
-			{Audience: "payee", Hash: testHash(21), Open: true, Fields: []Field{{"payee", garden(l, "bamboo").Name}, {"amount", "268.00 CNY"}, {"order", "BM-20261120-0417"}}},
-			{Audience: "fee", Hash: testHash(22), Open: true, Fields: []Field{{"rate", "8%"}, {"fee", "20.48 CNY"}}},
-			{Audience: "payer", Hash: testHash(23)},
-			{Audience: "wallet", Hash: testHash(24)},
+			{Audience: "parties", Hash: testHash(20), Open: true, Fields: []Field{{"kind", "payment"}, {"agreement", shorten(testID(moongate.KindAgreement, 0))}, {"version", "3"}, {"amount", "268.00 CNY"}}},
+			{Audience: "each", Hash: testHash(21), Open: true, Fields: []Field{{"payee", garden(l, "bamboo").Name}, {"fee", "20.48 CNY"}, {"order", "BM-20261120-0417"}}},
+			{Hash: testHash(22)},
+			{Hash: testHash(23)},
+			{Hash: testHash(24)},
+			{Hash: testHash(25)},
 		},
-		Event: testHash(30), Inside: hashes(6, 40), Interval: testHash(31), Leaf: 184201, Outside: hashes(9, 60), Root: testHash(32), Size: 184467,
+		Event: testHash(30), Inside: hashes(24, 40), Interval: testHash(31), Leaf: 184201, Outside: hashes(18, 80), Root: testHash(32), Size: 184467,
 		Origin: "harbour.example/log", Signer: "harbour.example/log", SignedAt: ago(moongate.Second), Note: note(), Verified: true, Download: "/console/crossings/x/receipt.json",
+		Command: "moongate log receipt --key harbour.example/log+53a0b8f1+AcBqf2b4dq0bBtnKJ4s6dHkVXc4m9O2WlqjQzF4H9e1v receipt.json",
 	}
 }

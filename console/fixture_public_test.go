@@ -29,6 +29,9 @@ func publicFixtures(l Lang, in func(english, chinese string) string) []fixture {
 			c.Chosen, c.Code, c.Handoff = wallets[1], "https://qr.alipay.com/bax03431ljhokirwl38f00a7", "alipays://platformapi/startapp?appId=20000067"
 			c.Amount = fen(123456789)
 		}),
+		cashier("trouble", "choosing", func(c *Cashier) {
+			c.Trouble = in("That did not work; try again in a moment.", "暂未成功，请稍后再试。")
+		}),
 		cashier("unknown", "unknown", nil),
 		cashier("paid", "succeeded", func(c *Cashier) { c.Paid, c.Receipt = ago(2*moongate.Second), "/pay/x/receipt" }),
 		cashier("failed", "failed", nil),
@@ -38,6 +41,8 @@ func publicFixtures(l Lang, in func(english, chinese string) string) []fixture {
 		cashier("partly-refunded", "partly_refunded", func(c *Cashier) { c.Refunded = fen(5000) }),
 		{name: "blocked", page: Blocked{Block: blocks(l, in)[0], Name: in("the autumn sale of Lotus Mall", "荷塘商城秋季特卖"), Back: "https://jasmine.example/story/88", BackTo: g("jasmine"), Address: "https://m.lotus.example/sale/2026"}},
 		{name: "blocked-bare", page: Blocked{Block: blocks(l, in)[1], Name: "heron.example"}},
+		{name: "onward", page: Onward{Name: in("Teapot No. 7", "七号茶壶"), Owner: g("bamboo"), From: g("jasmine"), Host: "bamboo.example", Continue: "bamboo://item/7?mgc=x", Fallback: "https://bamboo.example/item/7?mgc=x", Back: "https://jasmine.example/story/88"}},
+		{name: "onward-confirm", page: Onward{Name: in("Teapot No. 7", "七号茶壶"), Owner: g("bamboo"), From: g("jasmine"), Host: "bamboo.example", Confirm: true}},
 		{name: "signin", page: SignIn{Next: "/console/windows", Hint: "moongate party credential --owner moon --scope console"}},
 		{name: "signin-failed", page: SignIn{Failed: true}},
 		{name: "problem", page: Problem{Status: 404, Error: moongate.Error{Code: moongate.NotFound, Message: in("there is no payment pay_aeaqc_mfrggzdfmztwq2lknnwa", "没有支付 pay_aeaqc_mfrggzdfmztwq2lknnwa"), Hint: in("copy the identifier whole", "请完整复制编号")}, Request: "req_7f3a"}},
@@ -46,9 +51,9 @@ func publicFixtures(l Lang, in func(english, chinese string) string) []fixture {
 			Origin: "harbour.example/log", Key: "harbour.example/log+53a0b8f1+AcBqf2b4dq0bBtnKJ4s6dHkVXc4m9O2WlqjQzF4H9e1v", Size: 184467, Root: testHash(32), SignedAt: ago(moongate.Second), Note: note(), Base: "https://harbour.example/log/", EachSecond: 1,
 			Witnesses: []Witness{{"witness.example/north", ago(3 * moongate.Second)}},
 			Acts: []PublicAct{
-				{Leaf: 184020, At: ago(2 * moongate.Day), Kind: "block", Party: g("jasmine"), Text: in("m.lotus.example/sale/* until 25 November: scams and fraud", "m.lotus.example/sale/*，至 11 月 25 日：诈骗与欺诈"), Hash: testHash(90)},
-				{Leaf: 181877, At: ago(6 * moongate.Day), Kind: "appeal", Party: g("heron"), Hash: testHash(91)},
-				{Leaf: 170211, At: ago(40 * moongate.Day), Kind: "agreement", Party: g("orchard"), Text: in("Orchard Store, links out of apps, version 1, open offer", "果园应用商店外链条款，第 1 版，公开要约"), Hash: testHash(92)},
+				{Leaf: 184020, At: ago(2 * moongate.Day), Kind: "link.blocked", Party: g("jasmine"), Text: in("m.lotus.example until 25 November: scams and fraud", "m.lotus.example，至 11 月 25 日：诈骗与欺诈"), Hash: testHash(90)},
+				{Leaf: 181877, At: ago(6 * moongate.Day), Kind: "link.appealed", Party: g("heron"), Hash: testHash(91)},
+				{Leaf: 170211, At: ago(40 * moongate.Day), Kind: "agreement.published", Party: g("orchard"), Text: in("Orchard Store, links out of apps, version 1, open offer", "果园应用商店外链条款，第 1 版，公开要约"), Hash: testHash(92)},
 			}, Paging: Paging{Next: "c", First: true},
 		}},
 	}

@@ -124,13 +124,13 @@ func crossingLines(l Lang, n int) []CrossingLine {
 		kind, from, to, state string
 		amount                int64
 	}{
-		{"payment", "jasmine", "bamboo", "recorded", 26800},
-		{"link", "willow", "lotus", "recorded", 0},
-		{"refund", "bamboo", "alipay", "recorded", -8950},
+		{"payment", "jasmine", "bamboo", "done", 26800},
+		{"link", "willow", "lotus", "done", 0},
+		{"refund", "bamboo", "alipay", "done", -8950},
 		{"link", "jasmine", "lotus", "refused", 0},
-		{"conversion", "plum", "bamboo", "recorded", 1977},
+		{"conversion", "plum", "bamboo", "done", 1977},
 		{"payment", "ink", "orchard", "pending", 1200},
-		{"payment", "willow", "lotus", "recorded", 1289900},
+		{"payment", "willow", "lotus", "done", 1289900},
 	}
 	lines := make([]CrossingLine, n)
 	for i := range lines {

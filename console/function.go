@@ -38,6 +38,8 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 		"figures":   money.Amount.Figures,
 		"short":     shorten,
 		"tone":      func(state string) string { return string(toneOf(state)) },
+		"as":        stateOf,
+		"onward":    func(s string) template.URL { return template.URL(safeOnward(s)) }, //nolint:gosec // safeOnward is the check
 		"to":        to,
 		"refer":     func(ref Ref) string { return to(ref.Kind, ref.ID) },
 		"back":      safeBack,
@@ -51,6 +53,7 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 		"draw":      draw,
 		"climb":     climb,
 		"left":      left,
+		"span":      func(d moongate.Time) string { return d.Go().Sub(moongate.Time(0).Go()).String() },
 		"seconds":   func(now, until moongate.Time) int64 { return max(1, int64((until-now)/moongate.Second)+1) },
 		"elapsed":   elapsed,
 		"vocab":     func(set string) []string { return vocabularies[set] },
@@ -90,6 +93,9 @@ func (r *Renderer) story(lang Lang, s Step) string {
 }
 
 func toneOf(state string) tone {
+	if state == "" {
+		return good
+	}
 	if t, ok := states[state]; ok {
 		return t
 	}

@@ -5,42 +5,92 @@ import (
 	"github.com/moongate-hub/moongate/money"
 )
 
-// Block is a decision to keep a link shut. It has a reason, evidence, an end and an appeal, or it is not one.
+// Block is a decision to keep links shut. It has a reason, evidence, an end and an appeal, or it is not one.
 type Block struct {
-	ID       string
-	Pattern  string // what is shut: a destination, a host, a path
-	By       Party  // who decided
-	Against  Party  // whose links are shut
-	Reason   string // a category of the statements of reasons under the Digital Services Act, in small letters, or competition
-	Facts    string // the decider's own words
-	Evidence string // hash of the evidence
-	Since    moongate.Time
-	Until    moongate.Time
-	State    string // blocked, appealed, lifted, lapsed
-	Stopped  int64  // clicks that met it
-	Appeal   string // path where it is appealed; empty: the reader may not
+	ID        string
+	Pattern   string // what is shut: a destination's host, or a pattern of hosts
+	By        Party  // who decided
+	Against   Party  // whose links are shut; none: whoever stands behind the pattern
+	Agreement string // that allows it; empty: an operator's, for everybody
+	Reason    string // a category of the statements of reasons under the Digital Services Act, in small letters
+	Facts     string // the decider's own words
+	Evidence  string // hash of the evidence
+	Automated bool   // no person decided
+	Since     moongate.Time
+	Until     moongate.Time
+	AppealBy  moongate.Time
+	State     string // standing, contested, upheld; expired, lifted, overturned, undecided
+	Contest   Contest
+	Stopped   int64  // clicks that met it
+	Appeal    string // path where it is appealed; empty: the reader may not
+	Actions   []Action
 }
 
-// Destination is a place in a garden that links may open.
-type Destination struct {
-	ID      string
-	Name    string
-	Owner   Party
-	Host    string // web address it falls back to
-	App     string // deep link, if the platform has an app
-	State   string // open, blocked, suspended
-	Opened  int64  // crossings
-	Stopped int64
+// Contest is an appeal, and what came of it.
+type Contest struct {
+	By        Party // none: nobody has appealed
+	Statement string
+	DecideBy  moongate.Time
+	Grounds   string // of the decision; empty: not decided
 }
 
-// Links is the page of destinations and of blocks in force.
+// LinkLine is a link, as a row.
+type LinkLine struct {
+	Code      string
+	Name      string // of the destination
+	Publisher Party
+	Owner     Party // of the destination
+	Campaign  string
+	State     string // open, closed, blocked
+	Opened    int64
+	Stopped   int64
+}
+
+// Links is the page of links and of blocks in force.
 type Links struct {
-	Blocks       []Block
-	Destinations []Destination
-	Paging       Paging
+	Blocks []Block
+	Lines  []LinkLine
+	Paging Paging
 }
 
 func (Links) template() string { return "links" }
+
+// Destination is a place in a garden that links may open, as a row.
+type Destination struct {
+	ID    string
+	Name  string
+	Owner Party
+	Host  string // web address it falls back to
+	App   string // deep link, if the platform has an app
+	State string // open, closed, blocked
+	Since moongate.Time
+}
+
+// Destinations is the list.
+type Destinations struct {
+	Lines  []Destination
+	Paging Paging
+}
+
+func (Destinations) template() string { return "destinations" }
+
+// Onward is the page between a link and where it leads: to confirm, or to open an app that a browser does not open by
+// itself.
+type Onward struct {
+	Name     string // of the destination
+	Owner    Party
+	From     Party // who published the link
+	Host     string
+	Confirm  bool   // a form that posts to this very address leads on
+	Continue string // address that opens the app, checked by the link gate
+	Fallback string // the same place on the web
+	Back     string
+}
+
+func (Onward) template() string { return "onward" }
+
+// leadsAway: its form is answered with a redirect into another garden, which the policy's form-action would stop.
+func (o Onward) leadsAway() bool { return o.Confirm }
 
 // Blocked is what a person meets who follows a link that is shut.
 type Blocked struct {

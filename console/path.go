@@ -31,6 +31,8 @@ type rung struct {
 const (
 	ladderWidth = 320 * unit
 	rungHeight  = 30 * unit
+	rungLow     = 18 * unit // of a path with many rungs
+	rungsHigh   = 16
 	gateHeight  = 72 * unit
 	capHeight   = 40 * unit
 )
@@ -39,20 +41,24 @@ const (
 func climb(inside, outside []Hash) ladder {
 	l := ladder{Width: ladderWidth, Middle: ladderWidth / 2}
 	l.GateLeft, l.GateRight = l.Middle-15*unit, l.Middle+15*unit
-	l.Height = rungHeight*hair(len(inside)+len(outside)) + gateHeight + 2*capHeight
+	rise := rungHeight
+	if len(inside)+len(outside) > rungsHigh {
+		rise = rungLow
+	}
+	l.Height = rise*hair(len(inside)+len(outside)) + gateHeight + 2*capHeight
 	y := l.Height - capHeight
 	l.Foot = y
 	add := func(h Hash) {
 		r := rung{
-			Y: y, NextY: y - rungHeight, Neighbour: h.Value, TextY: y + 4*unit,
+			Y: y, NextY: y - rise, Neighbour: h.Value, TextY: y + 4*unit,
 			NodeX: l.Middle + 34*unit, OurX: l.Middle, TextX: l.Middle + 44*unit, End: "start",
 		}
 		if h.Left {
 			r.NodeX, r.TextX, r.End = l.Middle-34*unit, l.Middle-44*unit, "end"
 		}
-		r.Up = r.NextY + rungHeight/3
+		r.Up = r.NextY + rise/3
 		l.Rungs = append(l.Rungs, r)
-		y -= rungHeight
+		y -= rise
 	}
 	for _, h := range inside {
 		add(h)

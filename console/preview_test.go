@@ -177,6 +177,10 @@ func house(t *testing.T) *httptest.Server {
 			c := f.draw(lang)
 			c.Theme = theme
 			if q.Method == http.MethodPost {
+				if f.name == "onward-confirm" {
+					http.Redirect(w, q, "http://localhost:"+q.Host[strings.LastIndexByte(q.Host, ':')+1:]+"/garden", http.StatusSeeOther)
+					return
+				}
 				_ = q.ParseForm()
 				http.Redirect(w, q, "/preview/cashier-awaiting?chosen="+q.PostForm.Get("wallet"), http.StatusSeeOther)
 				return
@@ -187,6 +191,10 @@ func house(t *testing.T) *httptest.Server {
 			return
 		}
 		http.NotFound(w, q)
+	})
+	mux.HandleFunc("GET /garden", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<!doctype html><title>Garden</title><p id="garden">Welcome</p>`)
 	})
 	mux.Handle("GET "+Routes["windows"], http.RedirectHandler("/preview/windows", http.StatusSeeOther))
 	s := httptest.NewServer(mux)
@@ -252,6 +260,7 @@ func TestInABrowser(t *testing.T) {
 	t.Run("times and charts", func(t *testing.T) { readTimesAndCharts(t, b, s) })
 	t.Run("cashier follows the payment", func(t *testing.T) { followPayment(t, b) })
 	t.Run("keys", func(t *testing.T) { walkByKeys(t, b, s) })
+	t.Run("onward", func(t *testing.T) { goOnward(t, b, s) })
 	t.Run("print", func(t *testing.T) { printStatement(t, b, s) })
 	t.Run("faint words are found", func(t *testing.T) { findFaintWords(t, b, s) })
 }
@@ -372,6 +381,16 @@ func walkByKeys(t *testing.T, b *browser, s *httptest.Server) {
 	b.do(t, chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`), chromedp.KeyEvent("?"), chromedp.WaitVisible("dialog kbd"))
 	b.do(t, chromedp.KeyEvent("\x1b"), chromedp.KeyEvent("g"), chromedp.KeyEvent("w"), chromedp.WaitVisible("body.page-windows"))
 	b.quiet(t)
+}
+
+// goOnward confirms a link, which is answered with a redirect into another garden: another origin.
+func goOnward(t *testing.T, b *browser, s *httptest.Server) {
+	b.do(t, chromedp.Navigate(s.URL+"/preview/onward-confirm?lang=en&theme=light"), chromedp.WaitVisible("form.onward button"),
+		chromedp.Click("form.onward button"), chromedp.WaitVisible("#garden"))
+	if got := ask[string](t, b, `location.hostname`); got != "localhost" {
+		t.Errorf("the form leads to %q, want the garden behind the link", got)
+	}
+	b.forget() // of the garden, which has no icon
 }
 
 // printStatement looks at a statement as paper shows it: no navigation, and readable words in both themes.

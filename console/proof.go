@@ -20,6 +20,7 @@ type Receipt struct {
 	Signer   string // name of its key
 	SignedAt moongate.Time
 	Note     string // the signed checkpoint, as text
+	Command  string // that verifies the file offline; may be empty
 	Verified bool   // the hub has walked the path itself before drawing it
 	Download string // path of the receipt as a file
 }
@@ -28,8 +29,8 @@ func (Receipt) template() string { return "receipt" }
 
 // Group is what one audience may know of an event.
 type Group struct {
-	Audience string // payer, payee, wallet, fee, public
-	Hash     string
+	Audience string // public, parties, sides, each, self, owner, merchant, hub; a closed group may have none
+	Hash     string // of the group; empty: not told
 	Open     bool
 	Fields   []Field // of an open group
 }
@@ -71,7 +72,7 @@ type Witness struct {
 type PublicAct struct {
 	Leaf  int64
 	At    moongate.Time
-	Kind  string // agreement, block, appeal, fee, lift, origin
+	Kind  string // of the event: agreement.published, link.blocked, link.appealed, …
 	Party Party
 	Text  string
 	Hash  string
@@ -96,11 +97,22 @@ type Health struct {
 	Peers    []Queue
 	Rate     Series // crossings a second
 	Waiting  int    // commands before the replica
-	OpenWork int64  // payments not yet in a final state
+	Clicks   Clicks
+	OpenWork int64 // payments not yet in a final state
 	Actions  []Action
 }
 
 func (Health) template() string { return "health" }
+
+// Clicks are those that a redirect has answered and that are not yet durable: what a crash would take.
+type Clicks struct {
+	Waiting   int
+	Most      int           // that may wait
+	Longest   moongate.Time // that one may wait, but for one batch
+	Recorded  uint64
+	Uncounted uint64 // that found no room
+	Abandoned uint64 // that were turned down
+}
 
 // ViewLag is how far a view is behind the journal.
 type ViewLag struct {
@@ -113,14 +125,14 @@ type ViewLag struct {
 
 // Queue is what waits to be said to a peer.
 type Queue struct {
-	Peer     Party
-	Kind     string // wallet, webhook, message
-	Waiting  int
-	Flying   int
-	Oldest   moongate.Time
-	Dead     int
-	Error    string // of the last failure
-	NextTry  moongate.Time
-	Delivers bool // false: paused
-	Actions  []Action
+	Peer    Party
+	Kind    string // wallet, webhook, message
+	Waiting int
+	Flying  int           // calls under way
+	Failing int           // tries since the last success
+	Oldest  moongate.Time // of what waits; zero: not told
+	Dead    int           // given up
+	Error   string        // of the last failure
+	Paused  bool
+	Actions []Action
 }

@@ -78,6 +78,9 @@ func (r *Renderer) RenderPart(w io.Writer, c PageContext, p Page) error {
 func (r *Renderer) Serve(w http.ResponseWriter, q *http.Request, status int, c PageContext, p Page) error {
 	var b bytes.Buffer
 	Secure(w.Header())
+	if away, ok := p.(interface{ leadsAway() bool }); ok && away.leadsAway() {
+		w.Header().Set("Content-Security-Policy", strings.Replace(ContentSecurityPolicy, " form-action 'self';", "", 1))
+	}
 	w.Header().Set("Vary", "HX-Request-Type, Cookie, Accept-Language")
 	if q.Header.Get("HX-Request-Type") == "partial" {
 		if err := r.RenderPart(&b, c, p); err != nil {

@@ -167,33 +167,41 @@ func poison(v reflect.Value, evil string, states bool) reflect.Value {
 
 // TestAddresses tells what a page may link to.
 func TestAddresses(t *testing.T) {
-	for address, want := range map[string][2]bool{ // way back, hand-off to a wallet
-		"/console":                        {true, true},
-		"/pay/x?y=z#a":                    {true, true},
-		"https://bamboo.example/cart":     {true, true},
-		"http://127.0.0.1:8080/x":         {true, true},
-		"http://localhost/x":              {true, true},
-		"http://[::1]:9/x":                {true, true},
-		"http://bamboo.example/cart":      {false, false},
-		"weixin://wxpay/bizpayurl?pr=abc": {false, true},
-		"alipays://platformapi/startapp":  {false, true},
-		"javascript:alert(1)":             {false, false},
-		"JavaScript:alert(1)":             {false, false},
-		"data:text/html,x":                {false, false},
-		"//evil.example":                  {false, false},
-		"/\\evil.example":                 {false, false},
-		"https://a:b@evil.example":        {false, false},
-		"https://":                        {false, false},
-		"weixin://x y":                    {false, false},
-		"/a\nb":                           {false, false},
-		"":                                {false, false},
-		"relative":                        {false, false},
+	for address, want := range map[string][3]bool{ // way back, hand-off to a wallet, onward into an app
+		"/console":                        {true, true, true},
+		"/pay/x?y=z#a":                    {true, true, true},
+		"https://bamboo.example/cart":     {true, true, true},
+		"http://127.0.0.1:8080/x":         {true, true, true},
+		"http://localhost/x":              {true, true, true},
+		"http://[::1]:9/x":                {true, true, true},
+		"http://bamboo.example/cart":      {false, false, false},
+		"weixin://wxpay/bizpayurl?pr=abc": {false, true, true},
+		"alipays://platformapi/startapp":  {false, true, true},
+		"bamboo://item/7?x=y":             {false, false, true},
+		"intent://item/7#Intent;end":      {false, false, true},
+		"javascript://x/%0aalert(1)":      {false, false, false},
+		"file:///etc/passwd":              {false, false, false},
+		"view-source://x":                 {false, false, false},
+		"javascript:alert(1)":             {false, false, false},
+		"JavaScript:alert(1)":             {false, false, false},
+		"data:text/html,x":                {false, false, false},
+		"//evil.example":                  {false, false, false},
+		"/\\evil.example":                 {false, false, false},
+		"https://a:b@evil.example":        {false, false, false},
+		"https://":                        {false, false, false},
+		"weixin://x y":                    {false, false, false},
+		"/a\nb":                           {false, false, false},
+		"":                                {false, false, false},
+		"relative":                        {false, false, false},
 	} {
 		if got := safeBack(address) != ""; got != want[0] {
 			t.Errorf("safeBack(%q) lets it through: %v, want %v", address, got, want[0])
 		}
 		if got := safeHandoff(address) != ""; got != want[1] {
 			t.Errorf("safeHandoff(%q) lets it through: %v, want %v", address, got, want[1])
+		}
+		if got := safeOnward(address) != ""; got != want[2] {
+			t.Errorf("safeOnward(%q) lets it through: %v, want %v", address, got, want[2])
 		}
 	}
 }
@@ -297,6 +305,25 @@ func TestServe(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a stricter policy stays", func(t *testing.T) {
+		w := httptest.NewRecorder()
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		if err := r.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), http.StatusOK, PageContext{}, page); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Header().Get("Referrer-Policy"); got != "no-referrer" {
+			t.Errorf("Referrer-Policy is %q", got)
+		}
+	})
+	t.Run("a form that leads away", func(t *testing.T) {
+		w := httptest.NewRecorder()
+		if err := r.Serve(w, httptest.NewRequest(http.MethodGet, "/l/x", nil), http.StatusOK, PageContext{}, Onward{Confirm: true}); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Header().Get("Content-Security-Policy"); strings.Contains(got, "form-action") || !strings.Contains(got, "script-src 'self'") {
+			t.Errorf("the policy is %q, want all but form-action", got)
+		}
+	})
 	w := httptest.NewRecorder()
 	if err := r.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), http.StatusOK, PageContext{}, Cashier{State: "awaiting", Code: strings.Repeat("x", codeBytes+1)}); err == nil {
 		t.Error("a QR code of any length is drawn")

@@ -24,6 +24,7 @@ var Routes = map[string]string{
 	"agreement":    "/console/agreements/{id}",
 	"links":        "/console/links",
 	"link":         "/console/links/{id}", // likewise
+	"destinations": "/console/destinations",
 	"participants": "/console/participants",
 	"participant":  "/console/participants/{id}",
 	"statements":   "/console/statements",
@@ -33,8 +34,6 @@ var Routes = map[string]string{
 	"signin":       "/console/sign-in",
 	"signout":      "/console/sign-out",
 	"log":          "/log",
-	"cashier":      "/pay/{id}",
-	"assets":       AssetPath,
 }
 
 // to is the path of a page; the id is escaped. A page that nobody serves leads home.
@@ -65,6 +64,23 @@ func safeBack(address string) string {
 		return address
 	}
 	return ""
+}
+
+// safeOnward lets through any application's own scheme, for the link gate has checked the address against those that
+// its owner may use. What a browser itself would run or open is refused all the same.
+func safeOnward(address string) string {
+	if a := safeBack(address); a != "" {
+		return a
+	}
+	u, err := url.Parse(address)
+	if err != nil || strings.ContainsAny(address, "\\\r\n\t \"<>") || !strings.Contains(address, "://") {
+		return ""
+	}
+	switch u.Scheme {
+	case "", "http", "https", "javascript", "data", "vbscript", "file", "blob", "filesystem", "about", "view-source", "ftp", "ws", "wss":
+		return ""
+	}
+	return address
 }
 
 // safeHandoff lets through what opens a wallet: safeBack's addresses and the wallets' own schemes.

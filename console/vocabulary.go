@@ -10,66 +10,139 @@ const (
 	idle tone = "idle" // over, or not begun: ink, a ring
 )
 
-// states are the states of everything that has one; each has a word under state. in the catalogue.
+// states are the states of everything that has one; each has a word under state. in the catalogue. Where the same word
+// means different things of different things, KIND.STATE stands before it: see stateOf.
 var states = map[string]tone{
-	"open": good, "posted": good, "succeeded": good, "settled": good, "in_force": good, "signed": good, "active": good,
-	"issued": good, "confirmed": good, "resolved": good, "done": good, "delivered": good, "checked": good,
-	"leader": good, "alone": good, "level": good, "recorded": good, "delivering": good,
+	"open": good, "window.open": good, "posted": good, "succeeded": good, "paid": good, "settled": good, "agreed": good,
+	"in_force": good, "active": good, "issued": good, "confirmed": good, "resolved": good, "done": good,
+	"delivered": good, "checked": good, "leader": good, "alone": good, "level": good, "delivering": good,
 
-	"pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait, "created": wait, "closed": wait,
-	"offered": wait, "appealed": wait, "waiting": wait, "behind": wait, "asking": wait, "sent": wait,
-	"partly_refunded": wait, "paused": wait, "follower": idle,
+	"payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
+	"created": wait, "held": wait, "opening": wait, "closing": wait, "asked": wait, "accepted": wait, "held_up": wait,
+	"closed": wait, "planned": wait, "manual": wait, "contested": wait, "waiting": wait, "behind": wait, "asking": wait,
+	"sent": wait, "partly_refunded": wait, "paused": wait, "failing": wait,
 
-	"blocked": bad, "refused": bad, "failed": bad, "disputed": bad, "dead": bad, "revoked": bad,
-	"suspended": bad, "aborted": bad, "terminated": bad, "exception": bad,
+	"blocked": bad, "standing": bad, "upheld": bad, "refused": bad, "failed": bad, "disputed": bad, "dead": bad,
+	"revoked": bad, "suspended": bad, "aborted": bad, "exception": bad,
 
-	"expired": idle, "cancelled": idle, "voided": idle, "refunded": idle, "draft": idle, "ended": idle, "rotated": idle, "left": idle,
-	"lifted": idle, "lapsed": idle, "absent": idle, "noted": idle,
+	"attempt.closed": idle, "expired": idle, "cancelled": idle, "returned": idle, "voided": idle, "refunded": idle,
+	"draft": idle, "ended": idle, "rotated": idle, "left": idle, "withdrawn": idle, "lifted": idle, "lapsed": idle,
+	"overturned": idle, "undecided": idle, "absent": idle, "noted": idle, "follower": idle,
+}
+
+// stateOf is the state of a kind of thing, where that kind has a word of its own for it.
+func stateOf(kind, state string) string {
+	if _, own := states[kind+"."+state]; own {
+		return kind + "." + state
+	}
+	return state
 }
 
 // vocabularies are the closed sets of words that a page may meet in a field; each word stands in the catalogue under
 // SET.WORD. A word that is not here is shown as it came: an older console must not hide what a newer hub says.
 var vocabularies = map[string][]string{
-	"kind": {"link", "payment", "refund", "conversion"},
+	"kind": {"link", "payment", "refund", "conversion", "exception"},
 	"party": {
-		"platform", "wallet", "merchant", "publisher", "app", "data_holder", "observer", "operator",
+		"platform", "wallet", "merchant", "publisher", "app", "data-holder", "observer", "operator",
 	},
 	"purpose": {
-		"payable", "receivable", "wallet", "fee", "clearing", "accrual", "suspense", "reserve", "goods", "freight",
-		"commission", "traffic", "wallet_fee", "hub_fee", "tax", "kept", "refund",
+		"payable", "receivable", "wallet", "fee", "clearing", "accrual", "suspense", "instructed", "goods", "freight",
+		"share", "held", "commission", "traffic", "wallet_fee", "tax", "kept", "refund",
 	},
 	"exception": {
-		"mismatch", "missing_ours", "missing_theirs", "status", "fee", "timing", "late_payment", "duplicate",
-		"unknown_outcome", "without_items", "without_payment",
+		"amount", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back",
+		"mismatch", "without_items", "without_payment", "missing_ours", "missing_theirs", "status", "fee", "timing",
 	},
+	// Events, with what became of it behind the last point where one event tells of several ends.
 	"step": {
-		"click", "conversion", "payment.created", "payment.chosen", "payment.awaiting", "payment.asked",
-		"payment.unknown", "payment.succeeded", "payment.failed", "payment.expired", "payment.cancelled",
-		"payment.late", "payment.duplicate",
-		"refund.asked", "refund.done", "refund.refused", "split", "posted", "refused", "settled", "claim",
-		"window.opened", "window.closed", "window.netted", "window.told", "window.confirmed", "window.settled",
-		"window.aborted", "exception", "resolved",
+		"link.clicked",
+		"link.recovered",
+		"link.converted",
+		"link.met_block",
+		"link.turned_down",
+		"link.blocked",
+		"link.appealed",
+		"link.appeal_decided",
+		"link.unblocked",
+		"crossing.recorded",
+		"crossing.refused",
+		"ledger.transferred",
+		"ledger.resolved",
+		"pay.created",
+		"pay.attempt_opened",
+		"pay.create_due",
+		"pay.handed_over",
+		"pay.query_due",
+		"pay.close_due",
+		"pay.doubted",
+		"pay.attempt_ended.paid",
+		"pay.attempt_ended.closed",
+		"pay.attempt_ended.failed",
+		"pay.settled.succeeded",
+		"pay.settled.held",
+		"pay.settled.expired",
+		"pay.settled.cancelled",
+		"pay.settled.returned",
+		"pay.repeated",
+		"pay.refund_opened",
+		"pay.refund_due",
+		"pay.refund_query_due",
+		"pay.refund_moved",
+		"pay.refund_ended.succeeded",
+		"pay.refund_ended.failed",
+		"pay.exception_opened",
+		"pay.exception_resolved",
+		"settle.opened",
+		"settle.claimed",
+		"settle.closed",
+		"settle.instructed",
+		"settle.reported.sent",
+		"settle.reported.manual",
+		"settle.reported.paid",
+		"settle.reported.returned",
+		"settle.postponed",
+		"settle.settled",
+		"settle.aborted",
 	},
+	// Statements of reasons under the Digital Services Act, in small letters, and two more.
 	"reason": {
-		"scams_and_fraud", "data_protection_and_privacy_violations", "protection_of_minors",
-		"intellectual_property_infringements", "unsafe_and_prohibited_products", "consumer_information",
-		"risk_for_public_security", "other_violation_tc", "competition", "none",
+		"animal_welfare", "consumer_information", "cyber_violence", "cyber_violence_against_women",
+		"data_protection_and_privacy_violations", "illegal_or_harmful_speech", "intellectual_property_infringements",
+		"negative_effects_on_civic_discourse_or_elections", "non_consensual_behaviour",
+		"pornography_or_sexualized_content", "protection_of_minors", "risk_for_public_security", "scams_and_fraud",
+		"scope_of_platform_service", "self_harm", "unsafe_and_illegal_products", "unsafe_and_prohibited_products",
+		"violence", "other_violation_tc", "malware", "court_order",
 	},
-	"role":    {"host", "guest", "wallet", "publisher", "seller", "marketplace", "operator"},
-	"rule":    {"last_touch", "unique_uniform", "fixed"},
-	"guard":   {"cap", "floor", "non_discrimination", "no_steering_ban", "parity", "notice"},
-	"cycle":   {"immediate", "daily", "weekly", "monthly"},
-	"class":   {"any", "goods", "digital", "services", "subscription", "travel"},
-	"group":   {"payer", "payee", "wallet", "fee", "public"},
-	"act":     {"agreement", "block", "appeal", "fee", "lift", "origin"},
-	"queue":   {"wallet", "webhook", "message"},
-	"use":     {"requests", "agreements", "statements"},
-	"range":   {"24h", "7d", "30d"},
-	"nav":     {"home", "crossings", "payments", "exceptions", "balances", "windows", "statements", "agreements", "links", "participants", "log", "health"},
-	"theme":   {"auto", "light", "dark"},
-	"problem": {"malformed", "unauthenticated", "forbidden", "not_found", "conflict", "key_reused", "refused", "limit", "too_large", "busy", "unknown", "internal"},
+	"role": {
+		"host", "guest", "marketplace", "seller", "publisher", "wallet", "store", "app", "advertiser", "carrier",
+		"data_holder", "data_user", "platform", "operator", "observer",
+	},
+	"rule":  {"last_touch", "unique_uniform", "fixed"},
+	"guard": {"cap", "floor", "non_discrimination", "no_steering_ban", "parity", "notice"},
+	"cycle": {"immediate", "daily", "weekly", "monthly"},
+	"class": {"any", "goods", "digital", "services", "subscription", "travel"},
+	"group": {
+		"public", "parties", "sides", "each", "self", "owner", "owners", "merchant", "finder", "hub", "position",
+	},
+	"act": {
+		"agreement.published", "agreement.discontinued", "link.blocked", "link.appealed", "link.appeal_decided",
+		"link.unblocked",
+	},
+	"queue": {"wallet", "webhook", "message"},
+	"use":   {"requests", "agreements", "statements"},
+	"range": {"24h", "7d", "30d"},
+	"nav": {
+		"home", "crossings", "payments", "exceptions", "balances", "windows", "statements", "agreements", "links",
+		"participants", "log", "health",
+	},
+	"theme": {"auto", "light", "dark"},
+	"problem": {
+		"malformed", "unauthenticated", "forbidden", "not_found", "conflict", "key_reused", "refused", "limit",
+		"too_large", "busy", "unknown", "internal",
+	},
 	"ref": {
-		"crossing", "payment", "account", "window", "agreement", "receipt", "statement", "link", "participant", "exception",
+		"crossing", "payment", "account", "window", "agreement", "receipt", "statement", "link", "participant",
+		"exception",
 	},
 	"field": {
 		"payer", "payee", "amount", "currency", "order", "wallet", "wallet_reference", "fee", "rate", "agreement",
@@ -79,8 +152,8 @@ var vocabularies = map[string][]string{
 
 // asked are the words of an [Action]; each has a label under action.WORD and a question under action.WORD.ask.
 var asked = []string{
-	"accept", "match", "refund", "retry", "discard", "appeal", "withdraw", "lift", "pause", "resume", "revoke",
-	"confirm", "dispute", "close_window", "snapshot",
+	"give_back", "release", "dismiss", "refund", "retry", "discard", "appeal", "withdraw", "lift", "pause", "resume",
+	"revoke", "confirm", "dispute", "close_window", "pay", "snapshot", "sign_out_all",
 }
 
 // sections is the part of the navigation that a page belongs to.
@@ -89,6 +162,6 @@ var sections = map[string]string{
 	"payments": "payments", "payment": "payments", "exceptions": "exceptions",
 	"balances": "balances", "account": "balances", "windows": "windows", "window": "windows",
 	"statements": "statements", "statement": "statements", "agreements": "agreements", "agreement": "agreements",
-	"links": "links", "participants": "participants", "participant": "participants",
+	"links": "links", "destinations": "links", "participants": "participants", "participant": "participants",
 	"log": "log", "health": "health",
 }

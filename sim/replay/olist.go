@@ -23,10 +23,12 @@ const (
 const chunk = 256
 
 // span is the time that a chunk covers at most: a payment must be paid within a day.
-const span = 12 * moongate.Hour
+const span = 23 * moongate.Hour
 
-// together tells whether two times can be of one chunk: a month's window closes between two.
-func together(first, at moongate.Time) bool { return at < first+span && monthOf(at) == monthOf(first) }
+// together tells whether two times can be of one chunk.
+func (r *Run) together(first, at moongate.Time) bool {
+	return at < first+span && at < r.moments.next()
+}
 
 // payment is one payment row on its way.
 type payment struct {
@@ -53,17 +55,13 @@ func (r *Run) Olist(x *olist.Export) (*OlistReport, error) {
 		return nil, err
 	}
 	rows := paymentsOf(x)
-	month := monthOf(rows[0].at)
 	for i := 0; i < len(rows); {
-		end := i + 1
-		for end < len(rows) && end-i < chunk && together(rows[i].at, rows[end].at) {
-			end++
+		if err := r.upTo(rows[i].at); err != nil {
+			return nil, err
 		}
-		if now := monthOf(rows[i].at); now != month {
-			if err := r.settleMonth(now); err != nil {
-				return nil, err
-			}
-			month = now
+		end := i + 1
+		for end < len(rows) && end-i < chunk && r.together(rows[i].at, rows[end].at) {
+			end++
 		}
 		if r.passed(rows[end-1].at) {
 			i = end
@@ -198,7 +196,7 @@ func (r *Run) pay(agreement moongate.ID, rows []*payment) error {
 			command: &pay.Create{
 				Order: p.no(), From: olistWeb, To: olistMarket, Agreement: agreement, Amount: money.Of(p.row.Cents, money.BRL),
 				Payees: p.payees, Suspend: p.suspend, Title: "Order " + p.order.ID[:min(8, len(p.order.ID))],
-				Wallets: []string{walletHandle(p.row.Type)}, Expires: rows[0].at + 23*moongate.Hour,
+				Wallets: []string{walletHandle(p.row.Type)}, Expires: rows[0].at + 24*moongate.Hour,
 			},
 			done: func(a any, err error) error {
 				if err == nil {

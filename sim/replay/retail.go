@@ -23,63 +23,48 @@ const (
 func (r *Run) Retail(in *retail.Reader) (*RetailReport, error) {
 	rep := &RetailReport{RefundsRefused: map[string]int64{}}
 	var id moongate.ID
-	var month, last moongate.Time
+	var last moongate.Time
+	var waiting *retail.Invoice
 	for more := true; more; {
 		var batch []*retail.Invoice
 		for len(batch) < chunk {
-			inv, err := in.Next()
-			if errors.Is(err, io.EOF) {
-				more = false
+			inv := waiting
+			if waiting = nil; inv == nil {
+				var err error
+				if inv, err = in.Next(); errors.Is(err, io.EOF) {
+					more = false
+					break
+				} else if err != nil {
+					return nil, err
+				}
+			}
+			inv.Time = max(inv.Time, last) // the till's clock goes back now and then; the hub's does not
+			if len(batch) == 0 {
+				if id.IsZero() {
+					var err error
+					if id, err = r.retailCast(inv.Time - moongate.Day); err != nil {
+						return nil, err
+					}
+				}
+				if err := r.upTo(inv.Time); err != nil {
+					return nil, err
+				}
+			} else if !r.together(batch[0].Time, inv.Time) {
+				waiting = inv
 				break
 			}
-			if err != nil {
-				return nil, err
-			}
+			last = inv.Time
 			batch = append(batch, inv)
 		}
-		if len(batch) == 0 {
-			break
-		}
-		if month == 0 {
-			month = monthOf(batch[0].Time)
-			var err error
-			if id, err = r.retailCast(batch[0].Time - moongate.Day); err != nil {
+		if len(batch) > 0 && !r.passed(last) {
+			if err := r.trade(id, batch, rep); err != nil {
 				return nil, err
 			}
 		}
-		for len(batch) > 0 {
-			n := head(batch)
-			if now := monthOf(max(batch[0].Time, last)); now > month {
-				if err := r.settleMonth(now); err != nil {
-					return nil, err
-				}
-				month = now
-			}
-			end := last
-			for _, inv := range batch[:n] {
-				end = max(end, inv.Time) // the till's clock goes back now and then; the hub's does not
-			}
-			if !r.passed(end) {
-				if err := r.trade(id, batch[:n], rep); err != nil {
-					return nil, err
-				}
-			}
-			last, batch = end, batch[n:]
-			r.progress(in.Report().Lines, 0)
-		}
+		r.progress(in.Report().Lines, 0)
 	}
 	rep.Report = in.Report()
 	return rep, r.finish(&rep.Totals, last)
-}
-
-// head counts the invoices at the head of a batch that can be of one chunk.
-func head(batch []*retail.Invoice) int {
-	for i, inv := range batch {
-		if !together(batch[0].Time, inv.Time) {
-			return i
-		}
-	}
-	return len(batch)
 }
 
 func (r *Run) retailCast(start moongate.Time) (moongate.ID, error) {
@@ -194,7 +179,7 @@ func (r *Run) sell(agreement moongate.ID, sales []*sale, first moongate.Time) er
 			caller: retailMerchant, key: "pay/" + s.no, at: s.at,
 			command: &pay.Create{
 				Order: s.no, From: retailWeb, To: retailMerchant, Agreement: agreement, Amount: money.Of(s.pence, money.GBP),
-				Title: "Invoice " + s.no, Wallets: []string{retailTill}, Expires: first + 23*moongate.Hour,
+				Title: "Invoice " + s.no, Wallets: []string{retailTill}, Expires: first + 24*moongate.Hour,
 			},
 			done: func(a any, err error) error {
 				if err == nil {

@@ -41,6 +41,7 @@ type Run struct {
 	payers  map[string]settle.Payer
 	agreed  string // file that says under which agreement the replay runs
 
+	moments   moments
 	agreement moongate.ID
 	currency  money.Currency
 	progress  func(done, total int64)
@@ -172,31 +173,70 @@ func (r *Run) drain() error {
 	}
 }
 
-// monthOf is the beginning of a time's month.
-func monthOf(at moongate.Time) moongate.Time {
-	t := at.Go()
-	return moongate.At(time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC))
+// Moments at which the hub does something by itself that the replay waits for: a month ends, or what its windows came
+// to goes out, a day later. Requests before a moment are made before it, and those after it after it.
+type moments struct {
+	end moongate.Time // of the month
+	out moongate.Time // 0: nothing is to go out
 }
 
-// settleMonth closes the windows that are open, lets the delay of the terms pass, and has the wallets pay.
-func (r *Run) settleMonth(end moongate.Time) error {
-	if !r.passed(end) {
-		if err := r.desk.tick(end); err != nil {
-			return err
-		}
-		var w settle.Window
-		var open bool
-		r.hub.Machine().Read(func() { w, open = r.hub.Settle.Current(r.agreement, r.currency) })
-		if open {
-			_, err := hub.Do[settle.Answer](r.desk.ctx, r.hub, "", r.desk.key("close/"+w.ID.String()), &settle.Close{Window: w.ID})
-			if err != nil {
+// next is the first moment to come.
+func (m *moments) next() moongate.Time {
+	if m.out != 0 {
+		return min(m.end, m.out)
+	}
+	return m.end
+}
+
+// upTo has every moment pass that is not later than a time.
+func (r *Run) upTo(at moongate.Time) error {
+	if r.moments.end == 0 {
+		r.moments.end = nextMonth(at)
+	}
+	for r.moments.next() <= at {
+		if out := r.moments.out; out != 0 && out <= r.moments.end {
+			if err := r.payOut(out); err != nil {
 				return err
 			}
+			r.moments.out = 0
+			continue
 		}
+		end := r.moments.end
+		if err := r.closeMonth(end); err != nil {
+			return err
+		}
+		r.moments = moments{end: nextMonth(end), out: end + moongate.Day + moongate.Second}
 	}
-	// The delay of the terms is a day; instructions go out a thousand at a tick.
-	if out := end + moongate.Day + moongate.Second; !r.passed(out) {
-		if err := r.desk.tick(out); err != nil {
+	return nil
+}
+
+func nextMonth(at moongate.Time) moongate.Time {
+	t := at.Go()
+	return moongate.At(time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, time.UTC))
+}
+
+// closeMonth closes the month's window.
+func (r *Run) closeMonth(end moongate.Time) error {
+	if r.passed(end) {
+		return nil
+	}
+	if err := r.desk.tick(end); err != nil {
+		return err
+	}
+	var w settle.Window
+	var open bool
+	r.hub.Machine().Read(func() { w, open = r.hub.Settle.Current(r.agreement, r.currency) })
+	if !open {
+		return nil
+	}
+	_, err := hub.Do[settle.Answer](r.desk.ctx, r.hub, "", r.desk.key("close/"+w.ID.String()), &settle.Close{Window: w.ID})
+	return err
+}
+
+// payOut lets the delay of the terms pass and has the wallets pay.
+func (r *Run) payOut(at moongate.Time) error {
+	if !r.passed(at) {
+		if err := r.desk.tick(at); err != nil {
 			return err
 		}
 	}
@@ -206,7 +246,7 @@ func (r *Run) settleMonth(end moongate.Time) error {
 // finish settles the last month, and counts.
 func (r *Run) finish(t *Totals, last moongate.Time) error {
 	if last > 0 {
-		if err := r.settleMonth(monthOf(last) + 40*moongate.Day); err != nil {
+		if err := r.upTo(nextMonth(last) + 2*moongate.Day); err != nil {
 			return err
 		}
 	}

@@ -123,7 +123,22 @@ func TestSuspenseIsKept(t *testing.T) {
 	if err := g.Tick(start + 1000*moongate.Day); err != nil {
 		t.Fatal(err)
 	}
-	g.mustCross(t, refund(id, 10_000))
+	// A node that was restarted meanwhile keeps it as long as one that was not.
+	fresh := newRooms(g.bounds)
+	again, err := g.Resume(fresh.machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restarted := &garden{Local: again, rooms: fresh, bounds: g.bounds, terms: g.terms}
+	for _, one := range []*garden{g, restarted} {
+		one.mustCross(t, refund(id, 10_000))
+		if err := one.Tick(start + 1000*moongate.Day + moongate.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := one.crossings.Lookup(id); !ok {
+			t.Error("forgotten within the day")
+		}
+	}
 	if err := g.Tick(start + 1002*moongate.Day); err != nil {
 		t.Fatal(err)
 	}

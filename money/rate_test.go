@@ -67,6 +67,15 @@ func TestRateAgreesWithBigInt(t *testing.T) {
 	})
 }
 
+// The largest quotient there is has a remainder that rounds up: to zero, if nobody looked.
+func TestRateDoesNotWrapWhenItRoundsUp(t *testing.T) {
+	for _, how := range []money.Rounding{money.HalfAway, money.TowardZero, money.AwayZero} {
+		if got, err := money.BasisPoints(20_002).Of(9_222_449_791_875_588_249, how); moongate.CodeOf(err) != moongate.Malformed {
+			t.Errorf("rounding %d: %d, %v", how, got, err)
+		}
+	}
+}
+
 func TestPercent(t *testing.T) {
 	for text, want := range map[string]money.BasisPoints{
 		"2.5%": 250, "0.6%": 60, "0.01%": 1, "100%": 10_000, "-3%": -300, "0%": 0, "12.34%": 1234, "10000%": 1_000_000,

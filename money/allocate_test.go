@@ -117,6 +117,9 @@ func TestAllocateAgreesWithItsDefinition(t *testing.T) {
 		if sum != total {
 			t.Fatalf("the parts add up to %d", sum)
 		}
+		if total == math.MinInt64 {
+			return // it has no positive to compare with
+		}
 		// A greater weight never gets less; nor does, of equals, the one that stands first.
 		for i := range weights {
 			for j := i + 1; j < len(weights); j++ {
@@ -129,15 +132,13 @@ func TestAllocateAgreesWithItsDefinition(t *testing.T) {
 				}
 			}
 		}
-		if total != math.MinInt64 {
-			negated, err := money.Allocate(-total, weights)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := range negated {
-				if negated[i] != -got[i] {
-					t.Fatalf("the reversal gives part %d %d, not %d", i+1, negated[i], -got[i])
-				}
+		negated, err := money.Allocate(-total, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range negated {
+			if negated[i] != -got[i] {
+				t.Fatalf("the reversal gives part %d %d, not %d", i+1, negated[i], -got[i])
 			}
 		}
 	})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/moongate-hub/moongate"
@@ -28,8 +30,8 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 		return PaymentAnswer{}, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("%d payments are kept, the most there may be", s.payments.Len()), Hint: "try again later"}
 	}
 	for i, w := range c.Wallets {
-		if err := s.walletFor(w, fmt.Sprintf("wallets/%d", i)); err != nil {
-			return PaymentAnswer{}, err
+		if p, ok := s.parties.Lookup(w); !ok || p.Kind != party.Wallet {
+			return PaymentAnswer{}, noWallet(w, fmt.Sprintf("wallets/%d", i))
 		}
 	}
 	expires := c.Expires
@@ -39,11 +41,12 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 	p := Payment{
 		Purchase: Purchase{
 			Of: Of{step.Caller, step.NewID(moongate.KindPayment)}, Order: c.Order, From: c.From, To: c.To, Agreement: c.Agreement, Class: c.Class,
-			Amount: c.Amount, Payees: c.Payees, Title: c.Title, Wallets: c.Wallets, ReturnURL: c.ReturnURL, Expires: expires,
+			Amount: c.Amount, Payees: c.Payees, Title: c.Title, Wallets: c.Wallets, ReturnURL: c.ReturnURL, Expires: expires, Suspend: c.Suspend,
 		},
 		Touches: c.Touches, Subject: c.Subject,
 	}
-	if err := s.rehearse(step, &p); err != nil {
+	var err error
+	if p.Wallets, err = s.rehearse(step, &p); err != nil {
 		return PaymentAnswer{}, err
 	}
 	step.Emit(&Created{Purchase: p.Purchase, Journey: Journey{Touches: p.Touches, Subject: p.Subject}})
@@ -61,25 +64,43 @@ func (s *State) repeat(p *Payment, c *Create) (PaymentAnswer, error) {
 	return PaymentAnswer{p.Payment, p.Status, p.Expires}, nil
 }
 
-// rehearse sees whether the crossing would be allowed now, with one of the wallets offered.
-func (s *State) rehearse(step *replica.Step, p *Payment) error {
+// rehearse gives those of the wallets offered that are at work and with which the crossing would be allowed now, or the
+// reason why it would not be with the last.
+func (s *State) rehearse(step *replica.Step, p *Payment) ([]string, error) {
+	var allowed []string
 	var last error
 	for _, w := range p.Wallets {
-		plan, err := s.crossings.Plan(step, p.passage(w))
-		if err == nil {
-			plan.Drop(step)
-			return nil
+		if _, last = s.parties.Active(w); last != nil {
+			continue
 		}
-		last = err
+		var plan *crossing.Plan
+		if plan, last = s.crossings.Plan(step, p.passage(w)); last != nil {
+			continue
+		}
+		plan.Drop(step)
+		allowed = append(allowed, w)
 	}
-	return last
+	if len(allowed) == 0 {
+		return nil, last
+	}
+	return allowed, nil
 }
 
-// passage is the crossing that a payment ends in.
+// passage is the crossing that a payment ends in: an exception, while nobody knows whose the money is.
 func (p *Payment) passage(wallet string) crossing.Passage {
+	if p.Suspend != "" {
+		return crossing.Passage{
+			Kind: crossing.Exception, From: p.From, To: p.To, Currency: p.Amount.Currency, Amount: p.Amount.Minor, Wallet: wallet, Subject: p.Subject,
+		}
+	}
+	return p.division(wallet, p.Payees)
+}
+
+// division is the crossing that divides a payment among payees.
+func (p *Payment) division(wallet string, payees []crossing.Payee) crossing.Passage {
 	return crossing.Passage{
 		Kind: crossing.Payment, Agreement: p.Agreement, From: p.From, To: p.To, Class: p.Class, Currency: p.Amount.Currency, Amount: p.Amount.Minor,
-		Payees: slices.Clone(p.Payees), Wallet: wallet, Touches: p.Touches, Subject: p.Subject,
+		Payees: slices.Clone(payees), Wallet: wallet, Touches: p.Touches, Subject: p.Subject,
 	}
 }
 
@@ -89,9 +110,13 @@ func (s *State) walletFor(handle, field string) error {
 		return err
 	}
 	if w.Kind != party.Wallet {
-		return &moongate.Error{Code: moongate.Refused, Field: field, Message: fmt.Sprintf("%s is a %s, not a wallet", handle, w.Kind), Hint: "name a wallet"}
+		return noWallet(handle, field)
 	}
 	return nil
+}
+
+func noWallet(handle, field string) error {
+	return &moongate.Error{Code: moongate.Refused, Field: field, Message: fmt.Sprintf("%.60q is no wallet of this hub", handle), Hint: "name one that is"}
 }
 
 func (c *Create) check(now moongate.Time) error {
@@ -108,12 +133,27 @@ func (c *Create) check(now moongate.Time) error {
 		return c.Amount.Check()
 	case !utf8.ValidString(c.Title) || c.Title == "" || utf8.RuneCountInString(c.Title) > 127:
 		return malformed("title", fmt.Sprintf("it has %d characters", utf8.RuneCountInString(c.Title)), "say in 1 to 127 what the shopper pays for")
-	case len(c.Wallets) == 0 || len(c.Wallets) > maxWallets:
-		return malformed("wallets", fmt.Sprintf("%d wallets", len(c.Wallets)), fmt.Sprintf("offer between 1 and %d", maxWallets))
+	case strings.ContainsFunc(c.Title, unicode.IsControl):
+		return malformed("title", fmt.Sprintf("%.80q holds control characters", c.Title), "write one line of text")
+	case len(c.Wallets) == 0 || len(c.Wallets) > maxWallets || repeated(c.Wallets):
+		return malformed("wallets", fmt.Sprintf("%d wallets", len(c.Wallets)), fmt.Sprintf("offer between 1 and %d, each once", maxWallets))
+	case !utf8.ValidString(c.Suspend) || utf8.RuneCountInString(c.Suspend) > 200:
+		return malformed("suspend", fmt.Sprintf("it has %d characters", utf8.RuneCountInString(c.Suspend)), "say in at most 200 why the money must wait")
+	case c.Suspend != "" && len(c.Payees) > 0:
+		return malformed("payees", "whose the money is cannot be said and left open at once", "leave the payees out, or suspend")
 	case c.Expires != 0 && (c.Expires < now+minLife || c.Expires > now+maxLife):
 		return malformed("expires", fmt.Sprintf("%s is not between two minutes and a day from now", c.Expires), "leave it out for half an hour")
 	}
 	return checkReturn(c.ReturnURL)
+}
+
+func repeated(list []string) bool {
+	for i, one := range list {
+		if slices.Contains(list[:i], one) {
+			return true
+		}
+	}
+	return false
 }
 
 // reference tells whether text can be somebody's own number for something.
@@ -121,12 +161,7 @@ func reference(s string) bool {
 	if s == "" || len(s) > 64 || !utf8.ValidString(s) || s[0] == ' ' || s[len(s)-1] == ' ' {
 		return false
 	}
-	for _, r := range s {
-		if r < 0x20 || r == 0x7f {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // checkReturn accepts an absolute web address: the cashier links to it.
@@ -171,7 +206,7 @@ func (s *State) choose(step *replica.Step, c *ChooseWallet) (WalletAnswer, error
 	case !live:
 		return WalletAnswer{Attempt: s.emitOpen(step, &p, c.Wallet, c.Channel)}, nil
 	case a.Wallet == c.Wallet && a.Channel == c.Channel && a.Status != AttemptClosing:
-		if a.Status == AttemptAwaiting && step.At >= a.Way.Expires {
+		if a.Status == AttemptAwaiting && a.Asked == 0 && step.At >= a.Way.Expires {
 			step.Emit(&CreateDue{Try: s.try(&p, p.Attempt, &a), Chain: Chain{p.Head, step.At + patience}})
 		}
 		return WalletAnswer{Attempt: p.Attempt}, nil
@@ -255,7 +290,7 @@ func (s *State) comeBack(step *replica.Step, c *Return) (Done, error) {
 		return Done{}, err
 	}
 	a, ok := s.attempts.Get(p.Attempt)
-	if ok && (a.Status == AttemptAwaiting || a.Status == AttemptUnknown) && a.Asked == 0 {
+	if ok && a.Worth(step.At) {
 		s.emitQuery(step, &p, p.Attempt, &a)
 	}
 	return Done{}, nil

@@ -68,6 +68,7 @@ var reasonOf = map[TroubleKind]string{
 	TroubleDouble:  "paid twice",
 	TroubleAmount:  "wrong amount",
 	TroubleRefused: "order not accepted",
+	TroubleUnclear: "order does not add up",
 }
 
 // release divides money that stands in suspense, under the terms that are in force now.
@@ -76,7 +77,11 @@ func (s *State) release(step *replica.Step, x *Exception, c *Resolve) error {
 	if !ok || p.Status != Held || p.Attempt != x.Attempt || x.Amount != p.Amount {
 		return &moongate.Error{Code: moongate.Conflict, Message: "the money does not fit the payment it came for", Hint: "give it back"}
 	}
-	passage := p.passage(x.Wallet)
+	payees := p.Payees
+	if len(c.Payees) > 0 {
+		payees = c.Payees
+	}
+	passage := p.division(x.Wallet, payees)
 	passage.Releases = x.Crossing
 	plan, err := s.crossings.Plan(step, passage)
 	if err != nil {
@@ -88,11 +93,18 @@ func (s *State) release(step *replica.Step, x *Exception, c *Resolve) error {
 	return nil
 }
 
+// heard ends the exception about a silence that is over, where it is still open.
+func (s *State) heard(step *replica.Step, alarm moongate.ID) {
+	if x, ok := s.exceptions.Get(alarm); ok {
+		s.settleException(step, &x, Dismiss, "", "the wallet has answered")
+	}
+}
+
 // settleException ends an exception, and the payment that was held for it.
 func (s *State) settleException(step *replica.Step, x *Exception, action Action, by, note string) {
 	step.Emit(&ExceptionResolved{Remedy: Remedy{Of: x.Of, Exception: x.Exception, Action: action, By: by, Note: note}, Chain: Chain{Before: s.headOf(x.Payment)}})
 	p, ok := s.payments.Get(x.Payment)
-	if ok && p.Status == Held && action == GiveBack && slices.Contains([]TroubleKind{TroubleAmount, TroubleRefused}, x.Kind) {
+	if ok && p.Status == Held && action == GiveBack && slices.Contains([]TroubleKind{TroubleAmount, TroubleRefused, TroubleUnclear}, x.Kind) {
 		s.settle(step, &p, Returned, x.Attempt, x.Wallet, moongate.ID{})
 	}
 }

@@ -22,7 +22,7 @@ func (s *State) Fold(e journal.Entry) {
 			a.Status, a.Way, a.Tries, a.Asked = AttemptAwaiting, v.Way, 0, 0
 		})
 	case *QueryDue:
-		s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) { a.Tries++; a.Asked = e.At })
+		s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) { a.Tries++; a.Asked, a.Looked = e.At, e.At })
 	case *CloseDue:
 		s.foldClose(e, v)
 	case *Doubted:
@@ -101,6 +101,9 @@ func (s *State) foldClose(e journal.Entry, v *CloseDue) {
 		a.Status, a.Why, a.Asked, a.Way = AttemptClosing, v.Why, e.At, Way{}
 	})
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
+		if p.Attempt != v.Attempt {
+			return // an older order that came to life late; the payment goes on without it
+		}
 		p.NextTo, p.NextBy = v.Switch.Wallet, v.Switch.Channel
 		p.Cancel = p.Cancel || v.Why == WhyCancelled
 		p.Overdue = p.Overdue || e.At >= p.Expires
@@ -180,11 +183,11 @@ func (s *State) foldTrouble(e journal.Entry, v *ExceptionOpened) {
 	}
 	if v.Kind == TroubleSilent {
 		if a, ok := s.attempts.Get(v.Attempt); ok {
-			a.Alarmed = true
+			a.Alarm = v.Exception
 			s.attempts.Put(v.Attempt, a)
 		}
 		if r, ok := s.refunds.Get(v.Refund); ok {
-			r.Alarmed = true
+			r.Alarm = v.Exception
 			s.refunds.Put(v.Refund, r)
 		}
 	}

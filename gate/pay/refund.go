@@ -220,6 +220,7 @@ func (s *State) endRefund(step *replica.Step, r *Refunding, stand RefundStand, p
 		plan.Emit(step)
 	}
 	step.Emit(&RefundEnded{RefundStand: stand, Chain: Chain{Before: s.headOf(r.Payment)}})
+	s.heard(step, r.Alarm)
 	if err != nil {
 		s.refundTrouble(step, r, TroubleContradiction, fmt.Sprintf("the refund has %s, and the books do not follow: %v", stand.Status, err))
 	}

@@ -13,8 +13,9 @@ const (
 	firstLook = 30 * moongate.Second
 	lookUntil = 5 * moongate.Minute // the longest pause between looks at an open order
 	doubtFrom = 5 * moongate.Second
-	doubtTo   = moongate.Hour // the longest pause between looks at an unknown one
-	silence   = moongate.Day  // after which a person is told
+	doubtTo   = moongate.Hour       // the longest pause between looks at an unknown one
+	silence   = moongate.Day        // after which a person is told
+	lookPause = 3 * moongate.Second // between looks because the shopper came back
 )
 
 // backOff doubles from first to last.
@@ -78,6 +79,10 @@ func (s *State) report(step *replica.Step, c *Report) (Done, error) {
 	case c.Outcome != nil:
 		s.learn(step, &p, c.Attempt, &a, c.Op, c.Outcome)
 	case !a.Status.Live():
+		if c.Handoff != nil && a.Status != AttemptPaid {
+			// The order came to life after it had been given up.
+			s.emitClose(step, &p, c.Attempt, &a, WhyAbsent, "", "")
+		}
 	case c.Handoff != nil:
 		if a.Status != AttemptClosing {
 			next := Chain{s.head(&p).Before, step.At + firstLook}
@@ -204,6 +209,7 @@ func (s *State) afterwards(step *replica.Step, p *Payment, id moongate.ID, a *At
 func (s *State) end(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, end AttemptEnd) {
 	end.Try = s.try(p, id, a)
 	step.Emit(&AttemptEnded{AttemptEnd: end, Chain: s.head(p)})
+	s.heard(step, a.Alarm)
 	if p.Status != Open || p.Attempt != id {
 		return
 	}

@@ -17,6 +17,8 @@ func (s *State) paid(step *replica.Step, p *Payment, id moongate.ID, a *Attempt,
 		s.late(step, p, id, a, op, e)
 	case e.Amount != p.Amount:
 		s.hold(step, p, id, a, op, e, TroubleAmount, fmt.Sprintf("%s took %s for an order of %s", a.Wallet, e.Amount, p.Amount))
+	case p.Suspend != "":
+		s.hold(step, p, id, a, op, e, TroubleUnclear, p.Suspend)
 	default:
 		plan, err := s.crossings.Plan(step, p.passage(a.Wallet))
 		if err != nil {
@@ -39,6 +41,7 @@ func (s *State) closeOther(step *replica.Step, p *Payment, paid moongate.ID) {
 
 func (s *State) endPaid(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, op Op, e *Evidence) {
 	step.Emit(&AttemptEnded{AttemptEnd: AttemptEnd{Try: s.try(p, id, a), Status: AttemptPaid, By: op, Outcome: e}, Chain: s.head(p)})
+	s.heard(step, a.Alarm)
 }
 
 func (s *State) settle(step *replica.Step, p *Payment, status Status, attempt moongate.ID, wallet string, crossing moongate.ID) {
@@ -51,6 +54,7 @@ func (s *State) hold(step *replica.Step, p *Payment, id moongate.ID, a *Attempt,
 	s.endPaid(step, p, id, a, op, e)
 	held := s.emitSuspense(step, plan)
 	s.settle(step, p, Held, id, a.Wallet, held)
+	s.closeOther(step, p, id)
 	s.trouble(step, Trouble{Of: p.Of, Kind: kind, Wallet: a.Wallet, Attempt: id, Crossing: held, Amount: e.Amount, Facts: facts + why}, 0)
 }
 

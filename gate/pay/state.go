@@ -29,8 +29,8 @@ func (s Status) Final() bool { return s != Open && s != Held }
 // AttemptStatus is where an attempt stands.
 type AttemptStatus string
 
-// Statuses of an attempt. Paid never changes; closed and failed only ever become paid, for wallets have been seen to
-// take money for what they had called closed.
+// Statuses of an attempt. Paid never changes. Closed and failed do where a wallet takes money for what it had called
+// closed, or where an order comes to life after it was given up, which is then closed again.
 const (
 	AttemptOpening  AttemptStatus = "opening"  // the wallet is being asked to expect it
 	AttemptAwaiting AttemptStatus = "awaiting" // the shopper may pay
@@ -44,7 +44,7 @@ const (
 // Live tells whether the attempt may still be paid, as far as we know.
 func (s AttemptStatus) Live() bool {
 	switch s {
-	case AttemptPaid, AttemptClosed, AttemptFailed:
+	case "", AttemptPaid, AttemptClosed, AttemptFailed:
 		return false
 	}
 	return true
@@ -72,6 +72,7 @@ type TroubleKind string
 // Kinds of exceptions.
 const (
 	TroubleAmount        TroubleKind = "amount"        // the wallet took another amount than was asked
+	TroubleUnclear       TroubleKind = "unclear"       // paid for an order that does not add up: whose it is must be found out
 	TroubleRefused       TroubleKind = "refused"       // paid, but terms or limits do not let it be divided
 	TroubleLate          TroubleKind = "late"          // paid after the payment had ended
 	TroubleDouble        TroubleKind = "double"        // paid a second time
@@ -137,7 +138,14 @@ type Attempt struct {
 	Next    moongate.Time `cbor:"10,keyasint,omitempty"`
 	Outcome *Evidence     `cbor:"11,keyasint,omitempty"`
 	Message string        `cbor:"12,keyasint,omitempty"` // why it failed
-	Alarmed bool          `cbor:"13,keyasint,omitempty"` // an exception was opened about its silence
+	Alarm   moongate.ID   `cbor:"13,keyasint,omitzero"`  // the exception that was opened about its silence
+	Looked  moongate.Time `cbor:"14,keyasint,omitempty"` // when the wallet was last asked what became of it
+}
+
+// Worth tells whether it is worth asking the wallet because the shopper has come back: not while it is being asked, nor
+// right after.
+func (a *Attempt) Worth(now moongate.Time) bool {
+	return (a.Status == AttemptAwaiting || a.Status == AttemptUnknown) && a.Asked == 0 && now >= a.Looked+lookPause
 }
 
 // Refunding is a refund as the state keeps it.
@@ -152,7 +160,7 @@ type Refunding struct {
 	Next      moongate.Time   `cbor:"8,keyasint,omitempty"`
 	Outcome   *RefundEvidence `cbor:"9,keyasint,omitempty"`
 	Message   string          `cbor:"10,keyasint,omitempty"`
-	Alarmed   bool            `cbor:"11,keyasint,omitempty"`
+	Alarm     moongate.ID     `cbor:"11,keyasint,omitzero"`
 }
 
 // Exception is an exception as the state keeps it.

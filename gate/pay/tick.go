@@ -87,7 +87,7 @@ func (s *State) expire(step *replica.Step, p *Payment) {
 // a person is told, and the asking goes on.
 func (s *State) lookAtAttempt(step *replica.Step, id moongate.ID, a *Attempt) {
 	p, _ := s.payments.Get(a.Payment)
-	if a.Status != AttemptAwaiting && !a.Alarmed && step.At-a.Opened > silence {
+	if a.Status != AttemptAwaiting && a.Alarm.IsZero() && step.At-a.Opened > silence {
 		s.trouble(step, Trouble{
 			Of: p.Of, Kind: TroubleSilent, Wallet: a.Wallet, Attempt: id, Amount: p.Amount,
 			Facts: fmt.Sprintf("for a day nobody has known what became of the order at %s", a.Wallet),
@@ -105,7 +105,7 @@ func (s *State) lookAtAttempt(step *replica.Step, id moongate.ID, a *Attempt) {
 }
 
 func (s *State) lookAtRefund(step *replica.Step, r *Refunding) {
-	if r.Status != RefundHeldUp && !r.Alarmed && step.At-r.Opened > 3*silence {
+	if r.Status != RefundHeldUp && r.Alarm.IsZero() && step.At-r.Opened > 3*silence {
 		s.refundTrouble(step, r, TroubleSilent, fmt.Sprintf("for three days %s has not finished the refund", r.Wallet))
 	}
 	c := Chain{s.headOf(r.Payment), step.At + patience}

@@ -1,0 +1,218 @@
+package pay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/moongate-hub/moongate/effect"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/replica"
+)
+
+// Handlers carry out what the room's events ask of wallets. Every call comes back as a command, one without an outcome
+// too: whether and when to ask again is for the room to decide.
+func (g *Gate) Handlers() map[string]effect.Handler {
+	all := make(map[string]effect.Handler, len(effects))
+	for kind := range effects {
+		all[kind] = effect.HandlerFunc(g.call)
+	}
+	return all
+}
+
+func (g *Gate) call(ctx context.Context, e journal.Entry) (replica.Command, error) {
+	switch v := e.Event.(type) {
+	case *AttemptOpened:
+		return g.create(ctx, &v.Try), nil
+	case *CreateDue:
+		return g.create(ctx, &v.Try), nil
+	case *QueryDue:
+		return g.ask(ctx, &v.Try, OpQuery), nil
+	case *CloseDue:
+		return g.ask(ctx, &v.Try, OpClose), nil
+	case *RefundOpened:
+		return g.refund(ctx, &v.Back), nil
+	case *RefundDue:
+		return g.refund(ctx, &v.Back), nil
+	case *RefundQueryDue:
+		return g.askRefund(ctx, &v.Back), nil
+	}
+	return nil, fmt.Errorf("pay: event %d (%s) asks nothing of a wallet", e.Position, e.Event.EventKind())
+}
+
+// create asks a wallet to expect the payment. An order that is not wanted any more is not created; as an earlier call
+// may have done so, nothing is claimed about it.
+func (g *Gate) create(ctx context.Context, t *Try) *Report {
+	report := &Report{Attempt: t.Attempt, Op: OpCreate}
+	var p Payment
+	var a Attempt
+	var known bool
+	g.opt.Read(func() {
+		p, _ = g.opt.State.Lookup(t.Payment)
+		a, known = g.opt.State.Attempt(t.Attempt)
+	})
+	w, ok := g.opt.Wallets[t.Wallet]
+	switch {
+	case !ok:
+		report.fail(noAccount(t.Wallet))
+		return report
+	case !known || !a.Status.Live() || a.Status == AttemptClosing || g.opt.Now() >= p.Expires:
+		report.fail(Fail(string(OpCreate), Unknown, "the order was not wanted any more", nil))
+		return report
+	}
+	o := Order{
+		No: t.Attempt.String(), Channel: a.Channel, Amount: p.Amount, Description: p.Title, Tag: p.Payment.String(), Expires: p.Expires,
+		NotifyURL: g.opt.URL + NotifyPath + t.Wallet,
+	}
+	if a.Channel == Redirect {
+		o.ReturnURL, o.ClientIP = g.Address(p.Payment)+"/return", g.homes.get(p.Payment)
+	}
+	h, err := w.Create(ctx, o)
+	if err == nil {
+		err = h.check()
+	}
+	if err != nil {
+		report.fail(err)
+		return report
+	}
+	report.Handoff = &Way{QR: h.QR, URL: h.URL, Expires: h.Expires}
+	return report
+}
+
+// check sees whether a handoff can be shown.
+func (h *Handoff) check() error {
+	u, err := url.Parse(h.URL)
+	switch {
+	case (h.QR == "") == (h.URL == ""), len(h.QR) > 1024, len(h.URL) > 4096, !utf8.ValidString(h.QR):
+	case strings.ContainsFunc(h.QR, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+	case h.URL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil):
+	default:
+		return nil
+	}
+	return Fail(string(OpCreate), Unknown, "the way to the wallet cannot be shown", nil)
+}
+
+// ask queries or closes an order.
+func (g *Gate) ask(ctx context.Context, t *Try, op Op) *Report {
+	report := &Report{Attempt: t.Attempt, Op: op}
+	w, ok := g.opt.Wallets[t.Wallet]
+	if !ok {
+		report.fail(noAccount(t.Wallet))
+		return report
+	}
+	call := w.Query
+	if op == OpClose {
+		call = w.Close
+	}
+	out, err := call(ctx, t.Attempt.String())
+	if err == nil && out.No != t.Attempt.String() {
+		err = Fail(string(op), Unknown, "the answer is about another order", nil)
+	}
+	if err != nil {
+		report.fail(err)
+		return report
+	}
+	report.Outcome = out.evidence()
+	return report
+}
+
+// refund asks for money to go back.
+func (g *Gate) refund(ctx context.Context, b *Back) *RefundReport {
+	report := &RefundReport{Refund: b.Refund, Op: OpRefund}
+	var r Refunding
+	var a Attempt
+	g.opt.Read(func() {
+		r, _ = g.opt.State.Refunding(b.Refund)
+		a, _ = g.opt.State.Attempt(r.Attempt)
+	})
+	w, ok := g.opt.Wallets[b.Wallet]
+	switch {
+	case !ok:
+		report.fail(noAccount(b.Wallet))
+		return report
+	case r.Status == "" || r.Status.Final() || a.Outcome == nil:
+		report.fail(Fail(string(OpRefund), Unknown, "the refund was not wanted any more", nil))
+		return report
+	}
+	out, err := w.Refund(ctx, RefundOrder{
+		No: b.Refund.String(), OrderNo: r.Attempt.String(), OrderRef: a.Outcome.WalletRef, Amount: r.Amount, Total: a.Outcome.Amount.Minor,
+		Reason: reason(&r), NotifyURL: g.opt.URL + NotifyPath + b.Wallet,
+	})
+	report.take(out, err)
+	return report
+}
+
+// reason is what the shopper reads of a refund. The identifier at its end tells the wallet's books which one it was.
+func reason(r *Refunding) string {
+	return strings.TrimSpace(r.Reason + " #" + r.Refund.String())
+}
+
+// askRefund queries a refund.
+func (g *Gate) askRefund(ctx context.Context, b *Back) *RefundReport {
+	report := &RefundReport{Refund: b.Refund, Op: OpQueryRefund}
+	w, ok := g.opt.Wallets[b.Wallet]
+	if !ok {
+		report.fail(noAccount(b.Wallet))
+		return report
+	}
+	q, ok := w.(RefundQuerier)
+	if !ok {
+		report.fail(Fail(string(OpQueryRefund), Unknown, "this wallet cannot be asked about refunds", nil))
+		return report
+	}
+	out, err := q.QueryRefund(ctx, b.Refund.String())
+	report.take(out, err)
+	return report
+}
+
+func (r *RefundReport) take(out RefundOutcome, err error) {
+	if err == nil && out.No != r.Refund.String() {
+		err = Fail(string(r.Op), Unknown, "the answer is about another refund", nil)
+	}
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.Outcome = out.evidence()
+}
+
+func noAccount(wallet string) error {
+	return Fail("", Unknown, "this hub has no account at "+wallet, nil)
+}
+
+func (r *Report) fail(err error)       { r.Verdict, r.Code, r.Message = told(err) }
+func (r *RefundReport) fail(err error) { r.Verdict, r.Code, r.Message = told(err) }
+
+// told is what an error may say in the journal. Whatever is no [Failure] may hold anything, so its words stay out.
+func told(err error) (v Verdict, code, message string) {
+	var f *Failure
+	if !errors.As(err, &f) {
+		return Unknown, "", "the call ended without an outcome"
+	}
+	return VerdictOf(err), clip(f.Code, 64), clip(f.Message, 300)
+}
+
+// clip bounds text from outside.
+func clip(s string, most int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
+}
+
+func (o *Outcome) evidence() *Evidence {
+	return &Evidence{
+		State: o.State, WalletRef: clip(o.WalletRef, 64), Amount: o.Amount, PayerTotal: o.PayerTotal, PaidAt: o.PaidAt, Said: clip(o.Said, 200),
+	}
+}
+
+func (o *RefundOutcome) evidence() *RefundEvidence {
+	return &RefundEvidence{State: o.State, WalletRef: clip(o.WalletRef, 64), Amount: o.Amount, DoneAt: o.DoneAt, Said: clip(o.Said, 200)}
+}

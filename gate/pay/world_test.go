@@ -1,0 +1,662 @@
+package pay_test
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/agreement"
+	"github.com/moongate-hub/moongate/crossing"
+	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/ledger"
+	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/party"
+	"github.com/moongate-hub/moongate/replica"
+)
+
+// rooms is a hub as far as payments need one.
+type rooms struct {
+	machine    *replica.Machine
+	parties    *party.State
+	agreements *agreement.State
+	books      *ledger.State
+	crossings  *crossing.State
+	payments   *pay.State
+}
+
+func newRooms(limits pay.Limits) rooms {
+	var r rooms
+	r.parties = party.New(party.Limits{})
+	r.agreements = agreement.New(r.parties, agreement.Limits{})
+	r.books = ledger.New(ledger.Bounds{}, r.parties.IsOperator)
+	r.crossings = crossing.New(r.parties, r.agreements, r.books, crossing.Bounds{})
+	r.payments = pay.New(r.parties, r.crossings, limits)
+	r.machine = replica.NewMachine(moongate.Hub{1, 2, 3}, replica.Limits{}, r.parties, r.agreements, r.books, r.crossings, r.payments)
+	r.parties.Register(r.machine)
+	r.agreements.Register(r.machine)
+	r.books.Register(r.machine)
+	r.payments.Register(r.machine)
+	return r
+}
+
+// terms: tea-shop sells at lotus-market, readers come from willow-reads, crane-pay or carp-pay carries the money.
+const terms = `
+moongate: agreement/1
+id: two-wallets
+version: 1
+name: {en: A market and two wallets}
+parties:
+  - {role: marketplace, id: lotus-market}
+  - {role: publisher, id: willow-reads}
+  - {role: wallet, members: [crane-pay, carp-pay]}
+  - {role: seller, members: [tea-shop]}
+valid: {from: "2026-01-01T00:00:00+08:00", until: "2029-01-01T00:00:00+08:00", notice: 30d}
+calendar: "+08:00"
+scope: {kinds: [payment, refund], currencies: [CNY], beneficiary: seller}
+fees:
+  - {id: commission, label: {en: Commission}, from: seller, to: marketplace, bps: 500}
+  - {id: wallet_fee, label: {en: Wallet fee}, from: seller, to: wallet, bps: 60, min: {CNY: "0.01"}}
+settlement: {window: 1d, netting: multilateral}
+offer: {kind: closed}
+`
+
+// start is a Wednesday, 09:00 in Beijing.
+var start = time.Date(2026, 3, 4, 1, 0, 0, 0, time.UTC)
+
+const (
+	hubURL = "https://hub.test"
+	appID  = "wx8888888888888888"
+)
+
+// accounts are the hub's merchant numbers.
+var accounts = map[string]string{"crane-pay": "1900000109", "carp-pay": "1900000208"}
+
+// world is a hub whose wallets are sandboxes, without sockets, under one virtual clock. Nothing happens by itself: pass
+// lets time pass, settle lets effects run.
+type world struct {
+	*clock
+	rooms
+	t       testing.TB
+	local   *replica.Local
+	limits  pay.Limits
+	links   map[string]pay.Wallet // the connectors
+	gate    *pay.Gate
+	mux     *http.ServeMux
+	wallets map[string]*sandbox.Wallet
+	down    map[string]bool // wallets that cannot be reached
+	twice   bool            // every effect is carried out twice, as after the fall of a leader
+	deaf    bool            // notifications do not reach the hub; missed keeps them
+	missed  []letter
+	bent    bool // the wallets lie about amounts, so books cannot mirror theirs
+	terms   moongate.ID
+	called  []string // kinds of the effects carried out
+	read    int      // records of the journal that entries holds
+	entries map[journal.Position]journal.Entry
+}
+
+var keys = sync.OnceValue(func() []*rsa.PrivateKey {
+	list := make([]*rsa.PrivateKey, 4)
+	for i := range list {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		list[i] = key
+	}
+	return list
+})
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func newWorld(t testing.TB) *world { return newLimitedWorld(t, pay.Limits{}) }
+
+func newLimitedWorld(t testing.TB, limits pay.Limits) *world {
+	t.Helper()
+	w := &world{
+		clock: &clock{now: start}, rooms: newRooms(limits), t: t, limits: limits, wallets: map[string]*sandbox.Wallet{}, down: map[string]bool{},
+		entries: map[journal.Position]journal.Entry{},
+	}
+	w.local = replica.NewLocal(w.machine, moongate.At(start))
+	w.people()
+	w.links = w.connect()
+	w.open()
+	t.Cleanup(w.check)
+	return w
+}
+
+// connect makes the wallets and the connectors to them.
+func (w *world) connect() map[string]pay.Wallet {
+	w.t.Helper()
+	connectors := map[string]pay.Wallet{}
+	for i, name := range []string{"crane-pay", "carp-pay"} {
+		next := 2 * i
+		box, err := sandbox.New(sandbox.Config{
+			Name: name, BaseURL: "https://" + name + ".test", Now: w.clock.Now, After: w.After, Carrier: roundTrip(w.deliver),
+			Random: mathrand.NewChaCha8([32]byte{byte(i)}),
+			NewKey: func() (*rsa.PrivateKey, error) { next++; return keys()[next%len(keys())], nil },
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		m, err := box.AddMerchant(accounts[name], appID)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.wallets[name] = box
+		connectors[name], err = wechatpay.New(wechatpay.Config{
+			MchID: m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key, BaseURL: "https://" + name + ".test",
+			Now: w.clock.Now, Random: mathrand.NewChaCha8([32]byte{8, byte(i)}),
+			Carrier: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if w.down[name] {
+					return nil, errDown
+				}
+				return box.InMemory().RoundTrip(r)
+			}),
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return connectors
+}
+
+// open puts the gate in front of the room.
+func (w *world) open() {
+	w.t.Helper()
+	g, err := pay.NewGate(pay.Options{
+		State: w.payments, Read: w.machine.Read, Wallets: w.links, URL: hubURL, Secret: []byte(strings.Repeat("s", 32)), Now: w.now,
+		Submit: func(_ context.Context, r replica.Request) (any, error) { return w.do(r) },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.gate, w.mux = g, http.NewServeMux()
+	g.Register(w.mux)
+}
+
+func (w *world) now() moongate.Time { return moongate.At(w.clock.Now()) }
+
+// do has a request decided now.
+func (w *world) do(r replica.Request) (any, error) {
+	w.local.Now = w.now()
+	return w.local.Do(r)
+}
+
+func (w *world) submit(caller string, c replica.Command) any {
+	w.t.Helper()
+	a, err := w.do(replica.Request{Caller: caller, Command: c})
+	if err != nil {
+		w.t.Fatalf("%s by %q: %v", c.CommandKind(), caller, err)
+	}
+	return a
+}
+
+// refuse has a command fail with a code and a text.
+func (w *world) refuse(caller string, c replica.Command, code moongate.Code, says string) {
+	w.t.Helper()
+	_, err := w.do(replica.Request{Caller: caller, Command: c})
+	if moongate.CodeOf(err) != code || !strings.Contains(err.Error(), says) {
+		w.t.Errorf("%s by %q: got %s %v; want %s %q", c.CommandKind(), caller, moongate.CodeOf(err), err, code, says)
+	}
+}
+
+// letter is a notification that went astray.
+type letter struct {
+	path   string
+	header http.Header
+	body   []byte
+}
+
+// bring delivers a notification after all, and gives the answer's status.
+func (w *world) bring(l letter) int {
+	r := httptest.NewRequest(http.MethodPost, l.path, bytes.NewReader(l.body))
+	r.Header = l.header.Clone()
+	return w.browse(r).Code
+}
+
+var errDown = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+
+// deliver brings a wallet's notification to the hub.
+func (w *world) deliver(r *http.Request) (*http.Response, error) {
+	if w.deaf {
+		body, err := io.ReadAll(r.Body)
+		w.missed = append(w.missed, letter{r.URL.Path, r.Header.Clone(), body})
+		return nil, errors.Join(errDown, err)
+	}
+	rec := httptest.NewRecorder()
+	w.mux.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+// settle carries out effects until none is pending.
+func (w *world) settle() {
+	w.t.Helper()
+	for range 200 {
+		pending := w.machine.Pending(0, 0)
+		if len(pending) == 0 {
+			return
+		}
+		for _, p := range pending {
+			w.carry(p)
+		}
+	}
+	w.t.Fatalf("effects never end: %v", w.called[max(0, len(w.called)-20):])
+}
+
+// carry carries one effect out.
+func (w *world) carry(p replica.PendingEffect) {
+	w.t.Helper()
+	h := w.gate.Handlers()[p.Kind]
+	if h == nil {
+		w.t.Fatalf("nobody carries out %s", p.Kind)
+	}
+	calls := 1
+	if w.twice {
+		calls = 2
+	}
+	var c replica.Command
+	for range calls {
+		var err error
+		if c, err = h.Handle(w.t.Context(), w.entry(p.Position)); err != nil {
+			w.t.Fatalf("%s: %v", p.Kind, err)
+		}
+		w.called = append(w.called, p.Kind)
+	}
+	if _, err := w.do(replica.Request{Command: c, Effect: p.Position}); err != nil {
+		w.t.Fatalf("outcome of %s: %v", p.Kind, err)
+	}
+}
+
+// entry reads the journal.
+func (w *world) entry(at journal.Position) journal.Entry {
+	w.t.Helper()
+	w.catchUp()
+	e, ok := w.entries[at]
+	if !ok {
+		w.t.Fatalf("there is no event %d", at)
+	}
+	return e
+}
+
+func (w *world) catchUp() {
+	w.t.Helper()
+	for ; w.read < len(w.local.Records); w.read++ {
+		at := w.local.Records[w.read].First
+		for _, d := range w.local.Records[w.read].Done {
+			for _, st := range d.Events {
+				e, err := w.machine.Registry().Decode(st)
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				w.entries[at] = journal.Entry{Position: at, At: d.At, Caller: d.Caller, Event: e}
+				at++
+			}
+		}
+	}
+}
+
+// pass lets time pass in steps: the wallets act, the hub's deadlines come, effects run.
+func (w *world) pass(d, step time.Duration) {
+	w.t.Helper()
+	for until := w.clock.Now().Add(d); w.clock.Now().Before(until); {
+		w.Advance(min(step, until.Sub(w.clock.Now())))
+		if err := w.local.Tick(w.now()); err != nil {
+			w.t.Fatal(err)
+		}
+		w.settle()
+	}
+}
+
+// restart writes the state down and goes on with another machine, as after a snapshot: what is derived is made anew.
+func (w *world) restart() {
+	w.t.Helper()
+	r := newRooms(w.limits)
+	local, err := w.local.Resume(r.machine)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.local, w.rooms = local, r
+	w.open()
+}
+
+func keyOf(handle string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(handle))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func (w *world) people() {
+	w.t.Helper()
+	w.submit("", &party.Register{Handle: "keeper", Kind: party.Operator, Name: "Keeper"})
+	for _, p := range []struct {
+		handle string
+		kind   party.Kind
+	}{
+		{"lotus-market", party.Platform},
+		{"willow-reads", party.Publisher},
+		{"crane-pay", party.Wallet},
+		{"carp-pay", party.Wallet},
+		{"heron-pay", party.Wallet},
+		{"tea-shop", party.Merchant},
+		{"stranger", party.Merchant},
+	} {
+		k, err := party.Prove(keyOf(p.handle), p.handle)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.submit("keeper", &party.Register{Handle: p.handle, Kind: p.kind, Name: p.handle, Keys: []party.NewKey{k}})
+	}
+	d, err := agreement.Parse([]byte(terms))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.terms = w.submit("lotus-market", &agreement.Propose{Document: d.Canonical()}).(agreement.Proposal).Agreement
+	for _, p := range d.Parties {
+		for _, who := range append(p.Members, p.ID) {
+			if who == "" {
+				continue
+			}
+			signature, err := d.SignAs(keyOf(who), p.Role, who)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.submit(who, &agreement.Sign{
+				Agreement: w.terms, Version: 1, Role: p.Role, Party: who,
+				Key: party.PublicKey(keyOf(who).Public().(ed25519.PublicKey)).ID(), Signature: party.Signature(signature),
+			})
+		}
+	}
+}
+
+// request is a purchase of 100.00 at the market.
+func (w *world) request(order string) *pay.Create {
+	return &pay.Create{
+		Order: order, From: "willow-reads", To: "lotus-market", Agreement: w.terms, Amount: money.Of(10_000, money.CNY),
+		Payees: []crossing.Payee{{Party: "tea-shop", Amount: 10_000}}, Title: "A teapot 茶壶", Wallets: []string{"crane-pay", "carp-pay"},
+		ReturnURL: "https://lotus.test/orders/1", Subject: "p-1",
+	}
+}
+
+// purchase asks for a payment.
+func (w *world) purchase(order string) moongate.ID {
+	w.t.Helper()
+	return w.submit("lotus-market", w.request(order)).(pay.PaymentAnswer).Payment
+}
+
+// choose sends the shopper to a wallet, and gives the attempt.
+func (w *world) choose(p moongate.ID, wallet string) moongate.ID {
+	w.t.Helper()
+	return w.submit("", &pay.ChooseWallet{Payment: p, Wallet: wallet}).(pay.WalletAnswer).Attempt
+}
+
+// opened asks for a payment and has an order for it at crane-pay.
+func (w *world) opened(order string) (payment, attempt moongate.ID) {
+	w.t.Helper()
+	payment = w.purchase(order)
+	attempt = w.choose(payment, "crane-pay")
+	w.settle()
+	return payment, attempt
+}
+
+// paid has a payment of 100.00 succeed at crane-pay.
+func (w *world) paid(order string) (payment, attempt moongate.ID) {
+	w.t.Helper()
+	payment, attempt = w.opened(order)
+	w.approve("crane-pay", attempt)
+	w.pass(10*time.Second, time.Second)
+	w.stands(payment, pay.Succeeded)
+	return payment, attempt
+}
+
+// approve has the shopper pay at the wallet.
+func (w *world) approve(wallet string, attempt moongate.ID) {
+	w.t.Helper()
+	if err := w.wallets[wallet].Approve(accounts[wallet], attempt.String()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) inject(wallet string, f sandbox.Fault) {
+	w.t.Helper()
+	if err := w.wallets[wallet].Inject(f); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) payment(id moongate.ID) (p pay.Payment) {
+	w.machine.Read(func() { p, _ = w.payments.Lookup(id) })
+	return p
+}
+
+func (w *world) attempt(id moongate.ID) (a pay.Attempt) {
+	w.machine.Read(func() { a, _ = w.payments.Attempt(id) })
+	return a
+}
+
+func (w *world) refunding(id moongate.ID) (r pay.Refunding) {
+	w.machine.Read(func() { r, _ = w.payments.Refunding(id) })
+	return r
+}
+
+// stands checks a payment's status.
+func (w *world) stands(id moongate.ID, want pay.Status) {
+	w.t.Helper()
+	if got := w.payment(id); got.Status != want {
+		w.t.Errorf("payment is %s, want %s", got.Status, want)
+		w.tell(id)
+	}
+}
+
+// tell logs a payment's history.
+func (w *world) tell(id moongate.ID) {
+	w.t.Helper()
+	for _, e := range w.history(id) {
+		w.t.Logf("%6d %s %s %+v", e.Position, e.At, e.Event.EventKind(), e.Event)
+	}
+}
+
+// history is a payment's events, oldest first, by its chain.
+func (w *world) history(id moongate.ID) []journal.Entry {
+	w.t.Helper()
+	w.catchUp()
+	var list []journal.Entry
+	err := pay.Walk(func(at journal.Position) (journal.Entry, error) {
+		e, ok := w.entries[at]
+		if !ok {
+			return e, fmt.Errorf("no event %d", at)
+		}
+		return e, nil
+	}, id, w.payment(id).Head, func(e journal.Entry) bool { list = append([]journal.Entry{e}, list...); return true })
+	if err != nil {
+		w.t.Error(err)
+	}
+	return list
+}
+
+// kinds is a payment's history in short.
+func (w *world) kinds(id moongate.ID) string {
+	w.t.Helper()
+	var b strings.Builder
+	for _, e := range w.history(id) {
+		b.WriteString(strings.TrimPrefix(e.Event.EventKind(), "pay."))
+		b.WriteByte(' ')
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// troubles are the open exceptions, as the journal has them.
+func (w *world) troubles() map[moongate.ID]*pay.ExceptionOpened {
+	w.t.Helper()
+	w.catchUp()
+	open := map[moongate.ID]*pay.ExceptionOpened{}
+	for _, e := range w.entries {
+		if v, ok := e.Event.(*pay.ExceptionOpened); ok {
+			open[v.Trouble.Exception] = v
+		}
+	}
+	for _, e := range w.entries {
+		if v, ok := e.Event.(*pay.ExceptionResolved); ok {
+			delete(open, v.Exception)
+		}
+	}
+	return open
+}
+
+// trouble expects exactly one open exception, of a kind.
+func (w *world) trouble(kind pay.TroubleKind) *pay.ExceptionOpened {
+	w.t.Helper()
+	open := w.troubles()
+	for _, v := range open {
+		if len(open) == 1 && v.Kind == kind {
+			return v
+		}
+	}
+	w.t.Fatalf("want one exception %q, got %d: %v", kind, len(open), open)
+	return nil
+}
+
+func (w *world) owed(owner string, purpose ledger.Purpose) int64 {
+	return w.books.Balance(ledger.Account{Owner: owner, Currency: money.CNY, Purpose: purpose}).Net(purpose)
+}
+
+// get asks for a page of the cashier as a shopper's browser does.
+func (w *world) get(path string) *httptest.ResponseRecorder {
+	return w.browse(httptest.NewRequest(http.MethodGet, path, nil))
+}
+
+func (w *world) post(path string, form url.Values) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return w.browse(r)
+}
+
+func (w *world) browse(r *http.Request) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	w.mux.ServeHTTP(rec, r)
+	return rec
+}
+
+func (w *world) address(p moongate.ID) string { return strings.TrimPrefix(w.gate.Address(p), hubURL) }
+
+// check sees at the end of every test that the books balance and mirror what the wallets hold, that nothing was asked of
+// a wallet twice, and that folding the journal again gives the same state.
+func (w *world) check() {
+	if w.t.Failed() {
+		return
+	}
+	for _, p := range w.books.Check() {
+		w.t.Errorf("books: %+v", p)
+	}
+	for name, box := range w.wallets {
+		if w.bent {
+			continue
+		}
+		for _, v := range box.Violations() {
+			w.t.Errorf("%s: %+v", name, v)
+		}
+		w.mirror(name)
+	}
+	if err := w.local.Refold(newRooms(w.limits).machine); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// mirror compares the wallet's own book with the account that mirrors it.
+func (w *world) mirror(name string) {
+	w.t.Helper()
+	book := w.wallets[name].Book(accounts[name])
+	var in, out int64
+	for _, p := range book.Payments {
+		in += p.Total
+	}
+	for _, r := range book.Refunds {
+		if r.State == "SUCCESS" {
+			out += r.Amount
+		}
+	}
+	if got := w.owed(name, ledger.Wallet); got != in-out {
+		w.t.Errorf("%s holds %d after payments of %d and refunds of %d; the hub's books say %d", name, in-out, in, out, got)
+	}
+}
+
+// clock is virtual: time passes when Advance says so, and what was put off runs on the way, in order.
+type clock struct {
+	now   time.Time
+	queue events
+	count int
+}
+
+type event struct {
+	at  time.Time
+	nth int
+	run func()
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(i, j int) bool {
+	return e[i].at.Before(e[j].at) || e[i].at.Equal(e[j].at) && e[i].nth < e[j].nth
+}
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+func (c *clock) Now() time.Time { return c.now }
+
+func (c *clock) After(d time.Duration, run func()) {
+	c.count++
+	heap.Push(&c.queue, event{c.now.Add(d), c.count, run})
+}
+
+func (c *clock) Advance(d time.Duration) {
+	until := c.now.Add(d)
+	for len(c.queue) > 0 && !c.queue[0].at.After(until) {
+		e := heap.Pop(&c.queue).(event)
+		c.now = e.at
+		e.run()
+	}
+	c.now = until
+}
+
+// ids are all payments there were.
+func (w *world) ids() map[moongate.ID]bool {
+	w.catchUp()
+	all := map[moongate.ID]bool{}
+	for _, e := range w.entries {
+		if v, ok := e.Event.(*pay.Created); ok {
+			all[v.Payment] = true
+		}
+	}
+	return all
+}
+
+func (w *world) cancel(id moongate.ID) (any, error) {
+	return w.do(replica.Request{Caller: "lotus-market", Command: &pay.Cancel{Payment: id}})
+}

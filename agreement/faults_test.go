@@ -100,6 +100,7 @@ var faults = []fault{
 	{name: "cap of the beneficiary", old: "{party: marketplace, bps: 600}", new: "{party: seller, bps: 600}", field: "guards.caps[0].party", message: "keeps what the fees leave"},
 
 	{name: "total without a fee", file: "private-totals.yaml", old: "{of: app, to: store, level", new: "{of: store, to: app, level", field: "disclosure[0].level", message: "no fee line is paid by store to app"},
+	{name: "total to several", file: "private-totals.yaml", old: "{role: store, id: pavilion-store, name: Pavilion Store}", new: "{role: store, members: [pavilion-store, lotus-market]}", field: "disclosure[0].to", message: "store is not one participant"},
 	{name: "total to the wallet", old: "settlement:", new: "disclosure: [{of: seller, to: wallet, level: total_only}]\nsettlement:", field: "disclosure[0].level", message: "sees each of them"},
 	{name: "reason", old: "malware", new: "malwares", field: "links.block.reasons[3]", message: "did you mean malware?", schema: true},
 	{name: "block for ever", old: "longest: 30d", new: "longest: 3650d", field: "links.block.longest", message: "every block expires"},

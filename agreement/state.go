@@ -259,6 +259,32 @@ func (s *State) Member(id moongate.ID, participant string, at moongate.Time) boo
 	return ok
 }
 
+// Bound tells whether a participant stands, at a time, in any version that is in force then or will be.
+func (s *State) Bound(id moongate.ID, participant string, at moongate.Time) bool {
+	for _, c := range s.terms[id] {
+		if c.status != InForce || c.until <= at {
+			continue
+		}
+		if _, ok := s.RoleOf(c.terms, participant, at); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// Waits tells whether a participant has signed a version that still needs signatures of others.
+func (s *State) Waits(id moongate.ID, participant string) bool {
+	for _, c := range s.terms[id] {
+		if c.status != Awaiting {
+			continue
+		}
+		if _, ok := s.RoleOf(c.terms, participant, 0); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // MayRead tells whether a participant may read a version: it is an open offer that was agreed, or the participant is
 // named in it or bound by it, or proposed it.
 func (s *State) MayRead(id moongate.ID, version int, participant string) bool {
@@ -280,4 +306,24 @@ func (s *State) MayRead(id moongate.ID, version int, participant string) bool {
 		}
 	}
 	return false
+}
+
+// Last gives the newest version that was agreed, in force or not; where none was, the newest.
+func (s *State) Last(id moongate.ID) (*Terms, error) {
+	list := s.terms[id]
+	if len(list) == 0 {
+		return nil, unknownAgreement(id)
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].status == InForce {
+			return list[i].terms, nil
+		}
+	}
+	return list[len(list)-1].terms, nil
+}
+
+// Latest is the highest version number of an agreement, 0 for an unknown one.
+func (s *State) Latest(id moongate.ID) int {
+	r, _ := s.agreements.Get(id)
+	return r.Versions
 }

@@ -341,6 +341,16 @@ func (t *Terms) Zone() *time.Location { return t.zone }
 // PeriodStart is when the month or year (see [Tiers]) that a moment falls in began: volume counts from there.
 func (t *Terms) PeriodStart(at moongate.Time) moongate.Time { return startOf(t.volume, at, t.zone) }
 
+// Period is the month or year around a moment, in the agreement's calendar: from its beginning to the next.
+func (t *Terms) Period(p TierPeriod, at moongate.Time) (from, until moongate.Time) {
+	from = startOf(p, at, t.zone)
+	later := 32 * moongate.Day
+	if p == Year {
+		later = 367 * moongate.Day
+	}
+	return from, startOf(p, from+later, t.zone)
+}
+
 // startOf is the beginning of the month or year around a moment.
 func startOf(p TierPeriod, at moongate.Time, zone *time.Location) moongate.Time {
 	local := at.Go().In(zone)

@@ -155,6 +155,9 @@ func (d *Document) validateDisclosure(r *report) {
 		if one.Period != "" && one.Level != TotalOnly {
 			r.add(field+".period", "leave it out", "only a total has a period")
 		}
+		if p := d.Party(one.To); one.Level == TotalOnly && p != nil && p.ID == "" {
+			r.add(field+".to", "name the one participant to whom the total goes", "%s is not one participant", one.To)
+		}
 		if one.Level == TotalOnly && one.To == Wallet && slices.Contains(d.Scope.Kinds, Payment) {
 			r.add(field+".level", "keep totals from the host or marketplace, not from the wallet", "a wallet that carries the payments sees each of them")
 		}
@@ -229,7 +232,7 @@ func (d *Document) validateLinks(r *report) {
 func (d *Document) validateSettlement(r *report) {
 	s := d.Settlement
 	if s == nil {
-		if slices.Contains(d.Scope.Kinds, Payment) || len(d.Fees) > 0 {
+		if slices.Contains(d.Scope.Kinds, Payment) || len(d.Fees) > 0 || d.Share != nil {
 			r.add("settlement", "say how long a window is and how claims are netted", "money is owed, but it is not said when it is paid")
 		}
 		return

@@ -65,16 +65,13 @@ func (h *Hub) Events(ctx context.Context, reader Reader, after journal.Position,
 		}
 	}
 	for _, e := range found {
-		data, err := h.machine.Registry().Open(e.Event, func(audience string) bool { return reader.opens(e.Event, audience) })
+		one, err := h.Show(reader, e)
 		if err != nil {
 			return nil, after, false, err
 		}
-		if data == nil {
-			continue
+		if one != nil {
+			events = append(events, *one)
 		}
-		events = append(events, Event{
-			ID: h.EventID(reader.Handle, e.Position), Cursor: h.Cursor(reader.Handle, e.Position), Kind: e.Event.EventKind(), At: e.At, Data: data, Position: e.Position,
-		})
 	}
 	return events, next, more, nil
 }
@@ -124,4 +121,15 @@ func (h *Hub) Opens(reader Reader, e journal.Event) bool {
 	one := fed{}
 	one.readers, one.public = h.feed.readersOf(e)
 	return one.opens(reader)
+}
+
+// Show gives an event as a reader may see it, nil where the reader may see nothing of it.
+func (h *Hub) Show(reader Reader, e journal.Entry) (*Event, error) {
+	data, err := h.machine.Registry().Open(e.Event, func(audience string) bool { return reader.opens(e.Event, audience) })
+	if err != nil || data == nil {
+		return nil, err
+	}
+	return &Event{
+		ID: h.EventID(reader.Handle, e.Position), Cursor: h.Cursor(reader.Handle, e.Position), Kind: e.Event.EventKind(), At: e.At, Data: data, Position: e.Position,
+	}, nil
 }

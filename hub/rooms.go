@@ -11,6 +11,7 @@ import (
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
 	"github.com/moongate-hub/moongate/settle"
+	"github.com/moongate-hub/moongate/statement"
 	"github.com/moongate-hub/moongate/view"
 )
 
@@ -23,6 +24,7 @@ type Rooms struct {
 	Link      *link.State
 	Pay       *pay.State
 	Settle    *settle.State
+	Statement *statement.State
 
 	machine *replica.Machine
 }
@@ -38,6 +40,7 @@ func NewRooms(c *Config) *Rooms {
 	refundable := moongate.Time(c.Limits.RefundDays) * moongate.Day
 	r.Pay = pay.New(r.Party, r.Crossing, pay.Limits{Refundable: refundable})
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
+	r.Statement = statement.New(r.Party, r.Agreement, r.Ledger, r.Settle)
 	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, r.all()...)
 	for _, one := range r.all() {
 		if commands, ok := one.(interface{ Register(*replica.Machine) }); ok {
@@ -48,7 +51,7 @@ func NewRooms(c *Config) *Rooms {
 }
 
 func (r *Rooms) all() []replica.Room {
-	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link, r.Pay, r.Settle}
+	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link, r.Pay, r.Settle, r.Statement}
 }
 
 // Machine is what the rooms plug into.

@@ -212,8 +212,7 @@ type look struct {
 
 var looks = []look{
 	{"light-en", English, Light, 1280, 860},
-	{"light-zh", Chinese, Light, 1280, 860},
-	{"dark-en", English, Dark, 1280, 860},
+	{"dark-zh", Chinese, Dark, 1280, 860},
 	{"phone-zh", Chinese, Light, 360, 740},
 	{"phone-dark-en", English, Dark, 360, 740},
 }
@@ -247,9 +246,9 @@ const faint = `(() => {
 	return bad;
 })()`
 
-// wide finds what makes the page scroll sideways.
-const wide = `(() => document.documentElement.scrollWidth <= innerWidth ? [] :
-	[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.scroll, .tabs'))
+// wide finds what makes the page scroll sideways in a window of a width; a phone's own idea of it grows with the page.
+const wide = `(() => document.documentElement.scrollWidth <= %[1]d ? [] :
+	[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > %[1]d + 1 && !e.closest('.scroll, .tabs'))
 	.slice(0, 4).map(e => e.tagName + '.' + (e.className.baseVal ?? e.className) + ' ' + Math.round(e.getBoundingClientRect().right)))()`
 
 func TestInABrowser(t *testing.T) {
@@ -282,7 +281,7 @@ func lookAtPages(t *testing.T, b *browser, s *httptest.Server) {
 					for _, p := range ask[[]string](t, b, faint) {
 						t.Errorf("contrast below 4.5: %s", p)
 					}
-					for _, w := range ask[[]string](t, b, wide) {
+					for _, w := range ask[[]string](t, b, fmt.Sprintf(wide, l.width)) {
 						t.Errorf("wider than the window: %s", w)
 					}
 					b.quiet(t)

@@ -101,6 +101,9 @@ func (g *Gate) handles() []string {
 	return all
 }
 
+// Show has cashier pages drawn by a function, in place of plain text. Call it before the gate serves.
+func (g *Gate) Show(draw func(http.ResponseWriter, *http.Request, Page)) { g.opt.Show = draw }
+
 // Paths of the gate. What follows CashierPath is a token, or NotifyPath's last part and a wallet's handle.
 const (
 	CashierPath = "/pay/"

@@ -148,20 +148,33 @@ func (*Left) EventKind() string         { return "agreement.left" }
 func (*Terminated) EventKind() string   { return "agreement.terminated" }
 func (*Discontinued) EventKind() string { return "agreement.discontinued" }
 
-// Readers are the parties that the version names, and who proposed it.
-func (e *Proposed) Readers(string) []string { return append(slices.Clone(e.Named), e.By) }
+// Readers of "parties" are those that the version names, and who proposed it.
+func (e *Proposed) Readers(audience string) []string { return readers(audience, e.Named, e.By) }
 
-// Readers are those that stand alone in their roles, and the one that signed.
-func (e *Signed) Readers(string) []string { return append(slices.Clone(e.Named), e.Party) }
+// Readers of "parties" are those that stand alone in their roles, and the one that signed.
+func (e *Signed) Readers(audience string) []string { return readers(audience, e.Named, e.Party) }
 
-// Readers are the parties that the version names.
-func (e *Agreed) Readers(string) []string { return e.Named }
+// Readers of "parties" are those that the version names.
+func (e *Agreed) Readers(audience string) []string { return readers(audience, e.Named) }
 
-// Readers are the parties that the version names.
-func (e *Dropped) Readers(string) []string { return e.Named }
+// Readers of "parties" are those that the version names.
+func (e *Dropped) Readers(audience string) []string { return readers(audience, e.Named) }
 
-// Readers are those that stand alone in their roles, and the one that leaves.
-func (e *Left) Readers(string) []string { return append(slices.Clone(e.Named), e.Party) }
+// Readers of "parties" are those that stand alone in their roles, and the one that leaves.
+func (e *Left) Readers(audience string) []string { return readers(audience, e.Named, e.Party) }
 
-// Readers are the parties that the version names.
-func (e *Terminated) Readers(string) []string { return e.Named }
+// Readers of "parties" are those that the version names.
+func (e *Terminated) Readers(audience string) []string { return readers(audience, e.Named) }
+
+func readers(audience string, named []string, more ...string) []string {
+	if audience != "parties" {
+		return nil
+	}
+	list := slices.Clone(named)
+	for _, one := range more {
+		if one != "" && !slices.Contains(list, one) {
+			list = append(list, one)
+		}
+	}
+	return list
+}

@@ -206,6 +206,9 @@ func TestClosedAgreementIsSecret(t *testing.T) {
 			if got := journal.Opens(e.Event, "parties", who); got != want {
 				t.Errorf("%s may read %s: %v", who, e.Event.EventKind(), got)
 			}
+			if journal.Opens(e.Event, journal.Hub, who) {
+				t.Errorf("%s may read what of %s is for the hub", who, e.Event.EventKind())
+			}
 		}
 	}
 	if h.room.MayRead(id, 1, "tea-house") || !h.room.MayRead(id, 1, "tea-timer") {

@@ -69,7 +69,7 @@ func (s *State) close(step *replica.Step, w *Window) error {
 	now := min(step.At, w.Until)
 	e := &WindowClosed{Closing: Closing{
 		Window: w.ID, Agreement: w.Agreement, Currency: w.Currency, From: w.From, Until: now,
-		Due: step.At + terms.Doc.Settlement.Delay.Time(), Carried: n.carried,
+		Due: now + terms.Doc.Settlement.Delay.Time(), Carried: n.carried,
 	}}
 	if step.At < w.Until {
 		e.By = step.Caller

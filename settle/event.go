@@ -131,10 +131,17 @@ var (
 )
 
 // Readers of "sides" are who pays and who is paid.
-func (e *Claimed) Readers(string) []string { return []string{e.From, e.To} }
+func (e *Claimed) Readers(audience string) []string { return sides(audience, e.From, e.To) }
 
 // Readers of "sides" are who pays and who is paid.
-func (e *Instructed) Readers(string) []string { return []string{e.From, e.To} }
+func (e *Instructed) Readers(audience string) []string { return sides(audience, e.From, e.To) }
 
 // Readers of "sides" are who pays and who is paid.
-func (e *Reported) Readers(string) []string { return []string{e.From, e.To} }
+func (e *Reported) Readers(audience string) []string { return sides(audience, e.From, e.To) }
+
+func sides(audience, from, to string) []string {
+	if audience != "sides" {
+		return nil
+	}
+	return []string{from, to}
+}

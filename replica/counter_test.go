@@ -17,6 +17,8 @@ type counter struct {
 	total  *replica.Cell[int64]
 	moves  *replica.List[int64]
 	due    *replica.Due[string]
+
+	answers *replica.Table[journal.Position, int] // how often an effect's outcome was folded: once, or something is wrong
 }
 
 type purse struct {
@@ -53,6 +55,32 @@ type emptied struct {
 	Purse string `cbor:"1,keyasint"`
 }
 
+// ask has an effect outside: the peer is asked, and what it says comes back as told.
+type ask struct {
+	Peer string `cbor:"1,keyasint"`
+	Text string `cbor:"2,keyasint,omitempty"`
+}
+
+type asked struct {
+	Peer string `cbor:"1,keyasint"`
+	Text string `cbor:"2,keyasint,omitempty"`
+}
+
+type told struct {
+	Text string `cbor:"1,keyasint"`
+	Fail bool   `cbor:"2,keyasint,omitempty"`
+}
+
+type heard struct {
+	Effect journal.Position `cbor:"1,keyasint"`
+	Text   string           `cbor:"2,keyasint"`
+}
+
+func (*ask) CommandKind() string  { return "purse.ask" }
+func (*told) CommandKind() string { return "purse.told" }
+func (*asked) EventKind() string  { return "purse.asked" }
+func (*heard) EventKind() string  { return "purse.heard" }
+
 func (*put) CommandKind() string             { return "purse.put" }
 func (*putDone) EventKind() string           { return "purse.put" }
 func (*emptied) EventKind() string           { return "purse.emptied" }
@@ -62,13 +90,19 @@ func (e *putDone) Readers(a string) []string { return []string{e.Shared.Purse} }
 func newCounter() *counter {
 	return &counter{
 		purses: replica.NewTable[string, purse]("purses"), total: replica.NewCell[int64]("total"), moves: replica.NewList[int64]("moves"),
-		due: replica.NewDue(func(a, b string) bool { return a < b }),
+		due:     replica.NewDue(func(a, b string) bool { return a < b }),
+		answers: replica.NewTable[journal.Position, int]("answers"),
 	}
 }
 
-func (c *counter) Name() string             { return "purse" }
-func (c *counter) Events() []journal.Event  { return []journal.Event{&putDone{}, &emptied{}} }
-func (c *counter) Tables() []replica.Stored { return []replica.Stored{c.purses, c.total, c.moves} }
+func (c *counter) Name() string { return "purse" }
+func (c *counter) Tables() []replica.Stored {
+	return []replica.Stored{c.purses, c.total, c.moves, c.answers}
+}
+
+func (c *counter) Events() []journal.Event {
+	return []journal.Event{&putDone{}, &emptied{}, &asked{}, &heard{}}
+}
 
 func (c *counter) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
@@ -88,7 +122,22 @@ func (c *counter) Fold(e journal.Entry) {
 		p, _ := c.purses.Get(v.Purse)
 		c.total.Set(c.total.Get() - p.Coins)
 		c.purses.Delete(v.Purse)
+	case *heard:
+		n, _ := c.answers.Get(v.Effect)
+		c.answers.Put(v.Effect, n+1)
 	}
+}
+
+func (c *counter) ask(step *replica.Step, cmd *ask) (journal.Position, error) {
+	return step.Emit(&asked{Peer: cmd.Peer, Text: cmd.Text}), nil
+}
+
+func (c *counter) told(step *replica.Step, cmd *told) (bool, error) {
+	if cmd.Fail {
+		return false, &moongate.Error{Code: moongate.Conflict, Message: "as told"}
+	}
+	step.Emit(&heard{Effect: step.Effect, Text: cmd.Text})
+	return true, nil
 }
 
 func (c *counter) Rebuild() {
@@ -129,6 +178,9 @@ func (c *counter) put(step *replica.Step, cmd *put) (balance, error) {
 	case cmd.Fail == "late":
 		step.Emit(&emptied{Purse: cmd.Purse})
 		return balance{}, errors.New("too late to fail")
+	case cmd.Fail == "late panic":
+		step.Emit(&emptied{Purse: cmd.Purse})
+		panic("too late to panic")
 	case p.Coins+cmd.Coins < 0:
 		return balance{}, &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("the purse %s holds %d", cmd.Purse, p.Coins)}
 	}
@@ -139,10 +191,15 @@ func (c *counter) put(step *replica.Step, cmd *put) (balance, error) {
 	return balance{Coins: p.Coins + cmd.Coins}, nil
 }
 
-func newMachine() (*replica.Machine, *counter) {
+func newMachine() (*replica.Machine, *counter) { return limited(replica.Limits{}) }
+
+func limited(limits replica.Limits) (*replica.Machine, *counter) {
 	c := newCounter()
-	m := replica.NewMachine(moongate.Hub{1, 2, 3}, replica.Limits{}, c)
+	m := replica.NewMachine(moongate.Hub{1, 2, 3}, limits, c)
 	replica.Handle(m, c.put)
+	replica.Handle(m, c.ask)
+	replica.Handle(m, c.told)
+	m.OnEvent("purse.asked", func(e journal.Event) string { return e.(*asked).Peer })
 	return m, c
 }
 

@@ -76,6 +76,7 @@ func (f *fsm) apply(l *raft.Log) {
 		a.first = n.machine.next
 	} else if err := f.decide(l, a); err != nil {
 		n.fatal(fmt.Errorf("replica: entry %d: %w; if it can never be applied, every node may leave it out with --skip-entry %d@%x", l.Index, err, l.Index, sha256.Sum256(l.Data)))
+		a.abandon()
 		return
 	}
 	f.last = l.Index
@@ -147,13 +148,21 @@ func (n *Node) write() {
 		}
 		if err := n.writeGroup(group); err != nil {
 			n.fatal(err)
+			for _, a := range group {
+				a.abandon()
+			}
 			break
 		}
 	}
-	for a := range n.fsm.written { // after a fault: what it was waiting for will be known after a restart
-		for _, t := range a.tickets {
-			t.answer(nil, unknown(errNotDurable))
-		}
+	for a := range n.fsm.written { // after a fault
+		a.abandon()
+	}
+}
+
+// abandon answers those who wait for an entry that a fault overtook: a restart finds out.
+func (a *applied) abandon() {
+	for _, t := range a.tickets {
+		t.answer(nil, unknown(errNotDurable))
 	}
 }
 

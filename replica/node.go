@@ -253,9 +253,6 @@ func (n *Node) ready(ctx context.Context) error {
 	t := time.NewTicker(2 * time.Millisecond)
 	defer t.Stop()
 	for {
-		if n.failed.Load() {
-			return errors.New("replica: the node failed while it started")
-		}
 		if n.raft.State() == raft.Leader {
 			term := n.raft.CurrentTerm()
 			if err := n.raft.Barrier(0).Error(); err == nil {
@@ -269,10 +266,26 @@ func (n *Node) ready(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
+	if n.failed.Load() {
+		return errors.New("replica: the node failed while it started")
+	}
 	for index := range n.fsm.folded {
 		return fmt.Errorf("replica: the journal holds entry %d, which raft's log has lost; restore both from one backup", index)
 	}
-	return nil
+	return n.awaitDurable(n.fsm.last)
+}
+
+// awaitDurable returns when the journal is durable up to a record.
+func (n *Node) awaitDurable(index uint64) error {
+	for {
+		_, later := n.durable.get()
+		if _, done := n.journal.Durable(); done >= index {
+			return nil
+		}
+		if _, open := <-later; !open && n.durable.isClosed() {
+			return errNotDurable
+		}
+	}
 }
 
 // fatal ends the node's work: the process is to end, and until it has nothing more is decided, written or answered.
@@ -380,6 +393,10 @@ func (n *Node) Go(r Request, reply func(any, error)) {
 	kind := r.Command.CommandKind()
 	if n.machine.handlers[kind] == nil {
 		reply(nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("no command is called %q", kind)})
+		return
+	}
+	if n.closed.Load() || n.failed.Load() {
+		reply(nil, unknown(errors.New("the node has stopped")))
 		return
 	}
 	// Wall time is set when the batch is made, so that it does not go back within one. Virtual time is that of whoever

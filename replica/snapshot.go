@@ -43,7 +43,7 @@ type snapshot struct {
 
 // Persist writes the image when the journal is durable up to it.
 func (s *snapshot) Persist(sink raft.SnapshotSink) error {
-	err := s.wait()
+	err := s.node.awaitDurable(s.index)
 	if err == nil {
 		err = s.image.write(sink, s.node.machine.hub, s.index)
 	}
@@ -51,18 +51,6 @@ func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 		return errors.Join(fmt.Errorf("replica: snapshot: %w", err), sink.Cancel())
 	}
 	return sink.Close()
-}
-
-func (s *snapshot) wait() error {
-	for {
-		_, later := s.node.Durable()
-		if _, index := s.node.journal.Durable(); index >= s.index {
-			return nil
-		}
-		if _, open := <-later; !open && s.node.durable.isClosed() {
-			return errNotDurable
-		}
-	}
 }
 
 // Release lets the tables write in place again.

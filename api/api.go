@@ -8,6 +8,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -28,7 +29,8 @@ type API struct {
 	load     load
 	replayed replayed
 	document document
-	order    []string // operation ids as they were registered
+	order    []string   // operation ids as they were registered
+	backing  sync.Mutex // held while a backup is taken
 }
 
 // New makes the API of a hub. Handler serves it.
@@ -49,8 +51,11 @@ func (a *API) routes() {
 	a.ledgerRoutes()
 	a.crossingRoutes()
 	a.linkRoutes()
+	a.paymentRoutes()
+	a.settlementRoutes()
 	a.logRoutes()
 	a.eventRoutes()
+	a.operatorRoutes()
 	a.documentRoutes()
 }
 

@@ -27,11 +27,11 @@ const (
 	streamWrite = 30 * time.Second // that a reader may take to take in what is sent
 )
 
-// EventPage is a page of events, oldest first.
-type EventPage struct {
-	Events []hub.Event `json:"events" nullable:"false"`
-	Next   string      `json:"next" doc:"Cursor to go on from; the same page again later shows what came since."`
-	More   bool        `json:"more" doc:"There may be more behind it already."`
+// Feed is a page of events, oldest first.
+type Feed struct {
+	Items []hub.Event `json:"items" nullable:"false"`
+	Next  string      `json:"next" doc:"Cursor to go on from; the same page again later shows what came since."`
+	More  bool        `json:"more" doc:"There may be more behind it already."`
 }
 
 type eventInput struct {
@@ -45,16 +45,16 @@ func (a *API) eventRoutes() {
 		path: "/v1/events", id: "events", tag: tag, summary: "Read events, or follow them", scope: party.EventsRead,
 		detail: "Everything that happened and that the caller may see, oldest first, each with the fields that are open to it. With `Accept: text/event-stream` the answer is a stream of server-sent events: `id` is the cursor, `event` the kind, `data` the event. It goes on behind `Last-Event-ID`.",
 	}
-	register(a, o, func(ctx context.Context, who Principal, in *eventInput) (EventPage, error) {
+	register(a, o, func(ctx context.Context, who Principal, in *eventInput) (Feed, error) {
 		at, err := a.hub.OpenCursor(who.Handle, in.After)
 		if err != nil {
-			return EventPage{}, err
+			return Feed{}, err
 		}
 		events, next, more, err := a.hub.Events(ctx, who.reader(), at, in.Limit)
 		if events == nil {
 			events = []hub.Event{}
 		}
-		return EventPage{events, a.hub.Cursor(who.Handle, next), more}, err
+		return Feed{events, a.hub.Cursor(who.Handle, next), more}, err
 	}, a.streamed)
 	operation := a.huma.OpenAPI().Paths[o.path].Get
 	operation.Responses["200"].Content["text/event-stream"] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}

@@ -42,11 +42,11 @@ func TestEventsAreTheReadersOwn(t *testing.T) {
 	read := func(token string, limit string) (kinds []string, cursors []string) {
 		after := ""
 		for {
-			page, err := client.Get[api.EventPage](t.Context(), w.client(token), "/v1/events", url.Values{"after": {after}, "limit": {limit}})
+			page, err := client.Get[api.Feed](t.Context(), w.client(token), "/v1/events", url.Values{"after": {after}, "limit": {limit}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, e := range page.Events {
+			for _, e := range page.Items {
 				kinds, cursors = append(kinds, e.Kind), append(cursors, e.Cursor)
 				if text := string(e.Data); token != w.operator && (!strings.Contains(text, "shop") || strings.Contains(text, "Before")) {
 					t.Errorf("somebody else's, or a position: %s %s", e.Kind, text)
@@ -104,8 +104,8 @@ func TestEventsAreTheReadersOwn(t *testing.T) {
 }
 
 func readAs(w *world, token string) (kinds []string, err error) {
-	page, err := client.Get[api.EventPage](w.t.Context(), w.client(token), "/v1/events", nil)
-	for _, e := range page.Events {
+	page, err := client.Get[api.Feed](w.t.Context(), w.client(token), "/v1/events", nil)
+	for _, e := range page.Items {
 		kinds = append(kinds, e.Kind)
 	}
 	return kinds, err
@@ -116,11 +116,11 @@ func TestReceipts(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	shop, rival := w.join("shop", party.Merchant, party.AllScopes), w.join("rival", party.Merchant, party.AllScopes)
-	page, err := client.Get[api.EventPage](t.Context(), w.client(shop), "/v1/events", nil)
+	page, err := client.Get[api.Feed](t.Context(), w.client(shop), "/v1/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := w.client(shop).GetBytes(t.Context(), "/v1/events/"+page.Events[0].Cursor+"/receipt", nil) // waits while busy
+	text, err := w.client(shop).GetBytes(t.Context(), "/v1/events/"+page.Items[0].Cursor+"/receipt", nil) // waits while busy
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestReceipts(t *testing.T) {
 	}
 	// The page's own cursor may stand at an event of somebody else's.
 	mine := w.do(call{path: "/v1/events?limit=1", token: rival})
-	var other api.EventPage
+	var other api.Feed
 	mine.into(t, &other)
 	for _, cursor := range []string{other.Next, w.hub.Cursor("rival", 1), w.hub.Cursor("rival", 1<<40)} {
 		if cursor == other.Next {

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,6 +68,18 @@ type KeyHeader struct {
 type commandInput[C any] struct {
 	KeyHeader
 	Body C
+}
+
+// describeRaw puts an operation into the document whose answer is not JSON, and which the mux serves by itself.
+func (a *API) describeRaw(o op, contentType string) {
+	a.order = append(a.order, o.id)
+	operation := o.operation()
+	operation.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
+	problem := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	for _, status := range operation.Errors {
+		operation.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}
+	}
+	a.huma.OpenAPI().AddOperation(&operation)
 }
 
 // output is a body, with the position that a later read may ask for.

@@ -15,11 +15,13 @@ import (
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/link"
+	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/proof"
+	"github.com/moongate-hub/moongate/settle"
 )
 
 const schemaPrefix = "#/components/schemas/"
@@ -80,26 +82,34 @@ func roomName(room, name string) string {
 
 // texts are the types that JSON shows as texts of a certain form. The key is our type, the value one that tells huma so.
 var texts = map[reflect.Type]reflect.Type{
-	reflect.TypeFor[moongate.ID]():      reflect.TypeFor[idText](),
-	reflect.TypeFor[moongate.Time]():    reflect.TypeFor[timeText](),
-	reflect.TypeFor[money.Currency]():   reflect.TypeFor[currencyText](),
-	reflect.TypeFor[party.Kind]():       reflect.TypeFor[partyKindText](),
-	reflect.TypeFor[party.Scopes]():     reflect.TypeFor[scopesList](),
-	reflect.TypeFor[party.PublicKey]():  reflect.TypeFor[publicKeyText](),
-	reflect.TypeFor[party.Signature]():  reflect.TypeFor[signatureText](),
-	reflect.TypeFor[ledger.Purpose]():   reflect.TypeFor[purposeText](),
-	reflect.TypeFor[journal.Position](): reflect.TypeFor[positionNumber](),
-	reflect.TypeFor[receipt]():          reflect.TypeFor[proof.Receipt](),
-	reflect.TypeFor[proof.OpenGroup]():  reflect.TypeFor[openGroup](),
-	reflect.TypeFor[proof.Hash]():       reflect.TypeFor[hashText](),
-	reflect.TypeFor[Document]():         reflect.TypeFor[documentObject](),
-	reflect.TypeFor[agreement.Status](): reflect.TypeFor[enumText[agreement.Status]](),
-	reflect.TypeFor[agreement.Role]():   reflect.TypeFor[enumText[agreement.Role]](),
-	reflect.TypeFor[crossing.Kind]():    reflect.TypeFor[enumText[crossing.Kind]](),
-	reflect.TypeFor[crossing.What]():    reflect.TypeFor[enumText[crossing.What]](),
-	reflect.TypeFor[crossing.Stage]():   reflect.TypeFor[enumText[crossing.Stage]](),
-	reflect.TypeFor[link.Device]():      reflect.TypeFor[enumText[link.Device]](),
-	reflect.TypeFor[ledger.Outcome]():   reflect.TypeFor[enumText[ledger.Outcome]](),
+	reflect.TypeFor[moongate.ID]():       reflect.TypeFor[idText](),
+	reflect.TypeFor[moongate.Time]():     reflect.TypeFor[timeText](),
+	reflect.TypeFor[money.Currency]():    reflect.TypeFor[currencyText](),
+	reflect.TypeFor[party.Kind]():        reflect.TypeFor[partyKindText](),
+	reflect.TypeFor[party.Scopes]():      reflect.TypeFor[scopesList](),
+	reflect.TypeFor[party.PublicKey]():   reflect.TypeFor[publicKeyText](),
+	reflect.TypeFor[party.Signature]():   reflect.TypeFor[signatureText](),
+	reflect.TypeFor[ledger.Purpose]():    reflect.TypeFor[purposeText](),
+	reflect.TypeFor[journal.Position]():  reflect.TypeFor[positionNumber](),
+	reflect.TypeFor[receipt]():           reflect.TypeFor[proof.Receipt](),
+	reflect.TypeFor[proof.OpenGroup]():   reflect.TypeFor[openGroup](),
+	reflect.TypeFor[proof.Hash]():        reflect.TypeFor[hashText](),
+	reflect.TypeFor[Document]():          reflect.TypeFor[documentObject](),
+	reflect.TypeFor[agreement.Status]():  reflect.TypeFor[enumText[agreement.Status]](),
+	reflect.TypeFor[agreement.Role]():    reflect.TypeFor[enumText[agreement.Role]](),
+	reflect.TypeFor[crossing.Kind]():     reflect.TypeFor[enumText[crossing.Kind]](),
+	reflect.TypeFor[crossing.What]():     reflect.TypeFor[enumText[crossing.What]](),
+	reflect.TypeFor[crossing.Stage]():    reflect.TypeFor[enumText[crossing.Stage]](),
+	reflect.TypeFor[link.Device]():       reflect.TypeFor[enumText[link.Device]](),
+	reflect.TypeFor[ledger.Outcome]():    reflect.TypeFor[enumText[ledger.Outcome]](),
+	reflect.TypeFor[pay.Status]():        reflect.TypeFor[enumText[pay.Status]](),
+	reflect.TypeFor[pay.AttemptStatus](): reflect.TypeFor[enumText[pay.AttemptStatus]](),
+	reflect.TypeFor[pay.RefundStatus]():  reflect.TypeFor[enumText[pay.RefundStatus]](),
+	reflect.TypeFor[pay.TroubleKind]():   reflect.TypeFor[enumText[pay.TroubleKind]](),
+	reflect.TypeFor[pay.Action]():        reflect.TypeFor[enumText[pay.Action]](),
+	reflect.TypeFor[pay.Channel]():       reflect.TypeFor[enumText[pay.Channel]](),
+	reflect.TypeFor[settle.Status]():     reflect.TypeFor[enumText[settle.Status]](),
+	reflect.TypeFor[settle.Progress]():   reflect.TypeFor[enumText[settle.Progress]](),
 }
 
 // enums are the closed lists that JSON shows as words.
@@ -108,11 +118,19 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[agreement.Role](): {
 		"host", "guest", "marketplace", "seller", "publisher", "wallet", "store", "app", "advertiser", "carrier", "data-holder", "data-user", "platform", "operator", "observer",
 	},
-	reflect.TypeFor[crossing.Kind]():  {"payment", "link", "refund", "conversion", "exception"},
-	reflect.TypeFor[crossing.What]():  {"goods", "freight", "fee", "share", "held", "suspense"},
-	reflect.TypeFor[crossing.Stage](): {"done", "pending", "voided", "expired", "refused"},
-	reflect.TypeFor[link.Device]():    {"web", "ios", "android", "harmony", "wechat", "alipay"},
-	reflect.TypeFor[ledger.Outcome](): {"posted", "voided", "expired"},
+	reflect.TypeFor[crossing.Kind]():     {"payment", "link", "refund", "conversion", "exception"},
+	reflect.TypeFor[crossing.What]():     {"goods", "freight", "fee", "share", "held", "suspense"},
+	reflect.TypeFor[crossing.Stage]():    {"done", "pending", "voided", "expired", "refused"},
+	reflect.TypeFor[link.Device]():       {"web", "ios", "android", "harmony", "wechat", "alipay"},
+	reflect.TypeFor[ledger.Outcome]():    {"posted", "voided", "expired"},
+	reflect.TypeFor[pay.Status]():        {"open", "succeeded", "held", "expired", "cancelled", "returned"},
+	reflect.TypeFor[pay.AttemptStatus](): {"awaiting", "opening", "unknown", "closing", "paid", "closed", "failed"},
+	reflect.TypeFor[pay.RefundStatus]():  {"asked", "accepted", "unknown", "held_up", "succeeded", "failed"},
+	reflect.TypeFor[pay.TroubleKind]():   {"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back"},
+	reflect.TypeFor[pay.Action]():        {"give_back", "release", "dismiss"},
+	reflect.TypeFor[pay.Channel]():       {"qr", "redirect"},
+	reflect.TypeFor[settle.Status]():     {"open", "closed", "pending", "settled", "aborted"},
+	reflect.TypeFor[settle.Progress]():   {"planned", "sent", "manual", "paid", "returned"},
 }
 
 // enumText is a type whose values are words of a closed list.

@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/effect"
+	"github.com/moongate-hub/moongate/hub"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/party"
+	"github.com/moongate-hub/moongate/replica"
+)
+
+// Health is how the hub is.
+type Health struct {
+	Hub        string           `json:"hub" example:"hub.example.org"`
+	Leads      bool             `json:"leads" doc:"This node decides."`
+	Quarantine bool             `json:"quarantine" doc:"Restored from a backup: wallets are asked, never told."`
+	Position   journal.Position `json:"position" doc:"Of the last durable event."`
+	ViewsLag   journal.Position `json:"views_lag" doc:"Events that the lists have not taken in."`
+	LogLag     int64            `json:"log_lag" doc:"Events that the public log has not taken in."`
+	LogSize    int64            `json:"log_size" doc:"Entries in the public log."`
+	Effects    int              `json:"effects" doc:"That wait for their outcome."`
+	Buried     int              `json:"buried" doc:"Effects that were given up."`
+	Exceptions int              `json:"exceptions" doc:"That wait to be resolved."`
+	Requests   int64            `json:"requests" doc:"Under way."`
+	Streams    int64            `json:"streams" doc:"Of events, open."`
+}
+
+// Effects are what waits to be done outside.
+type Effects struct {
+	Pending int            `json:"pending"`
+	Queues  []effect.Queue `json:"queues" nullable:"false"`
+}
+
+// BuriedEffect is an effect that was given up.
+type BuriedEffect struct {
+	Effect journal.Position `json:"effect" doc:"The event that asks for it."`
+	Kind   string           `json:"kind" example:"pay.attempt_opened"`
+	Peer   string           `json:"peer" example:"wechatpay"`
+	Since  moongate.Time    `json:"since"`
+	Tries  int              `json:"tries"`
+	Reason string           `json:"reason"`
+	At     moongate.Time    `json:"at" doc:"When it was given up."`
+}
+
+// Revival has a buried effect tried again.
+type Revival struct {
+	Effect journal.Position `json:"effect" minimum:"1"`
+}
+
+// Erasure deletes the key of a subject's personal fields.
+type Erasure struct {
+	Subject moongate.ID `json:"subject" example:"sub_aeaqc_mfrggzdfmztwq2lknnwa"`
+}
+
+const operatorTag = "Operation"
+
+func (a *API) operatorRoutes() {
+	register(a, op{path: "/v1/health", id: "health", tag: operatorTag, summary: "Look at the hub's health", scope: party.OperatorScope},
+		func(context.Context, Principal, *struct{}) (Health, error) { return a.health(), nil })
+	register(a, op{path: "/v1/effects", id: "effects", tag: operatorTag, summary: "Look at the queues of effects", detail: "One for each peer: wallets, payers, readers of webhooks.", scope: party.OperatorScope},
+		func(context.Context, Principal, *struct{}) (Effects, error) {
+			return Effects{Pending: len(a.hub.Machine().Pending(0, 0)), Queues: a.hub.Effects.Queues()}, nil
+		})
+	register(a, op{path: "/v1/effects/buried", id: "buried", tag: operatorTag, summary: "List effects that were given up", scope: party.OperatorScope},
+		func(context.Context, Principal, *struct{}) (Page[BuriedEffect], error) {
+			page := Page[BuriedEffect]{Items: []BuriedEffect{}}
+			for _, d := range a.hub.Machine().Buried() {
+				page.Items = append(page.Items, BuriedEffect{d.Position, d.Pending.Kind, d.Pending.Peer, d.Pending.Since, d.Tries, d.Reason, d.At})
+			}
+			return page, nil
+		})
+	submitAs(a, op{path: "/v1/effects/revive", id: "revive", tag: operatorTag, summary: "Have a buried effect tried again", scope: party.OperatorScope},
+		func(_ context.Context, _ Principal, _ string, in *Revival) (prepared[struct{}], error) {
+			return prepared[struct{}]{command: &replica.Revive{Effect: in.Effect}}, nil
+		}, done[Revival])
+	submitAs(a, op{
+		path: "/v1/erasures", id: "erase", tag: operatorTag, summary: "Erase a person", scope: party.OperatorScope, status: http.StatusCreated,
+		detail: "Deletes the key under which a subject's personal fields are enciphered. It is complete when logs, snapshots and backups that hold the key have expired.",
+	}, func(_ context.Context, _ Principal, _ string, in *Erasure) (prepared[struct{}], error) {
+		return prepared[struct{}]{command: &replica.Erase{Subject: in.Subject}}, nil
+	}, done[Erasure])
+	a.backupRoute()
+	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if !a.hub.Node.Leads() {
+			writeProblem(w, r, &moongate.Error{Code: moongate.Busy, Message: "this node does not lead", Hint: "ask another"})
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write([]byte("ok\n")) //nolint:errcheck // the client is gone
+	})
+}
+
+// Done is the answer that has nothing to say.
+type Done struct{}
+
+func done[C any](Principal, string, *C, struct{}) Done { return Done{} }
+
+func (a *API) health() Health {
+	at, _ := a.hub.Node.Durable()
+	h := Health{
+		Hub: a.hub.Config.Name, Leads: a.hub.Node.Leads(), Position: at, LogLag: a.hub.Node.Log().Lag(), LogSize: a.hub.Node.Log().Size(),
+		Effects: len(a.hub.Machine().Pending(0, 0)), Buried: len(a.hub.Machine().Buried()), Requests: a.load.requests.Load(), Streams: a.load.streams.Load(),
+	}
+	if views := a.hub.Views.Position(); views < at {
+		h.ViewsLag = at - views
+	}
+	a.hub.Machine().Read(func() { h.Exceptions = a.hub.Pay.Exceptions() })
+	_, err := os.Stat(filepath.Join(a.hub.Config.Data, hub.QuarantineFile))
+	h.Quarantine = err == nil
+	return h
+}
+
+// backupWrite is how long the reader of a backup may take for one write.
+const backupWrite = time.Minute
+
+// backupRoute streams a backup. It goes on for as long as it takes, and its reader must keep up.
+func (a *API) backupRoute() {
+	o := op{
+		method: http.MethodGet, path: "/v1/backup", id: "backup", tag: operatorTag, summary: "Take a backup", scope: party.OperatorScope,
+		detail: "Journal, vault and newest checkpoint as a tar archive under zstd, the manifest last; the hub goes on meanwhile. A stream that breaks off has no manifest, and restores nothing.",
+	}
+	a.describeRaw(o, "application/zstd")
+	a.mux.HandleFunc("GET "+o.path, func(w http.ResponseWriter, r *http.Request) {
+		who, err := principal(r.Context())
+		if err == nil {
+			err = who.need(o.scope, false)
+		}
+		if err == nil && !a.backing.TryLock() {
+			err = &moongate.Error{Code: moongate.Busy, Message: "another backup is being taken", Hint: "wait until it is done"}
+		}
+		if err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+		defer a.backing.Unlock()
+		rc := http.NewResponseController(w)
+		if err := rc.SetReadDeadline(time.Time{}); err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/zstd")
+		w.Header().Set("Content-Disposition", `attachment; filename="moongate-`+a.hub.Now().UTC().Format("20060102-150405")+`.tar.zst"`)
+		w.Header().Set("Cache-Control", "no-store")
+		out := &patient{w: w, extend: func() error { return rc.SetWriteDeadline(a.hub.Now().Add(backupWrite)) }}
+		if _, err := a.hub.Backup(out); err != nil {
+			a.hub.Log.Error("a backup broke off", "request", requestID(r.Context()), "error", err)
+			panic(http.ErrAbortHandler) // half a backup must not look like a whole one
+		}
+	})
+}
+
+// patient gives every write a time of its own.
+type patient struct {
+	w      http.ResponseWriter
+	extend func() error
+}
+
+// Write writes within the time.
+func (p *patient) Write(b []byte) (int, error) {
+	if err := p.extend(); err != nil {
+		return 0, err
+	}
+	return p.w.Write(b)
+}

@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/hub"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/party"
+)
+
+// NewPayment asks for a payment.
+type NewPayment struct {
+	pay.Create
+	Clicks []string `json:"clicks,omitempty" maxItems:"256" doc:"Tokens of the clicks that led the shopper here, oldest first: those who brought them get their share."`
+}
+
+// Till is a payment that was created, and where its shopper pays.
+type Till struct {
+	pay.PaymentAnswer
+	Cashier string `json:"cashier" doc:"Send the shopper there. Whoever knows the address may pay, and see what is paid for." example:"https://hub.example.org/pay/pay_aeaqc_mfrggzdfmztwq2lknnwa.pKf2…"`
+}
+
+// Payment is where a payment stands.
+type Payment struct {
+	pay.Purchase
+	Status   pay.Status    `json:"status"`
+	Created  moongate.Time `json:"created"`
+	Ended    moongate.Time `json:"ended,omitzero"`
+	Refunded money.Amount  `json:"refunded"`
+	Left     money.Amount  `json:"refundable" doc:"What can still be given back."`
+	Crossing moongate.ID   `json:"crossing,omitzero"`
+	Attempt  *Attempt      `json:"attempt,omitempty" doc:"The last one, or the one that was paid."`
+	Cashier  string        `json:"cashier,omitempty" doc:"While the shopper may pay."`
+}
+
+// Attempt is one order at one wallet.
+type Attempt struct {
+	ID      moongate.ID       `json:"id"`
+	Wallet  string            `json:"wallet"`
+	Status  pay.AttemptStatus `json:"status"`
+	Opened  moongate.Time     `json:"opened"`
+	Message string            `json:"message,omitempty"`
+}
+
+// PaymentPath names a payment.
+type PaymentPath struct {
+	Payment moongate.ID `path:"payment" example:"pay_aeaqc_mfrggzdfmztwq2lknnwa"`
+}
+
+const paymentTag = "Payments"
+
+func (a *API) paymentRoutes() {
+	submitAs(a, op{
+		path: "/v1/payments", id: "create-payment", tag: paymentTag, summary: "Ask for a payment", scope: party.PaymentsWrite, status: http.StatusCreated, signed: true,
+		detail:  "The caller is the merchant. An order number stands for one payment for as long as it can be refunded. The answer says where the shopper pays.",
+		example: `{"order":"ORDER-1627","from":"tea-house","to":"harbour-books","agreement":"agr_aeaqc_mfrggzdfmztwq2lknnwa","amount":{"minor":19900,"currency":"CNY"},"title":"Tea, first flush","return_url":"https://shop.example/orders/1627"}`,
+	}, a.createPayment, func(_ Principal, _ string, _ *NewPayment, answer pay.PaymentAnswer) Till {
+		return Till{answer, a.hub.Payments.Address(answer.Payment)}
+	})
+	command[pay.WalletAnswer, pay.ChooseWallet](a, op{
+		path: "/v1/payments/choose-wallet", id: "choose-wallet", tag: paymentTag, summary: "Choose a wallet for the shopper", scope: party.PaymentsWrite,
+		detail: "What the cashier page does when the shopper chooses. While an attempt at another wallet may still be paid, that one is closed first.",
+	})
+	command[pay.Done, pay.Cancel](a, op{
+		path: "/v1/payments/cancel", id: "cancel-payment", tag: paymentTag, summary: "Give a payment up", scope: party.PaymentsWrite,
+		detail: "Where an attempt may still be paid it is closed first; if the shopper was faster, the payment succeeds and can be refunded.",
+	})
+	query(a, op{path: "/v1/payments/{payment}", id: "payment", tag: paymentTag, summary: "Read a payment", detail: "While it can still be paid or refunded. Unknown is an answer: the wallet is being asked.", scope: party.PaymentsRead},
+		func(_ context.Context, who Principal, in *PaymentPath) (Payment, error) {
+			_, p, err := a.payment(who, in.Payment)
+			return p, err
+		})
+	query(a, op{path: "/v1/payments/{payment}/events", id: "payment-events", tag: paymentTag, summary: "Read a payment's story", detail: "Everything that happened to it, newest first.", scope: party.PaymentsRead}, a.paymentStory)
+	type listInput struct {
+		Status string `query:"status" enum:"open,succeeded,held,expired,cancelled,returned"`
+		Wallet string `query:"wallet" maxLength:"128"`
+		Order  string `query:"order" maxLength:"64" doc:"The merchant's number, whole."`
+		PageInput
+	}
+	list(a, op{path: "/v1/payments", id: "payments", tag: paymentTag, summary: "List payments", detail: "The caller's, newest first; for an operator all.", scope: party.PaymentsRead},
+		func(in *listInput) *PageInput { return &in.PageInput },
+		func(ctx context.Context, who Principal, in *listInput, after string, limit int) ([]pay.Row, string, error) {
+			return pay.Payments(ctx, a.hub.Views, pay.Filter{Merchant: who.own(), Status: pay.Status(in.Status), Wallet: in.Wallet, Order: in.Order}, after, limit)
+		})
+	a.refundRoutes()
+	a.exceptionRoutes()
+}
+
+// createPayment fills in what the merchant left to the hub. The fingerprint of the request is that of what was asked.
+func (a *API) createPayment(_ context.Context, who Principal, _ string, in *NewPayment) (p prepared[pay.PaymentAnswer], err error) {
+	for i, token := range in.Clicks {
+		click, err := a.hub.Tokens.Open(token)
+		if err != nil {
+			return p, err
+		}
+		if click.Owner != who.Handle {
+			return p, &moongate.Error{Code: moongate.Forbidden, Field: fmt.Sprintf("clicks[%d]", i), Message: "the click led to somebody else's destination", Hint: "only the owner of the destination may use its tokens"}
+		}
+		in.Touches = append(in.Touches, click.Touch())
+	}
+	if p.print, err = journal.Encoding.Marshal(&in.Create); err != nil {
+		return p, err
+	}
+	if err := a.hub.Payments.Offer(&in.Create); err != nil {
+		return p, err
+	}
+	p.command = &in.Create
+	return p, nil
+}
+
+// payment finds a payment that the caller may see.
+func (a *API) payment(who Principal, id moongate.ID) (head journal.Position, out Payment, err error) {
+	now := moongate.At(a.hub.Now())
+	a.hub.Machine().Read(func() {
+		p, ok := a.hub.Pay.Lookup(id)
+		if !ok || p.Merchant != who.Handle && !who.Operates() {
+			err = denied("payment", id.String())
+			return
+		}
+		head = p.Head
+		out = Payment{
+			Purchase: p.Purchase, Status: p.Status, Created: p.Created, Ended: p.Ended, Crossing: p.Crossing,
+			Refunded: money.Of(p.Refunded, p.Amount.Currency), Left: money.Of(0, p.Amount.Currency),
+		}
+		if p.Status == pay.Succeeded {
+			out.Left.Minor = p.Amount.Minor - p.Reserved
+		}
+		if p.Status == pay.Open && now < p.Expires {
+			out.Cashier = a.hub.Payments.Address(id)
+		}
+		if t, ok := a.hub.Pay.Attempt(p.Attempt); ok {
+			out.Attempt = &Attempt{p.Attempt, t.Wallet, t.Status, t.Opened, t.Message}
+		}
+	})
+	return head, out, err
+}
+
+// maxStory bounds how many events of one payment are shown.
+const maxStory = 500
+
+func (a *API) paymentStory(_ context.Context, who Principal, in *PaymentPath) (page Page[hub.Event], err error) {
+	page.Items = []hub.Event{}
+	head, _, err := a.payment(who, in.Payment)
+	if err != nil {
+		return page, err
+	}
+	err = pay.Walk(a.hub.Node.Journal().Entry, in.Payment, head, func(e journal.Entry) bool {
+		var one *hub.Event
+		if one, err = a.hub.Show(who.reader(), e); err != nil {
+			return false
+		}
+		if one != nil {
+			page.Items = append(page.Items, *one)
+		}
+		return len(page.Items) < maxStory
+	})
+	return page, err
+}
+
+func (a *API) refundRoutes() {
+	command[pay.RefundAnswer, pay.Refund](a, op{
+		path: "/v1/refunds", id: "refund", tag: paymentTag, summary: "Give money back", scope: party.RefundsWrite, status: http.StatusCreated, signed: true,
+		detail:  "The amount, in minor units, is reserved at once: concurrent refunds never take more than was paid. The reference stands for one refund.",
+		example: `{"payment":"pay_aeaqc_mfrggzdfmztwq2lknnwa","reference":"RETURN-12","amount":9900,"reason":"came too late"}`,
+	})
+	type listInput struct {
+		Payment string `query:"payment" maxLength:"40"`
+		Status  string `query:"status" enum:"asked,accepted,unknown,held_up,succeeded,failed"`
+		PageInput
+	}
+	list(a, op{path: "/v1/refunds", id: "refunds", tag: paymentTag, summary: "List refunds", detail: "The caller's, newest first; for an operator all.", scope: party.PaymentsRead},
+		func(in *listInput) *PageInput { return &in.PageInput },
+		func(ctx context.Context, who Principal, in *listInput, after string, limit int) ([]pay.RefundRow, string, error) {
+			var payment moongate.ID
+			if err := payment.UnmarshalText([]byte(in.Payment)); err != nil {
+				return nil, "", err
+			}
+			return pay.Refunds(ctx, a.hub.Views, who.own(), payment, pay.RefundStatus(in.Status), after, limit)
+		})
+}
+
+func (a *API) exceptionRoutes() {
+	command[pay.Done, pay.Resolve](a, op{
+		path: "/v1/exceptions/resolve", id: "resolve-exception", tag: paymentTag, summary: "Resolve an exception", scope: party.OperatorScope, signed: true,
+		detail:  "`give_back` sends the money back to the shopper, `release` divides it under the terms in force now, `dismiss` says why nothing hangs on it any more.",
+		example: `{"exception":"exc_aeaqc_mfrggzdfmztwq2lknnwa","action":"give_back","note":"the order was cancelled before the money came"}`,
+	})
+	type listInput struct {
+		Kind    string `query:"kind" enum:"amount,unclear,refused,late,double,stranger,silent,refund_stuck,contradiction,give_back"`
+		Payment string `query:"payment" maxLength:"40"`
+		Open    bool   `query:"open" doc:"Only those that wait."`
+		PageInput
+	}
+	list(a, op{path: "/v1/exceptions", id: "exceptions", tag: paymentTag, summary: "List exceptions", detail: "What a person, or time, has to settle: the caller's, newest first; for an operator all.", scope: party.PaymentsRead},
+		func(in *listInput) *PageInput { return &in.PageInput },
+		func(ctx context.Context, who Principal, in *listInput, after string, limit int) ([]pay.ExceptionRow, string, error) {
+			f := pay.ExceptionFilter{Merchant: who.own(), Kind: pay.TroubleKind(in.Kind), Open: in.Open}
+			if err := f.Payment.UnmarshalText([]byte(in.Payment)); err != nil {
+				return nil, "", err
+			}
+			return pay.Exceptions(ctx, a.hub.Views, f, after, limit)
+		})
+}

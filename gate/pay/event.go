@@ -122,6 +122,7 @@ const (
 	WhyCancelled Why = "cancelled" // the merchant gave it up
 	WhySwitched  Why = "switched"  // the shopper wants another wallet
 	WhyAbsent    Why = "absent"    // the wallet does not know the number; closing keeps a late order from coming to life
+	WhyDoubted   Why = "doubted"   // it had ended, and the wallet told of a payment with another amount
 )
 
 // Switch is what follows the close.

@@ -75,8 +75,10 @@ func TestEveryFaultOfEveryCall(t *testing.T) {
 					r := w.submit("lotus-market", &pay.Refund{Payment: id, Reference: "r-1", Amount: 4_000}).(pay.RefundAnswer).Refund
 					w.settle()
 					w.pass(10*time.Minute, 20*time.Second)
-					if left := w.wallets["crane-pay"].Faults(); len(left) != 1 {
-						t.Errorf("the fault did not happen: %+v", left)
+					for _, left := range w.wallets["crane-pay"].Faults() {
+						if left.Op == op && left.Times == fault.Times {
+							t.Errorf("the fault did not happen: %+v", left)
+						}
 					}
 					if got := w.refunding(r); got.Status != pay.RefundSucceeded {
 						t.Errorf("refund is %s: %+v", got.Status, got)

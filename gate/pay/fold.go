@@ -48,7 +48,7 @@ func (s *State) foldRefunds(e journal.Entry) {
 	case *RefundOpened:
 		s.foldRefundOpened(e, v)
 	case *RefundDue:
-		s.changeRefund(e.Position, &v.Back, v.Next, func(r *Refunding) { r.Tries++; r.Asked, r.Status = e.At, RefundAsked })
+		s.changeRefund(e.Position, &v.Back, v.Next, func(r *Refunding) { r.Asks++; r.Asked, r.Status = e.At, RefundAsked })
 	case *RefundQueryDue:
 		s.changeRefund(e.Position, &v.Back, v.Next, func(r *Refunding) { r.Tries++; r.Asked = e.At })
 	case *RefundMoved:
@@ -132,7 +132,7 @@ func (s *State) foldSettled(e journal.Entry, v *Settled) {
 
 func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 	s.refunds.Put(v.Refund, Refunding{
-		Reversal: v.Reversal, Status: RefundAsked, Opened: e.At, Attempt: v.Attempt, Exception: v.Origin.Exception, Asked: e.At, Next: v.Next,
+		Reversal: v.Reversal, Status: RefundAsked, Opened: e.At, Attempt: v.Attempt, Exception: v.Origin.Exception, Asked: e.At, Next: v.Next, Asks: 1,
 	})
 	s.due.Add(v.Next, dueKey{dueRefund, v.Refund})
 	s.of[v.Payment] = append(s.of[v.Payment], v.Refund)

@@ -43,6 +43,11 @@ func (g *Gate) Notify(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent) // an event that nothing here is made of
 		return
 	}
+	g.opt.Read(func() { err = g.opt.State.Takes(told) })
+	if err != nil {
+		answer(w, http.StatusServiceUnavailable, "not now; please tell again")
+		return
+	}
 	if _, err := g.opt.Submit(ctx, replica.Request{Key: "notice/" + handle + "/" + notice.ID, Command: told}); err != nil {
 		answer(w, http.StatusServiceUnavailable, "not now; please tell again")
 		return

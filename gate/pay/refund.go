@@ -3,6 +3,7 @@ package pay
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/moongate-hub/moongate"
@@ -105,12 +106,8 @@ func (s *State) refundReport(step *replica.Step, c *RefundReport) (Done, error) 
 	switch {
 	case c.Op == OpRefund && r.Status == RefundAsked && c.Verdict == Refused:
 		s.failRefund(step, &r, stand)
-	case c.Op == OpRefund && r.Status == RefundAsked && c.Verdict == NotDone && r.Tries >= maxAsked:
-		stand.Message = fmt.Sprintf("asked for %d times, at last: %s", r.Tries+1, c.Message)
-		s.failRefund(step, &r, stand)
 	case c.Op == OpRefund && r.Status == RefundAsked && c.Verdict == NotDone:
-		stand.Status = RefundAsked
-		s.moveRefund(step, &r, stand, step.At+backOff(refundAgain, doubtTo, r.Tries))
+		s.askAgain(step, &r, stand)
 	case c.Op == OpRefund:
 		stand.Status = RefundUncertain
 		s.moveRefund(step, &r, stand, step.At+doubtFrom)
@@ -161,9 +158,8 @@ func (s *State) learnRefund(step *replica.Step, id moongate.ID, r *Refunding, op
 		stand.Status = RefundHeldUp
 		s.moveRefund(step, r, stand, step.At+moongate.Day)
 	case RefundAbsent:
-		// The wallet never had it: the same number is asked for again.
-		c := Chain{s.headOf(r.Payment), step.At + patience}
-		step.Emit(&RefundDue{Back: r.Back, Chain: c})
+		stand.Message = r.Message
+		s.askAgain(step, r, stand)
 	default:
 		stand.Status = RefundAccepted
 		pause := r.pause()
@@ -172,6 +168,18 @@ func (s *State) learnRefund(step *replica.Step, id moongate.ID, r *Refunding, op
 		}
 		s.moveRefund(step, r, stand, step.At+pause)
 	}
+}
+
+// askAgain asks for a refund once more that the wallet surely has not done, under the same number, after a pause that
+// grows. After about a day of it the refund has failed.
+func (s *State) askAgain(step *replica.Step, r *Refunding, stand RefundStand) {
+	if r.Asks >= maxAsked {
+		stand.Message = strings.TrimSpace(fmt.Sprintf("asked for %d times; %s", r.Asks, stand.Message))
+		s.failRefund(step, r, stand)
+		return
+	}
+	stand.Status = RefundAsked
+	s.moveRefund(step, r, stand, step.At+backOff(refundAgain, doubtTo, r.Asks-1))
 }
 
 // headOf is the end of a payment's chain.

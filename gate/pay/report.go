@@ -119,23 +119,20 @@ func (s *State) told(step *replica.Step, c *Told) (Done, error) {
 	if err := fromHub(step); err != nil {
 		return Done{}, err
 	}
-	id, err := moongate.ParseID(c.Order)
+	id, ours := s.about(c)
 	switch {
-	case err != nil:
-	case c.Payment != nil && id.Kind() == moongate.KindAttempt:
-		if a, ok := s.attempts.Get(id); ok && a.Wallet == c.Wallet {
-			p, _ := s.payments.Get(a.Payment)
-			s.learn(step, &p, id, &a, OpNotice, c.Payment)
-			return Done{}, nil
-		}
-	case c.Refund != nil && id.Kind() == moongate.KindRefund:
-		if r, ok := s.refunds.Get(id); ok && r.Wallet == c.Wallet {
-			s.learnRefund(step, id, &r, OpNotice, c.Refund)
-			return Done{}, nil
-		}
+	case ours && c.Payment != nil:
+		a, _ := s.attempts.Get(id)
+		p, _ := s.payments.Get(a.Payment)
+		s.learn(step, &p, id, &a, OpNotice, c.Payment)
+		return Done{}, nil
+	case ours:
+		r, _ := s.refunds.Get(id)
+		s.learnRefund(step, id, &r, OpNotice, c.Refund)
+		return Done{}, nil
 	}
-	if s.exceptions.Len() >= s.limits.Exceptions {
-		return Done{}, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("%d exceptions are open", s.exceptions.Len()), Hint: "resolve some"}
+	if err := s.Takes(c); err != nil {
+		return Done{}, err
 	}
 	t := Trouble{Exception: step.NewID(moongate.KindException), Kind: TroubleStranger, Wallet: c.Wallet, Facts: fmt.Sprintf("%s told of %s about %q, which is no order of ours there", c.Wallet, c.Event, c.Order)}
 	if c.Payment != nil {
@@ -145,22 +142,43 @@ func (s *State) told(step *replica.Step, c *Told) (Done, error) {
 	return Done{}, nil
 }
 
+// about finds the attempt or the refund that a notification is about.
+func (s *State) about(c *Told) (id moongate.ID, ours bool) {
+	id, err := moongate.ParseID(c.Order)
+	switch {
+	case err != nil:
+	case c.Payment != nil:
+		a, ok := s.attempts.Get(id)
+		return id, ok && a.Wallet == c.Wallet
+	case c.Refund != nil:
+		r, ok := s.refunds.Get(id)
+		return id, ok && r.Wallet == c.Wallet
+	}
+	return id, false
+}
+
+// Takes tells whether there is room for a notification now. The gate asks before it submits one: a refusal would stand
+// in the journal, and answer every later delivery too.
+func (s *State) Takes(c *Told) error {
+	if _, ours := s.about(c); !ours && s.exceptions.Len() >= s.limits.Exceptions {
+		return &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("%d exceptions are open", s.exceptions.Len()), Hint: "resolve some"}
+	}
+	return nil
+}
+
 // learn takes in what a wallet signed about an order, however it reached us: by notification, query or close. Races
 // among the three end here: an attempt that has ended never changes, and news about it are repeats or exceptions.
 func (s *State) learn(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, op Op, e *Evidence) {
+	if e.State == Paid && e.Amount != p.Amount && op == OpNotice && a.Status != AttemptPaid {
+		s.disbelieve(step, p, id, a, e)
+		return
+	}
 	if !a.Status.Live() {
 		s.afterwards(step, p, id, a, op, e)
 		return
 	}
 	switch e.State {
 	case Paid:
-		if e.Amount != p.Amount && op == OpNotice {
-			// Not believed alone: the wallet is asked. What it answers then counts.
-			s.doubt(step, p, id, a, Doubt{Op: op, Outcome: e, Message: fmt.Sprintf("told of %s for an order of %s", e.Amount, p.Amount)})
-			a2, _ := s.attempts.Get(id)
-			s.emitQuery(step, p, id, &a2)
-			return
-		}
 		s.paid(step, p, id, a, op, e)
 	case Closed:
 		s.end(step, p, id, a, AttemptEnd{Status: AttemptClosed, By: op, Outcome: e})
@@ -178,6 +196,20 @@ func (s *State) learn(step *replica.Step, p *Payment, id moongate.ID, a *Attempt
 		s.emitClose(step, p, id, a, why, next, by)
 	default:
 		s.waiting(step, p, id, a, op, e)
+	}
+}
+
+// disbelieve takes in a notification of another amount than was asked. It is not believed alone: the wallet is asked, and
+// what it answers counts. Of an order that had ended it is asked by closing it once more.
+func (s *State) disbelieve(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, e *Evidence) {
+	s.doubt(step, p, id, a, Doubt{Op: OpNotice, Outcome: e, Message: fmt.Sprintf("told of %s for an order of %s", e.Amount, p.Amount)})
+	now, _ := s.attempts.Get(id)
+	switch {
+	case now.Status == AttemptClosing: // it is being asked
+	case now.Status.Live():
+		s.emitQuery(step, p, id, &now)
+	default:
+		s.emitClose(step, p, id, &now, WhyDoubted, "", "")
 	}
 }
 

@@ -161,6 +161,7 @@ type Refunding struct {
 	Outcome   *RefundEvidence `cbor:"9,keyasint,omitempty"`
 	Message   string          `cbor:"10,keyasint,omitempty"`
 	Alarm     moongate.ID     `cbor:"11,keyasint,omitzero"`
+	Asks      int             `cbor:"12,keyasint,omitempty"` // how often the wallet was asked for it
 }
 
 // Exception is an exception as the state keeps it.

@@ -92,12 +92,23 @@ const (
 // accounts are the hub's merchant numbers.
 var accounts = map[string]string{"crane-pay": "1900000109", "carp-pay": "1900000208"}
 
+// tester is what a world asks of a test, one of a property too.
+type tester interface {
+	Helper()
+	Failed() bool
+	Logf(format string, args ...any)
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // world is a hub whose wallets are sandboxes, without sockets, under one virtual clock. Nothing happens by itself: pass
 // lets time pass, settle lets effects run.
 type world struct {
 	*clock
 	rooms
-	t       testing.TB
+	t       tester
 	local   *replica.Local
 	limits  pay.Limits
 	links   map[string]pay.Wallet // the connectors
@@ -135,6 +146,14 @@ func newWorld(t testing.TB) *world { return newLimitedWorld(t, pay.Limits{}) }
 
 func newLimitedWorld(t testing.TB, limits pay.Limits) *world {
 	t.Helper()
+	w := newBareWorld(t, limits)
+	t.Cleanup(w.check)
+	return w
+}
+
+// newBareWorld has nobody check it in the end.
+func newBareWorld(t tester, limits pay.Limits) *world {
+	t.Helper()
 	w := &world{
 		clock: &clock{now: start}, rooms: newRooms(limits), t: t, limits: limits, wallets: map[string]*sandbox.Wallet{}, down: map[string]bool{},
 		entries: map[journal.Position]journal.Entry{},
@@ -143,7 +162,6 @@ func newLimitedWorld(t testing.TB, limits pay.Limits) *world {
 	w.people()
 	w.links = w.connect()
 	w.open()
-	t.Cleanup(w.check)
 	return w
 }
 
@@ -280,7 +298,7 @@ func (w *world) carry(p replica.PendingEffect) {
 	var c replica.Command
 	for range calls {
 		var err error
-		if c, err = h.Handle(w.t.Context(), w.entry(p.Position)); err != nil {
+		if c, err = h.Handle(context.Background(), w.entry(p.Position)); err != nil {
 			w.t.Fatalf("%s: %v", p.Kind, err)
 		}
 		w.called = append(w.called, p.Kind)

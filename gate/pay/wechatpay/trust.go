@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -192,6 +193,10 @@ func (t *trust) refresh(ctx context.Context, needed func() bool) error {
 	if err != nil {
 		if have {
 			return nil
+		}
+		var around *url.Error // it names the address that the SDK thinks it asks
+		if errors.As(err, &around) {
+			err = around.Err
 		}
 		return fmt.Errorf("%w: %s", errUncheckable, clip(err.Error()))
 	}

@@ -164,6 +164,8 @@ func (c *core) Tables() []Stored { return []Stored{c.clock, c.keys, c.pending, c
 
 func (c *core) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
+	case *Ticked:
+		c.sweep(v.At, sweptByTick)
 	case *EffectDone:
 		c.settled(v.Effect)
 	case *EffectBuried:
@@ -214,8 +216,19 @@ func (c *core) known(key [16]byte, now moongate.Time) (Known, bool) {
 func (c *core) remember(key [16]byte, k Known) {
 	c.keys.Put(key, k)
 	c.oldest = append(c.oldest, aged{k.At, key})
-	// Two for one keeps the sweep ahead of the growth without a pause. A key that was used again since does not count.
-	for swept := 0; swept < 2 && len(c.oldest) > 0 && c.oldest[0].at < k.At-c.limits.KeyWindow; c.oldest = c.oldest[1:] {
+	c.sweep(k.At, sweptByKey)
+}
+
+// Two for one keeps the sweep ahead of the growth without a pause. Time alone sweeps too: when the memory is full, no
+// new key comes to make room.
+const (
+	sweptByKey  = 2
+	sweptByTick = 10_000
+)
+
+// sweep forgets keys that are older than the window, at most so many. A key that was used again since does not count.
+func (c *core) sweep(now moongate.Time, most int) {
+	for swept := 0; swept < most && len(c.oldest) > 0 && c.oldest[0].at < now-c.limits.KeyWindow; c.oldest = c.oldest[1:] {
 		old := c.oldest[0]
 		if v, ok := c.keys.Get(old.key); ok && v.At == old.at {
 			c.keys.Delete(old.key)

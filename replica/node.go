@@ -100,6 +100,7 @@ type Node struct {
 	local   sync.Map // batch id → []*ticket
 	durable *signal
 
+	life   context.Context // ends when the node is closed
 	stop   context.CancelFunc
 	done   sync.WaitGroup
 	snap   sync.Mutex   // one snapshot at a time
@@ -162,7 +163,7 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 		return fail(err)
 	}
 	ctx2, stop := context.WithCancel(context.Background())
-	n.stop = stop
+	n.life, n.stop = ctx2, stop
 	n.done.Add(3)
 	go n.write()
 	go n.batch(ctx2)
@@ -204,7 +205,8 @@ func (n *Node) startRaft() error {
 	c.TrailingLogs = 1 << 12
 	c.MaxAppendEntries = 256
 	c.BatchApplyCh = true
-	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 250*time.Millisecond, 250*time.Millisecond, 125*time.Millisecond
+	// The only voter has nobody to wait for: this is how long a start takes.
+	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 40*time.Millisecond, 40*time.Millisecond, 20*time.Millisecond
 	addr, transport := raft.NewInmemTransport(raft.ServerAddress(n.opt.ID))
 	known, err := raft.HasExistingState(store, store, snaps)
 	if err != nil {
@@ -469,125 +471,40 @@ func (n *Node) mac(parts ...[]byte) [16]byte {
 	return [16]byte(h.Sum(nil))
 }
 
-// tick lets time pass while this node leads.
-func (n *Node) tick(ctx context.Context) {
-	defer n.done.Done()
-	t := time.NewTicker(n.opt.TickEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		if n.Leads() {
-			// Whatever goes wrong shows elsewhere, and the next tick does what this one would have done.
-			_, _ = n.Submit(ctx, Request{Command: &Tick{}}) //nolint:errcheck // see above
-		}
-	}
-}
-
-// housekeep takes a snapshot when enough log has gathered.
-func (n *Node) housekeep(ctx context.Context) {
-	defer n.done.Done()
-	t := time.NewTicker(100 * time.Millisecond)
-	defer t.Stop()
-	erase := time.NewTicker(n.opt.EraseEvery)
-	defer erase.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-erase.C:
-			if err := n.Compact(); err != nil && ctx.Err() == nil {
-				n.opt.Log.Error("compact", "error", err)
-			}
-		case <-t.C:
-		}
-		if n.logged.Load() >= n.opt.SnapshotBytes {
-			if err := n.Snapshot(); err != nil && ctx.Err() == nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
-				n.opt.Log.Error("snapshot", "error", err)
-			}
-		}
-	}
-}
-
-// Snapshot writes the state down now, and lets raft forget the log before it.
-func (n *Node) Snapshot() error {
-	n.snap.Lock()
-	defer n.snap.Unlock()
-	return n.snapshot(n.opt.TrailingBytes)
-}
-
-// snapshot keeps about so many bytes of log behind it. The caller holds the lock.
-func (n *Node) snapshot(trailing int64) error {
-	bytes, items := n.logged.Load(), n.items.Load()
-	if items > 0 || trailing == 0 {
-		c := n.raft.ReloadableConfig()
-		c.TrailingLogs = 0
-		if trailing > 0 {
-			c.TrailingLogs = uint64(max(16, trailing/max(1, bytes/items))) //nolint:gosec // positive
-		}
-		if err := n.raft.ReloadConfig(c); err != nil {
-			return fmt.Errorf("replica: %w", err)
-		}
-	}
-	if err := n.raft.Snapshot().Error(); err != nil {
-		return fmt.Errorf("replica: snapshot: %w", err)
-	}
-	n.logged.Add(-bytes)
-	n.items.Add(-items)
-	return nil
-}
-
-// Compact clears what was erased from the disk. A key that [Erase] took out of the vault still stands in raft's log, as
-// part of the command that brought it, and in free pages of raft's and the vault's files. When Compact has returned, no
-// file of this node holds a key that was erased before it was called: it takes a snapshot, lets raft forget all of the
-// log before it, and writes both files anew. Without an erasure since the last time it does nothing.
-func (n *Node) Compact() error {
-	n.snap.Lock()
-	defer n.snap.Unlock()
-	ids, err := n.vault.Erased()
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	if err := n.snapshot(0); err != nil {
-		return err
-	}
-	if err := n.store.rewrite(); err != nil {
-		n.fatal(err)
-		return err
-	}
-	if err := n.vault.rewrite(); err != nil {
-		n.fatal(err)
-		return err
-	}
-	return n.vault.forget(ids)
-}
-
 // Current returns when this node knows that it still leads and that its state holds everything that was acknowledged
 // before it was asked: what is read afterwards is the newest. A leader acknowledges only what it has applied itself; so
 // what is left to wait for is what earlier leaders committed, once a term. (Raft's applied index would not do: it counts
 // what was handed to the machine, not what the machine has taken in.)
 func (n *Node) Current(ctx context.Context) error {
 	follows := &moongate.Error{Code: moongate.Busy, Message: "this node does not lead", Hint: "ask the leader"}
-	if err := n.raft.VerifyLeader().Error(); err != nil {
+	// Raft leaves some futures without an answer when it is shut down.
+	await := func(f raft.Future) error {
+		done := make(chan error, 1)
+		go func() { done <- f.Error() }()
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-n.life.Done():
+			return follows
+		case err := <-done:
+			if err != nil {
+				return follows
+			}
+			return nil
+		}
+	}
+	if n.life.Err() != nil {
 		return follows
+	}
+	if err := await(n.raft.VerifyLeader()); err != nil {
+		return err
 	}
 	term := n.raft.CurrentTerm()
 	if n.settled.Load() == term {
 		return nil
 	}
-	barrier := n.raft.Barrier(0)
-	applied := make(chan error, 1)
-	go func() { applied <- barrier.Error() }()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case err := <-applied:
-		if err != nil {
-			return follows
-		}
+	if err := await(n.raft.Barrier(0)); err != nil {
+		return err
 	}
 	n.settled.Store(term)
 	return nil

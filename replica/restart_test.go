@@ -254,9 +254,14 @@ func TestRestartRefuses(t *testing.T) {
 	snap := copyDir(t, opt.Dir)
 	opt.Dir = copyDir(t, early) // another story after the same beginning
 	n, _ = open(t, opt)
-	fill(t, n, 1000, 1300)
+	fill(t, n, 1000, 1900) // longer, too
 	shut(t, n)
 	other := opt.Dir
+	opt.Dir = copyDir(t, early) // and a shorter one
+	n, _ = open(t, opt)
+	fill(t, n, 2000, 2150)
+	shut(t, n)
+	brief := opt.Dir
 
 	for name, c := range map[string]struct{ dir, says string }{
 		"raft's log older than the journal":      {mix(t, early, "raft", late, "journal", "log", "vault"), "older than the journal"},
@@ -265,7 +270,7 @@ func TestRestartRefuses(t *testing.T) {
 		"a journal older than the snapshot":      {mix(t, snap, "raft", early, "journal", "vault"), "failed to load any existing snapshots"},
 		"no journal but a snapshot":              {without(t, snap, "journal", "log"), "failed to load any existing snapshots"},
 		"a public log further than the journal":  {mix(t, late, "raft", "log", early, "journal", "vault"), "older than the log"},
-		"a public log of another story":          {mix(t, late, "raft", "journal", "vault", other, "log"), "another root"},
+		"a public log of another story":          {mix(t, late, "raft", "journal", "vault", brief, "log"), "another root"},
 		"a vault that is no vault":               {broken(t, late, "vault"), "vault: damaged"},
 		"raft's log that is no log":              {broken(t, late, "raft/raft.db"), "raft.db: damaged"},
 		"a journal whose first file is missing":  {without(t, late, firstFile(t, late)), "damaged"},

@@ -1,0 +1,10 @@
+package replica
+
+// Held is how many bytes are admitted and not answered.
+func (n *Node) Held() int64 { return n.held.Load() }
+
+// Queued is how many requests wait to be put into a raft entry.
+func (n *Node) Queued() int { return len(n.queue) }
+
+// Applied counts the raft entries with commands that were applied since the last snapshot, or the start.
+func (n *Node) Applied() int64 { return n.items.Load() }

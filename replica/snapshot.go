@@ -93,7 +93,7 @@ func (im *image) write(w io.Writer, hub [3]byte, index uint64) error {
 // load replaces the state by a snapshot's, and gives the index of the last raft entry in it.
 func (m *Machine) load(r io.Reader) (uint64, error) {
 	h := sha256.New()
-	tail := &tailReader{r: bufio.NewReaderSize(r, 1<<20), h: h}
+	tail := &tailReader{r: bufio.NewReaderSize(r, 64<<10), h: h}
 	dec := journal.Decoding.NewDecoder(tail)
 	var head snapshotHeader
 	if err := dec.Decode(&head); err != nil {

@@ -33,6 +33,7 @@ var levels = map[string]int{
 	"agreement":    2,
 	"party":        2,
 	"ledger":       2,
+	"webhook":      2,
 	"crossing":     3,
 	"gate/link":    4,
 	"gate/pay":     4,
@@ -47,6 +48,7 @@ var levels = map[string]int{
 	"api":          5,
 	"console":      5,
 	"client":       5,
+	"pages":        5,
 	"sim":          5,
 	"cmd/moongate": 6,
 }

@@ -1,0 +1,215 @@
+package pages
+
+import (
+	"slices"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/console"
+	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/money"
+)
+
+func (p *Pages) payments(v *visit) (console.Page, error) {
+	q := v.URL.Query()
+	page := console.Payments{State: q.Get("state")}
+	if page.State == string(pay.AttemptUnknown) {
+		found, err := p.unknownPayments(v.Context(), v.own())
+		if err != nil {
+			return nil, err
+		}
+		page.Lines, page.Paging = p.paymentLines(v, found[:min(len(found), pageRows)]), console.Paging{First: true}
+		return page, nil
+	}
+	f := pay.Filter{Merchant: v.own(), Status: pay.Status(page.State), Wallet: bound(q.Get("wallet"), 128), Order: bound(q.Get("order"), 128)}
+	found, paging, err := rows(p, v, "payments", func(after string, limit int) ([]pay.Row, string, error) {
+		return pay.Payments(v.Context(), p.hub.Views, f, after, limit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	page.Lines, page.Paging = p.paymentLines(v, found), paging
+	return page, nil
+}
+
+func (p *Pages) paymentLines(v *visit, found []pay.Row) []console.PaymentLine {
+	lines := make([]console.PaymentLine, 0, len(found))
+	for i := range found {
+		r := &found[i]
+		lines = append(lines, console.PaymentLine{
+			ID: r.ID.String(), At: r.Created, Order: r.Order, Merchant: p.party(r.Merchant, v.lang), Wallet: p.party(r.Wallet, v.lang),
+			Amount: r.Amount, State: paymentState(r.Status, r.Stage, r.Refunded.Minor, r.Amount.Minor),
+		})
+	}
+	return lines
+}
+
+// paymentState says more exactly where a payment stands than its status does.
+func paymentState(s pay.Status, stage pay.AttemptStatus, refunded, amount int64) string {
+	switch {
+	case s == pay.Open && (stage == pay.AttemptAwaiting || stage == pay.AttemptUnknown || stage == pay.AttemptFailed):
+		return string(stage)
+	case s == pay.Succeeded && refunded >= amount && refunded > 0:
+		return "refunded"
+	case s == pay.Succeeded && refunded > 0:
+		return "partly_refunded"
+	}
+	return string(s)
+}
+
+func (p *Pages) payment(v *visit) (console.Page, error) {
+	id, err := idOf(v, moongate.KindPayment, "payment")
+	if err != nil {
+		return nil, err
+	}
+	var known pay.Payment
+	var last pay.Attempt
+	var ok bool
+	p.hub.Machine().Read(func() {
+		if known, ok = p.hub.Pay.Lookup(id); ok {
+			last, _ = p.hub.Pay.Attempt(known.Attempt)
+		}
+	})
+	if !ok || !v.sees(known.Merchant) {
+		return nil, missing("payment")
+	}
+	page := console.Payment{
+		Line: console.PaymentLine{
+			ID: id.String(), At: known.Created, Order: known.Order, Merchant: p.party(known.Merchant, v.lang), Wallet: p.party(last.Wallet, v.lang),
+			Amount: known.Amount, State: paymentState(known.Status, last.Status, known.Refunded, known.Amount.Minor),
+		},
+		Crossing: known.Crossing.String(),
+	}
+	if known.Refunded > 0 {
+		page.Refunded = money.Of(known.Refunded, known.Amount.Currency)
+	}
+	if known.Status == pay.Succeeded {
+		page.Refundable = money.Of(known.Amount.Minor-known.Reserved, known.Amount.Currency)
+	}
+	if known.Status == pay.Open {
+		page.Until = known.Expires
+	}
+	var tries []moongate.ID
+	if page.Steps, tries, err = p.payStory(v, &known); err != nil {
+		return nil, err
+	}
+	asked := map[moongate.ID]int{}
+	for _, id := range tries {
+		asked[id]++
+	}
+	p.hub.Machine().Read(func() {
+		seen := map[moongate.ID]bool{}
+		for _, id := range tries {
+			a, ok := p.hub.Pay.Attempt(id)
+			if !ok || seen[id] {
+				continue
+			}
+			seen[id] = true
+			line := console.Attempt{
+				ID: id.String(), At: a.Opened, Wallet: p.partyOf(a.Wallet, v.lang), State: string(a.Status), Reference: id.String(), Asked: asked[id] - 1,
+			}
+			if a.Status.Live() {
+				line.Next = a.Next
+			}
+			if a.Outcome != nil {
+				line.Theirs = a.Outcome.WalletRef
+			}
+			page.Attempts = append(page.Attempts, line)
+		}
+	})
+	return page, nil
+}
+
+// storyLength bounds how many events of a payment are told.
+const storyLength = 300
+
+// payStory tells a payment's events, oldest first. Tries names each attempt once when it was opened and once for each
+// time that the wallet was asked about it.
+func (p *Pages) payStory(v *visit, known *pay.Payment) (steps []console.Step, tries []moongate.ID, err error) {
+	err = pay.Walk(p.hub.Node.Journal().Entry, known.Payment, known.Head, func(e journal.Entry) bool {
+		step, try := p.payStep(v, e)
+		steps = append(steps, step)
+		if !try.IsZero() {
+			tries = append(tries, try)
+		}
+		return len(steps) < storyLength
+	})
+	if moongate.CodeOf(err) == moongate.NotFound { // the newest event is not durable yet: a moment later it is
+		err = nil
+	}
+	slices.Reverse(steps)
+	slices.Reverse(tries)
+	return steps, tries, err
+}
+
+// payStep tells one event. Only what the merchant may read of it is told.
+func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moongate.ID) {
+	step = console.Step{What: e.Event.EventKind(), At: e.At}
+	wallet := func(handle string) { step.Party = p.party(handle, v.lang) }
+	switch event := e.Event.(type) {
+	case *pay.Created:
+		step.Party, step.Amount = p.party(event.Merchant, v.lang), event.Amount
+	case *pay.AttemptOpened:
+		wallet(event.Wallet)
+		try = event.Attempt
+	case *pay.CreateDue:
+		wallet(event.Wallet)
+		step.State = "asking"
+	case *pay.HandedOver:
+		wallet(event.Try.Wallet)
+	case *pay.QueryDue:
+		wallet(event.Try.Wallet)
+		step.State, try = "asking", event.Attempt
+	case *pay.CloseDue:
+		wallet(event.Closing.Wallet)
+		step.State = "closing"
+	case *pay.Doubted:
+		wallet(event.Wallet)
+		step.State, step.Note = "unknown", event.Message
+	case *pay.AttemptEnded:
+		wallet(event.Wallet)
+		step.What += "." + string(event.Status)
+		step.Note = event.Message
+		if event.Outcome != nil {
+			step.Amount = event.Outcome.Amount
+		}
+		if event.Status != pay.AttemptPaid {
+			step.State = "attempt.closed"
+		}
+		if event.Status == pay.AttemptFailed {
+			step.State = "failed"
+		}
+	case *pay.Settled:
+		step.What += "." + string(event.Status)
+		step.State = string(event.Status)
+		if !event.Crossing.IsZero() {
+			step.Ref = console.Ref{Kind: "crossing", ID: event.Crossing.String()}
+		}
+	case *pay.RefundOpened:
+		wallet(event.Wallet)
+		step.State, step.Amount, step.Note = "pending", event.Amount, event.Reason
+		step.Ref = console.Ref{Kind: "crossing", ID: event.Reversal.Crossing.String()}
+	case *pay.RefundDue:
+		wallet(event.Wallet)
+		step.State = "asking"
+	case *pay.RefundQueryDue:
+		wallet(event.Wallet)
+		step.State = "asking"
+	case *pay.RefundMoved:
+		wallet(event.Wallet)
+		step.State, step.Note = string(event.Status), event.Message
+	case *pay.RefundEnded:
+		wallet(event.Wallet)
+		step.What += "." + string(event.Status)
+		step.State, step.Note = string(event.Status), event.Message
+		if event.Outcome != nil {
+			step.Amount = event.Outcome.Amount
+		}
+	case *pay.ExceptionOpened:
+		step.State, step.Amount, step.Note = "exception", event.Amount, event.Facts
+		step.Ref = console.Ref{Kind: "exception", ID: event.Exception.String()}
+	case *pay.ExceptionResolved:
+		step.State, step.Note = "resolved", event.Note
+	}
+	return step, try
+}

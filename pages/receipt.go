@@ -1,0 +1,199 @@
+package pages
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"sort"
+	"strings"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/console"
+	"github.com/moongate-hub/moongate/crossing"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/proof"
+)
+
+// prove finds the receipt of a crossing that the reader may see.
+func (p *Pages) prove(v *visit) (*proof.Receipt, crossing.Row, error) {
+	id, err := idOf(v, moongate.KindCrossing, "crossing")
+	if err != nil {
+		return nil, crossing.Row{}, err
+	}
+	row, err := p.findCrossing(v, id)
+	if err != nil {
+		return nil, row, err
+	}
+	r, err := p.hub.Receipt(row.Position, v.reader())
+	if moongate.CodeOf(err) == moongate.Busy { // its text says where the event stands
+		err = &moongate.Error{Code: moongate.Busy, Message: "no published checkpoint holds it yet", Hint: "ask again in two seconds"}
+	}
+	return r, row, err
+}
+
+func (p *Pages) receiptFile(v *visit, w http.ResponseWriter) error {
+	r, row, err := p.prove(v)
+	if err != nil {
+		return err
+	}
+	b, err := r.Marshal()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", `attachment; filename="receipt-`+row.ID.String()+`.json"`)
+	_, _ = w.Write(b) //nolint:errcheck // the reader has gone away
+	return nil
+}
+
+func (p *Pages) receipt(v *visit) (console.Page, error) {
+	r, row, err := p.prove(v)
+	if err != nil {
+		return nil, err
+	}
+	page := console.Receipt{
+		Crossing: row.ID.String(), Kind: row.Kind.String(), At: row.At, Holder: named(&v.who, v.lang), Event: r.Leaf().String(),
+		Origin: r.Origin, Download: "/console/crossings/" + row.ID.String() + "/receipt.json",
+		Command: "moongate log receipt --key " + p.hub.Secrets.Verifier + " receipt-" + row.ID.String() + ".json",
+	}
+	opened, err := r.Verify(p.hub.Verifiers())
+	if err != nil {
+		p.hub.Log.Error("a receipt of this hub's own does not verify", "error", err)
+		return page, nil
+	}
+	page.Verified = true
+	p.fillProof(&page, r, opened)
+	e, err := p.hub.Node.Journal().Entry(row.Position)
+	if err != nil {
+		return nil, err
+	}
+	page.Groups, err = p.groups(v, r, e)
+	return page, err
+}
+
+func (p *Pages) fillProof(page *console.Receipt, r *proof.Receipt, opened *proof.Opened) {
+	page.Leaf, page.Size, page.Root = opened.LogIndex, opened.Checkpoint.Size, hex.EncodeToString(opened.Checkpoint.Root[:])
+	if entry, err := proof.ParseEntry([]byte(r.Entry)); err == nil {
+		page.Interval = entry.Root.String()
+	}
+	for level, h := range r.Interval.Proof {
+		page.Inside = append(page.Inside, console.Hash{Value: hex.EncodeToString(h[:]), Left: r.Interval.Index>>level&1 == 1})
+	}
+	found, err := proof.ParseLogProof(r.Proof)
+	if err != nil {
+		return
+	}
+	page.Outside = outside(found.Index, opened.Checkpoint.Size, found.Hashes)
+	page.Note = string(found.Checkpoint)
+	page.Signer = signerOf(page.Note)
+	page.SignedAt = p.signedAt()
+}
+
+// outside walks an inclusion proof of an RFC 6962 tree as RFC 9162, section 2.1.3.2 does, to learn on which side each
+// neighbour stands.
+func outside(index, size int64, hashes []proof.Hash) []console.Hash {
+	path := make([]console.Hash, 0, len(hashes))
+	at, last := index, size-1
+	for _, h := range hashes {
+		left := at&1 == 1 || at == last
+		if left {
+			for at&1 == 0 && at != 0 {
+				at, last = at>>1, last>>1
+			}
+		}
+		path = append(path, console.Hash{Value: hex.EncodeToString(h[:]), Left: left})
+		at, last = at>>1, last>>1
+	}
+	return path
+}
+
+// signerOf is the name of the first key that signed a note.
+func signerOf(note string) string {
+	for line := range strings.Lines(note) {
+		if rest, ok := strings.CutPrefix(line, "— "); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			return name
+		}
+	}
+	return ""
+}
+
+// groups are the opened groups with their fields, then the hashes of those that stay closed.
+func (p *Pages) groups(v *visit, r *proof.Receipt, e journal.Entry) ([]console.Group, error) {
+	all := make([]console.Group, 0, len(r.Groups)+len(r.Closed))
+	for i := range r.Groups {
+		g := &r.Groups[i]
+		hash := proof.GroupHash(&g.Salt, g.Audience, g.Data)
+		shown := console.Group{Audience: g.Audience, Hash: hex.EncodeToString(hash[:]), Open: true}
+		switch {
+		case g.Audience == proof.PositionAudience:
+			shown.Audience = "position"
+		case strings.HasPrefix(g.Audience, "@"):
+			shown.Audience = "self"
+			if handle := g.Audience[1:]; handle != v.who.Handle {
+				shown.Audience = p.party(handle, v.lang).Label()
+			}
+		}
+		data, err := p.hub.Machine().Registry().Open(e.Event, func(audience string) bool { return audience == g.Audience })
+		if err != nil {
+			return nil, err
+		}
+		shown.Fields = fieldsOf(data)
+		all = append(all, shown)
+	}
+	for _, h := range r.Closed {
+		all = append(all, console.Group{Hash: hex.EncodeToString(h[:])})
+	}
+	return all, nil
+}
+
+// fieldsShown bounds the fields of a group and the length of each.
+const (
+	fieldsShown = 40
+	fieldLength = 300
+)
+
+// fieldsOf lists the facts of a JSON object, those of what it holds behind their names.
+func fieldsOf(data json.RawMessage) []console.Field {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var object any
+	if len(data) == 0 || d.Decode(&object) != nil {
+		return nil
+	}
+	var fields []console.Field
+	flatten("", object, &fields)
+	return fields[:min(len(fields), fieldsShown)]
+}
+
+func flatten(name string, value any, to *[]console.Field) {
+	join := func(more string) string {
+		if name == "" {
+			return more
+		}
+		return name + " · " + more
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		names := make([]string, 0, len(value))
+		for k := range value {
+			names = append(names, k)
+		}
+		sort.Strings(names)
+		for _, k := range names {
+			flatten(join(k), value[k], to)
+		}
+	case []any:
+		for _, one := range value {
+			flatten(name, one, to)
+		}
+	case nil:
+	default:
+		b, err := json.Marshal(value)
+		if err != nil {
+			return
+		}
+		*to = append(*to, console.Field{Name: name, Value: bound(strings.Trim(string(b), `"`), fieldLength)})
+	}
+}

@@ -1,0 +1,237 @@
+package pages
+
+import (
+	"sort"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/agreement"
+	"github.com/moongate-hub/moongate/console"
+	"github.com/moongate-hub/moongate/hub"
+	"github.com/moongate-hub/moongate/ledger"
+	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/settle"
+)
+
+func (p *Pages) windows(v *visit) (console.Page, error) {
+	page := console.Windows{}
+	found, paging, err := rows(p, v, "windows", func(after string, limit int) ([]settle.WindowRow, string, error) {
+		return settle.Windows(v.Context(), p.hub.Views, v.own(), moongate.ID{}, after, limit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if page.Paging = paging; paging.First {
+		if page.Lines, err = p.openWindows(v); err != nil {
+			return nil, err
+		}
+	}
+	for i := range found {
+		line, err := closedLine(&found[i])
+		if err != nil {
+			return nil, err
+		}
+		page.Lines = append(page.Lines, line)
+	}
+	return page, nil
+}
+
+// closedLine is a closed window as a row, with the reader's own position where it is the reader's list.
+func closedLine(r *settle.WindowRow) (console.WindowLine, error) {
+	c, err := money.ParseCurrency(r.Currency)
+	if err != nil {
+		return console.WindowLine{}, err
+	}
+	line := console.WindowLine{ID: r.Window, State: r.Status, Opened: r.From, Closed: r.Until}
+	if r.Party != "" {
+		line.Net = money.Of(r.Position.Net(), c)
+	}
+	return line, nil
+}
+
+// agreementsLooked bounds how many agreements are asked for their open windows.
+const agreementsLooked = 200
+
+// openWindows lists the windows that crossings still add to: those in which the reader has a position, or all.
+func (p *Pages) openWindows(v *visit) ([]console.WindowLine, error) {
+	found, _, err := agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: v.own(), Status: "agreed"}, "", agreementsLooked)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	var lines []console.WindowLine
+	p.hub.Machine().Read(func() {
+		for i := range found {
+			id, err := moongate.ParseID(found[i].Agreement)
+			if err != nil || seen[found[i].Agreement] {
+				continue
+			}
+			seen[found[i].Agreement] = true
+			terms, err := p.hub.Agreement.Last(id)
+			if err != nil {
+				continue
+			}
+			for _, code := range terms.Doc.Scope.Currencies {
+				c, err := money.ParseCurrency(code)
+				if err != nil {
+					continue
+				}
+				w, ok := p.hub.Settle.Current(id, c)
+				if !ok {
+					continue
+				}
+				position, stands := p.hub.Settle.Position(w.ID, v.who.Handle)
+				if !stands && !v.operates() {
+					continue
+				}
+				line := console.WindowLine{ID: w.ID.String(), State: w.Status.String(), Opened: w.From}
+				if stands {
+					line.Net = money.Of(position.Net(), c)
+				}
+				lines = append(lines, line)
+			}
+		}
+	})
+	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Opened > lines[j].Opened })
+	return lines, nil
+}
+
+func (p *Pages) window(v *visit) (console.Page, error) {
+	id, err := idOf(v, moongate.KindWindow, "window")
+	if err != nil {
+		return nil, err
+	}
+	page, currency, closed, err := p.closedWindow(v, id)
+	if err != nil {
+		return nil, err
+	}
+	if !closed {
+		return p.openWindow(v, id)
+	}
+	if v.operates() {
+		p.hub.Machine().Read(func() {
+			b := p.hub.Ledger.Balance(ledger.Account{Currency: currency, Purpose: ledger.Clearing, Of: id})
+			page.Clearing = money.Of(b.Credits-b.Debits, currency)
+		})
+	}
+	payouts, _, err := settle.Payouts(v.Context(), p.hub.Views, settle.PayoutFilter{Party: v.own(), Window: id}, "", 500)
+	if err != nil {
+		return nil, err
+	}
+	page.Steps = []console.Step{{What: "settle.opened", At: page.Line.Opened}, {What: "settle.closed", At: page.Line.Closed, Amount: page.Line.Net}}
+	for i := range payouts {
+		instruction, err := p.instruction(v, &payouts[i])
+		if err != nil {
+			return nil, err
+		}
+		page.Instructions = append(page.Instructions, instruction)
+		if i < stepsShown {
+			page.Steps = append(page.Steps, instructionStep(&payouts[i], &instruction))
+		}
+	}
+	sort.SliceStable(page.Steps, func(i, j int) bool { return page.Steps[i].At < page.Steps[j].At })
+	return page, nil
+}
+
+const stepsShown = 40
+
+// closedWindow finds a closed window and the standings in it that the reader may see.
+func (p *Pages) closedWindow(v *visit, id moongate.ID) (page console.Window, c money.Currency, ok bool, err error) {
+	var found []settle.WindowRow
+	if v.operates() {
+		found, _, err = settle.Standings(v.Context(), p.hub.Views, id, "", 500)
+	} else {
+		found, _, err = settle.Standings(v.Context(), p.hub.Views, id, justBefore(v.who.Handle), 1)
+		if len(found) == 1 && found[0].Party != v.who.Handle {
+			found = nil
+		}
+	}
+	if err != nil || len(found) == 0 {
+		return page, c, false, err
+	}
+	if c, err = money.ParseCurrency(found[0].Currency); err != nil {
+		return page, c, false, err
+	}
+	w := &found[0]
+	page.Line = console.WindowLine{ID: id.String(), State: w.Status, Opened: w.From, Closed: w.Until}
+	gross, net := int64(0), int64(0)
+	for i := range found {
+		at := p.standing(v, found[i].Party, &found[i].Position, c)
+		page.Positions = append(page.Positions, at)
+		gross, net = gross+at.Gets.Minor, net+max(0, at.Net.Minor)
+	}
+	if v.operates() {
+		page.Line.Parties, page.Line.Gross, page.Line.Net = len(found), money.Of(gross, c), money.Of(net, c)
+	} else {
+		page.Line.Net = page.Positions[0].Net
+	}
+	return page, c, true, nil
+}
+
+// justBefore is a text that sorts right before a handle: no other handle lies between.
+func justBefore(handle string) string {
+	last := len(handle) - 1
+	return handle[:last] + string(rune(handle[last]-1)) + "~~~~"
+}
+
+func (p *Pages) standing(v *visit, handle string, at *settle.Position, c money.Currency) console.Position {
+	return console.Position{
+		Party: p.party(handle, v.lang), Pays: money.Of(at.Receivable+at.Held, c), Gets: money.Of(at.Payable+at.Fee, c), Net: money.Of(at.Net(), c),
+	}
+}
+
+// openWindow shows a window that is not closed yet, to those who stand in it.
+func (p *Pages) openWindow(v *visit, id moongate.ID) (console.Page, error) {
+	var w settle.Window
+	var position settle.Position
+	var known, stands bool
+	p.hub.Machine().Read(func() {
+		if w, known = p.hub.Settle.Lookup(id); known {
+			position, stands = p.hub.Settle.Position(id, v.who.Handle)
+		}
+	})
+	if !known || !stands && !v.operates() {
+		return nil, missing("window")
+	}
+	page := console.Window{Line: console.WindowLine{ID: id.String(), State: w.Status.String(), Opened: w.From}, Steps: []console.Step{{What: "settle.opened", At: w.From}}}
+	if stands {
+		at := p.standing(v, v.who.Handle, &position, w.Currency)
+		page.Positions, page.Line.Net = []console.Position{at}, at.Net
+	}
+	if v.operates() && w.Status == settle.Open {
+		page.Clearing = money.Of(0, w.Currency)
+		page.Actions = []console.Action{{Word: "close_window", Target: "/console/windows/" + id.String() + "/close_window", Danger: true}}
+	}
+	return page, nil
+}
+
+func (p *Pages) instruction(v *visit, r *settle.Payout) (console.Instruction, error) {
+	c, err := money.ParseCurrency(r.Currency)
+	if err != nil {
+		return console.Instruction{}, err
+	}
+	i := console.Instruction{
+		ID: r.Instruction, From: p.party(r.From, v.lang), To: p.party(r.To, v.lang), Amount: money.Of(r.Amount, c), State: r.Progress, Reference: r.Ref,
+	}
+	if r.Wallet {
+		i.Through = i.From
+	}
+	return i, nil
+}
+
+func instructionStep(r *settle.Payout, i *console.Instruction) console.Step {
+	step := console.Step{What: "settle.reported." + r.Progress, State: r.Progress, At: r.Changed, Party: i.From, Other: i.To, Amount: i.Amount, Note: r.Reason}
+	if r.Progress == settle.Planned.String() || r.Progress == settle.Sent.String() {
+		step.What = "settle.instructed"
+	}
+	return step
+}
+
+// closeWindow closes a window before its time.
+func (p *Pages) closeWindow(v *visit) (string, error) {
+	id, err := idOf(v, moongate.KindWindow, "window")
+	if err != nil {
+		return "", err
+	}
+	_, err = hub.Do[settle.Answer](v.Context(), p.hub, v.who.Handle, "", &settle.Close{Window: id})
+	return "/console/windows/" + id.String(), err
+}

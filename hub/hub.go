@@ -25,6 +25,7 @@ import (
 	"github.com/moongate-hub/moongate/replica"
 	"github.com/moongate-hub/moongate/settle"
 	"github.com/moongate-hub/moongate/view"
+	"github.com/moongate-hub/moongate/webhook"
 )
 
 // Options are what the process gives a hub: clock, chance, and which of the two modes it runs in.
@@ -35,6 +36,8 @@ type Options struct {
 	Random  func([]byte)
 	// Seed draws the randomness of one request; nil takes it from Random. A replay derives it from the request.
 	Seed func(*replica.Request) [32]byte
+	// WebhookPauses are those between the tries of one message; nil: 5 s to 4 h.
+	WebhookPauses []time.Duration
 	// Virtual leaves time, effects, views and checkpoints to whoever drives the hub: nothing happens by itself.
 	Virtual bool
 	// NoSync gives up durability, for simulations that are thrown away.
@@ -60,6 +63,7 @@ type Hub struct {
 	Payments *pay.Gate
 	Tokens   *link.Tokens   // of clicks
 	Clicks   *link.Recorder // counts them
+	Webhooks *webhook.Deliverer
 	Now      func() time.Time
 	Random   func([]byte)
 	Log      *slog.Logger
@@ -110,6 +114,7 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	if err != nil {
 		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())
 	}
+	h.Webhooks = h.newDeliverer()
 	h.Effects = effect.NewRunner(h.Node, h.handlers(), effect.Options{
 		OnError: func(peer string, at journal.Position, tries int, err error) {
 			h.Log.Warn("effect failed", "peer", peer, "event", at, "tries", tries, "error", err)
@@ -166,7 +171,11 @@ func (h *Hub) nodeOptions() replica.Options {
 
 // start lets views, effects and checkpoints run by themselves.
 func (h *Hub) start(ctx context.Context) {
-	h.work.Add(4)
+	h.work.Add(5)
+	go func() {
+		defer h.work.Done()
+		h.Webhooks.Run(ctx)
+	}()
 	go func() {
 		defer h.work.Done()
 		h.Clicks.Run(ctx)

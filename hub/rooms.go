@@ -13,6 +13,7 @@ import (
 	"github.com/moongate-hub/moongate/settle"
 	"github.com/moongate-hub/moongate/statement"
 	"github.com/moongate-hub/moongate/view"
+	"github.com/moongate-hub/moongate/webhook"
 )
 
 // Rooms are the hub's rooms in one machine, without replication.
@@ -25,6 +26,7 @@ type Rooms struct {
 	Pay       *pay.State
 	Settle    *settle.State
 	Statement *statement.State
+	Webhook   *webhook.State
 
 	machine *replica.Machine
 }
@@ -41,6 +43,7 @@ func NewRooms(c *Config) *Rooms {
 	r.Pay = pay.New(r.Party, r.Crossing, pay.Limits{Refundable: refundable})
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
 	r.Statement = statement.New(r.Party, r.Agreement, r.Ledger, r.Settle)
+	r.Webhook = webhook.New(r.Party, webhook.Limits{Loopback: c.local()})
 	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, r.all()...)
 	for _, one := range r.all() {
 		if commands, ok := one.(interface{ Register(*replica.Machine) }); ok {
@@ -51,7 +54,7 @@ func NewRooms(c *Config) *Rooms {
 }
 
 func (r *Rooms) all() []replica.Room {
-	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link, r.Pay, r.Settle, r.Statement}
+	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link, r.Pay, r.Settle, r.Statement, r.Webhook}
 }
 
 // Machine is what the rooms plug into.
@@ -72,5 +75,6 @@ func (r *Rooms) views() []view.View {
 func (h *Hub) handlers() map[string]effect.Handler {
 	all := h.Payments.Handlers()
 	all[(&settle.Instructed{}).EventKind()] = settle.Handler(h.opt.Payers)
+	all[(&webhook.RedeliveryAsked{}).EventKind()] = h.Webhooks.Redeliver()
 	return all
 }

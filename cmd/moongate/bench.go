@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime/pprof"
@@ -9,7 +10,7 @@ import (
 )
 
 type benchVerb struct {
-	Name    string `arg:"" enum:"crossing" help:"What to measure: ${enum}."`
+	Name    string `arg:"" enum:"crossing,redirect,api,restart" help:"What to measure: ${enum}."`
 	Quick   bool   `help:"End in under 40 seconds."`
 	Profile string `help:"Write a CPU profile of the run to this file, for go tool pprof." placeholder:"FILE"`
 	Dir     string `help:"Directory for the run's data, on the disk to be measured; the system's temporary one by default." type:"existingdir"`
@@ -33,7 +34,10 @@ func (v benchVerb) Run(e *env) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	r, err := bench.Crossing(e.ctx, opt)
+	run := map[string]func(context.Context, bench.Options) (*bench.Result, error){
+		"crossing": bench.Crossing, "redirect": bench.Redirect, "api": bench.API, "restart": bench.Restart,
+	}[v.Name]
+	r, err := run(e.ctx, opt)
 	if err != nil {
 		return err
 	}

@@ -51,22 +51,22 @@ const (
 // gate is the smallest gate there can be: a command that describes a passage.
 type gate struct{ crossings *crossing.State }
 
-// pay is a payment of one seller's goods, through a wallet, after a publisher's link.
-type pay struct {
+// buy is a payment of one seller's goods, through a wallet, after a publisher's link.
+type buy struct {
 	Agreement moongate.ID   `cbor:"1,keyasint"`
 	Seller    string        `cbor:"2,keyasint"`
 	Amount    int64         `cbor:"3,keyasint"`
 	Touches   []share.Touch `cbor:"4,keyasint,omitempty"`
 }
 
-func (*pay) CommandKind() string { return "bench.pay" }
+func (*buy) CommandKind() string { return "bench.buy" }
 
 // paid is the answer.
 type paid struct {
 	Crossing moongate.ID `cbor:"1,keyasint"`
 }
 
-func (g *gate) pay(step *replica.Step, c *pay) (paid, error) {
+func (g *gate) buy(step *replica.Step, c *buy) (paid, error) {
 	p, err := g.crossings.Plan(step, crossing.Passage{
 		Kind: crossing.Payment, Agreement: c.Agreement, From: publisher, To: market, Currency: money.CNY, Amount: c.Amount,
 		Payees: []crossing.Payee{{Party: c.Seller, Amount: c.Amount}}, Wallet: wallet, Touches: c.Touches,
@@ -109,6 +109,15 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, opt Options, dir string, extra func(*replica.Options)) (*world, error) {
+	w, err := open(ctx, opt, dir, extra)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.furnish(ctx)
+}
+
+// open puts the rooms behind a node.
+func open(ctx context.Context, opt Options, dir string, extra func(*replica.Options)) (*world, error) {
 	w := &world{now: opt.Now}
 	parties := party.New(party.Limits{})
 	agreements := agreement.New(parties, agreement.Limits{})
@@ -120,7 +129,7 @@ func newWorld(ctx context.Context, opt Options, dir string, extra func(*replica.
 	agreements.Register(w.machine)
 	w.ledger.Register(w.machine)
 	g := &gate{crossings}
-	replica.Handle(w.machine, g.pay)
+	replica.Handle(w.machine, g.buy)
 	var drawn atomic.Uint64
 	var base [32]byte
 	opt.Random(base[:])
@@ -140,10 +149,8 @@ func newWorld(ctx context.Context, opt Options, dir string, extra func(*replica.
 		extra(&o)
 	}
 	var err error
-	if w.node, err = replica.Open(ctx, w.machine, o); err != nil {
-		return nil, err
-	}
-	return w, w.furnish(ctx)
+	w.node, err = replica.Open(ctx, w.machine, o)
+	return w, err
 }
 
 func seller(i int) string { return fmt.Sprintf("seller-%04d", i) }
@@ -252,7 +259,7 @@ func (w *world) load(submitters int, hot bool, during time.Duration, hold func()
 				t := w.now()
 				_, err := w.node.Submit(context.Background(), replica.Request{
 					Caller: market, Key: fmt.Sprintf("%d/%d/%d", began.UnixNano(), s, i),
-					Command: &pay{Agreement: w.agreement, Seller: seller(n % sellers), Amount: 10_000 + int64(i%977), Touches: touches},
+					Command: &buy{Agreement: w.agreement, Seller: seller(n % sellers), Amount: 10_000 + int64(i%977), Touches: touches},
 				})
 				if err != nil {
 					failed.CompareAndSwap(nil, &err)

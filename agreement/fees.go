@@ -195,16 +195,16 @@ func (t *Terms) marginal(steps []step, base, gross, volume int64) int64 {
 		if upper <= from {
 			continue
 		}
-		weighted += uint64(upper-from) * uint64(steps[i].bps) //nolint:gosec // neither is negative
+		weighted += uint64(upper-from) * uint64(steps[i].bps)
 		from = upper
 	}
-	hi, lo := bits.Mul64(weighted, uint64(base)) //nolint:gosec // not negative
-	whole := uint64(gross) * uint64(money.Whole) //nolint:gosec // not negative
-	quotient, rest := bits.Div64(hi, lo, whole)  // weighted ≤ whole, so the quotient is at most base
+	hi, lo := bits.Mul64(weighted, uint64(base))
+	whole := uint64(gross) * uint64(money.Whole)
+	quotient, rest := bits.Div64(hi, lo, whole) // weighted ≤ whole, so the quotient is at most base
 	if t.rounding == money.HalfAway && rest >= whole-rest || t.rounding == money.AwayZero && rest > 0 {
 		quotient++
 	}
-	return int64(quotient) //nolint:gosec // at most base
+	return int64(quotient)
 }
 
 // guards are what is left to the beneficiary's floor and to each cap while a sale's lines are computed.
@@ -227,13 +227,13 @@ func (t *Terms) guard(s *Sale) guards {
 	}
 	for _, f := range t.Doc.Guards.Floors { // validation leaves at most one: the beneficiary's
 		g.open = false
-		floor, err := money.BasisPoints(f.BPS).Of(s.Gross, money.AwayZero) //nolint:gosec // checked to be at most 10,000
+		floor, err := money.BasisPoints(f.BPS).Of(s.Gross, money.AwayZero)
 		if err == nil {
 			g.spare -= floor
 		}
 	}
 	for i, c := range t.Doc.Guards.Caps {
-		room, err := money.BasisPoints(c.BPS).Of(s.Gross, money.TowardZero) //nolint:gosec // checked to be at most 10,000
+		room, err := money.BasisPoints(c.BPS).Of(s.Gross, money.TowardZero)
 		if err == nil {
 			g.room[i] = room
 		}

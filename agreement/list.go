@@ -144,11 +144,11 @@ func List(ctx context.Context, db view.DB, f Filter, after string, limit int) ([
 	}
 	limit = max(1, min(limit, maxRows))
 	rows, err := db.QueryContext(ctx, `SELECT v.agreement, v.version, v.slug, v.name_en, v.name_zh, v.kind, v.sha256, v.proposer, v.proposed, v.status, v.from_time, v.until_time
-		FROM agreement_version v WHERE `+strings.Join(where, " AND ")+` ORDER BY v.proposed DESC, v.agreement DESC, v.version DESC LIMIT ?`, append(args, limit+1)...) //nolint:gosec // the conditions are constants
+		FROM agreement_version v WHERE `+strings.Join(where, " AND ")+` ORDER BY v.proposed DESC, v.agreement DESC, v.version DESC LIMIT ?`, append(args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("agreement: list: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // read to the end
+	defer rows.Close()
 	var all []Row
 	for rows.Next() {
 		r, err := scanRow(rows)
@@ -223,7 +223,7 @@ func Participants(ctx context.Context, db view.DB, id moongate.ID, version int, 
 	if err != nil {
 		return nil, "", fmt.Errorf("agreement: participants: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // read to the end
+	defer rows.Close()
 	var all []Participation
 	for rows.Next() {
 		var p Participation

@@ -175,7 +175,13 @@ func drawDocument(t *rapid.T) *agreement.Document {
 		n := rapid.IntRange(0, most).Draw(t, label)
 		return agreement.Amounts{"CNY": fmt.Sprintf("%d.%02d", n/100, n%100)}
 	}
-	bps := func(label string, most int) *int { n := rapid.IntRange(0, most).Draw(t, label); return &n }
+	bps := func(label string, most int) *int {
+		n := rapid.IntRange(0, most).Draw(t, label)
+		if rapid.Bool().Draw(t, "round") { // so that halves come up
+			n -= n % 250
+		}
+		return &n
+	}
 	d := agreement.Document{
 		Format: agreement.Format, ID: "drawn", Version: 1, Name: agreement.Text{"en": "Drawn"},
 		Parties: []agreement.Party{{Role: agreement.Seller, ID: "s"}, {Role: agreement.Marketplace, ID: "m"}, {Role: agreement.Wallet, ID: "w"}, {Role: agreement.Publisher, ID: "p"}},
@@ -193,6 +199,9 @@ func drawDocument(t *rapid.T) *agreement.Document {
 			ID: fmt.Sprintf("line%d", i), From: agreement.Seller,
 			To: rapid.SampledFrom([]agreement.Role{agreement.Marketplace, agreement.Wallet}).Draw(t, "to"),
 			Of: rapid.SampledFrom([]string{"", agreement.Gross, agreement.Net, agreement.FreightExcluded}).Draw(t, "of"),
+		}
+		if i > 0 && rapid.IntRange(0, 4).Draw(t, "subsidy") == 0 {
+			f.From, f.To = agreement.Publisher, agreement.Seller
 		}
 		if rapid.Bool().Draw(t, "for a") {
 			f.Classes = []string{"a"}
@@ -246,7 +255,7 @@ func drawDocument(t *rapid.T) *agreement.Document {
 func drawSale(t *rapid.T) agreement.Sale {
 	s := agreement.Sale{
 		Kind: agreement.Payment, Currency: money.CNY, Class: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "class"),
-		Gross: rapid.Int64Range(0, 300_00).Draw(t, "gross"), Volume: rapid.Int64Range(0, 300_00).Draw(t, "volume"), Touched: rapid.Bool().Draw(t, "touched"),
+		Gross: rapid.OneOf(rapid.Int64Range(0, 300_00), rapid.Int64Range(0, 400)).Draw(t, "gross"), Volume: rapid.Int64Range(0, 300_00).Draw(t, "volume"), Touched: rapid.Bool().Draw(t, "touched"),
 	}
 	s.Freight = rapid.Int64Range(0, s.Gross).Draw(t, "freight")
 	s.Tax = rapid.Int64Range(0, s.Gross).Draw(t, "tax")
@@ -280,8 +289,11 @@ func TestFeesAreThoseOfTheModel(t *testing.T) {
 			if due.Minor < 0 {
 				t.Errorf("%s is negative: %d", id, due.Minor)
 			}
-			if due.From == agreement.Seller {
+			switch agreement.Seller {
+			case due.From:
 				kept -= due.Minor
+			case due.To:
+				kept += due.Minor
 			}
 		}
 		floor := 0

@@ -48,7 +48,7 @@ func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 func (s *Status) UnmarshalText(b []byte) error {
 	for i, name := range statusNames {
 		if i > 0 && name == string(b) {
-			*s = Status(i) //nolint:gosec // a small index
+			*s = Status(i)
 			return nil
 		}
 	}

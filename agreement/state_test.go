@@ -509,7 +509,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // a test's
+	defer store.Close()
 	if _, err := store.CatchUp(context.Background(), entries{h.local}); err != nil {
 		t.Fatal(err)
 	}

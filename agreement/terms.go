@@ -252,7 +252,7 @@ func (t *Terms) compileShare(s *Share, index map[string]int) {
 	r.pool = true
 	t.fees = append(t.fees, r)
 	for i := range t.books {
-		line := bookLine{rates: []rate{{bps: money.BasisPoints(s.Pool), max: maxSale}}} //nolint:gosec // checked to be at most 10,000
+		line := bookLine{rates: []rate{{bps: money.BasisPoints(s.Pool), max: maxSale}}}
 		t.books[i].lines = append(t.books[i].lines, line)
 	}
 	t.rule = s.compile()
@@ -263,10 +263,10 @@ func (s *Share) compile() share.Rule {
 	add := func(l Limit) {
 		limit := share.Limit{Party: l.Party}
 		if l.Floor > 0 {
-			limit.Floor = &share.Bound{Rate: money.BasisPoints(l.Floor)} //nolint:gosec // checked to be at most 10,000
+			limit.Floor = &share.Bound{Rate: money.BasisPoints(l.Floor)}
 		}
 		if l.Cap > 0 {
-			limit.Cap = &share.Bound{Rate: money.BasisPoints(l.Cap)} //nolint:gosec // checked to be at most 10,000
+			limit.Cap = &share.Bound{Rate: money.BasisPoints(l.Cap)}
 		}
 		r.Limits = append(r.Limits, limit)
 	}
@@ -282,7 +282,7 @@ func (s *Share) compile() share.Rule {
 func rateOf(c money.Currency, bps *int, fixed, least, most Amounts) rate {
 	r := rate{fixed: minorOf(fixed, c), min: minorOf(least, c), max: maxSale}
 	if bps != nil {
-		r.bps = money.BasisPoints(*bps) //nolint:gosec // checked to be at most 10,000
+		r.bps = money.BasisPoints(*bps)
 	}
 	if most != nil {
 		r.max = minorOf(most, c)
@@ -292,7 +292,7 @@ func rateOf(c money.Currency, bps *int, fixed, least, most Amounts) rate {
 
 // with is the rate with what a tier says in place of the line's own.
 func (r rate) with(c money.Currency, s Tier) rate {
-	r.bps = money.BasisPoints(s.BPS) //nolint:gosec // checked to be at most 10,000
+	r.bps = money.BasisPoints(s.BPS)
 	if s.Fixed != nil {
 		r.fixed = minorOf(s.Fixed, c)
 	}

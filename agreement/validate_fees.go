@@ -372,14 +372,14 @@ func (d *Document) checkSums(r *report, k Kind, class string, floor int) bool {
 	if class != "" {
 		what = " of class " + class
 	}
-	percent := money.BasisPoints((paid + 9_999) / 10_000).String() //nolint:gosec // a few hundred thousand at most
+	percent := money.BasisPoints((paid + 9_999) / 10_000).String()
 	switch {
 	case paid > 10_000*10_000:
 		r.add(last, "lower the rates", "for a %s%s the fees that %s pays add up to %s, more than 100 %%", k, what, d.Scope.Beneficiary, percent)
 		return false
 	case paid > (10_000-floor)*10_000:
 		r.add("guards.floors[0].bps", "lower the floor or the rates", "the floor of %s cannot be met: for a %s%s fees take %s, and %s must stay",
-			d.Scope.Beneficiary, k, what, percent, money.BasisPoints(floor).String()) //nolint:gosec // at most 10,000
+			d.Scope.Beneficiary, k, what, percent, money.BasisPoints(floor).String())
 		return false
 	}
 	return true

@@ -2,7 +2,6 @@ package agreement
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -115,14 +114,6 @@ func (w *words) role(r Role) string {
 	return string(r)
 }
 
-func (w *words) roleList(list []Role) string {
-	texts := make([]string, len(list))
-	for i, r := range list {
-		texts[i] = w.role(r)
-	}
-	return w.list(texts)
-}
-
 // list joins texts as a sentence does: a, b and c.
 func (w *words) list(texts []string) string {
 	if len(texts) < 2 {
@@ -176,7 +167,7 @@ func (w *words) amounts(a Amounts) string {
 	return strings.Join(texts, w.or)
 }
 
-func (w *words) bps(n int) string { return money.BasisPoints(n).String() } //nolint:gosec // at most 10,000
+func (w *words) bps(n int) string { return money.BasisPoints(n).String() }
 
 func nonZero(a Amounts) bool {
 	for _, text := range a {
@@ -186,5 +177,3 @@ func nonZero(a Amounts) bool {
 	}
 	return false
 }
-
-func number(n int) string { return strconv.Itoa(n) }

@@ -119,9 +119,17 @@ func newGarden(t fataler, changes ...string) *garden {
 		handle string
 		kind   party.Kind
 	}{
-		{"keeper", party.Operator}, {"lotus-market", party.Platform}, {"willow-reads", party.Publisher}, {"plum-notes", party.Publisher},
-		{"crane-pay", party.Wallet}, {"carp-pay", party.Wallet}, {"tea-shop", party.Merchant}, {"ink-shop", party.Merchant}, {"kite-shop", party.Merchant},
-		{"pavilion-store", party.Platform}, {"tea-timer", party.App},
+		{"keeper", party.Operator},
+		{"lotus-market", party.Platform},
+		{"willow-reads", party.Publisher},
+		{"plum-notes", party.Publisher},
+		{"crane-pay", party.Wallet},
+		{"carp-pay", party.Wallet},
+		{"tea-shop", party.Merchant},
+		{"ink-shop", party.Merchant},
+		{"kite-shop", party.Merchant},
+		{"pavilion-store", party.Platform},
+		{"tea-timer", party.App},
 	} {
 		key, err := party.Prove(keyOf(p.handle), p.handle)
 		if err != nil {

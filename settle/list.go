@@ -141,7 +141,7 @@ func Windows(ctx context.Context, db view.DB, participant string, agreement moon
 	if err != nil {
 		return nil, "", fmt.Errorf("settle: windows: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // read to the end
+	defer rows.Close()
 	var all []WindowRow
 	var times []int64
 	for rows.Next() {
@@ -172,7 +172,7 @@ func Standings(ctx context.Context, db view.DB, window moongate.ID, after string
 	if err != nil {
 		return nil, "", fmt.Errorf("settle: standings: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // read to the end
+	defer rows.Close()
 	var all []WindowRow
 	for rows.Next() {
 		r := WindowRow{Window: window.String()}
@@ -234,11 +234,11 @@ func Payouts(ctx context.Context, db view.DB, f PayoutFilter, after string, limi
 		where, args = append(where, "progress = ?"), append(args, f.Progress.String())
 	}
 	rows, err := db.QueryContext(ctx, `SELECT instruction, window, payer, payee, currency, amount, wallet, progress, due, changed, ref, reason
-		FROM settle_instruction WHERE `+strings.Join(where, " AND ")+` ORDER BY due DESC, instruction DESC LIMIT ?`, append(args, limit+1)...) //nolint:gosec // the conditions are constants
+		FROM settle_instruction WHERE `+strings.Join(where, " AND ")+` ORDER BY due DESC, instruction DESC LIMIT ?`, append(args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("settle: payouts: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // read to the end
+	defer rows.Close()
 	var all []Payout
 	for rows.Next() {
 		var p Payout

@@ -11,7 +11,6 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/money"
-	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
 	"github.com/moongate-hub/moongate/settle"
 	"github.com/moongate-hub/moongate/view"
@@ -168,7 +167,7 @@ func TestLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // a test's
+	defer store.Close()
 	if _, err := store.CatchUp(ctx, entries{g.Local}); err != nil {
 		t.Fatal(err)
 	}
@@ -271,25 +270,4 @@ func TestStandingsAreSecret(t *testing.T) {
 		}
 	}
 	g.audit()
-}
-
-func BenchmarkClose(b *testing.B) {
-	const shops = 2000
-	for b.Loop() {
-		b.StopTimer()
-		g := newGarden(b)
-		for i := range shops {
-			name := "s" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))
-			key, err := party.Prove(keyOf(name), name)
-			if err != nil {
-				b.Fatal(err)
-			}
-			g.do("", &party.Register{Handle: name, Kind: party.Merchant, Name: name, Keys: []party.NewKey{key}})
-			g.join(name)
-			g.buy(name, "crane-pay", 100_00, false)
-		}
-		w, _ := g.settle.Current(g.terms, money.CNY)
-		b.StartTimer()
-		g.do("keeper", &settle.Close{Window: w.ID})
-	}
 }

@@ -65,7 +65,7 @@ func word(list []string, n uint8) string {
 func unword(list []string, b []byte, to *uint8, what string) error {
 	for i, w := range list {
 		if w != "" && w == string(b) {
-			*to = uint8(i) //nolint:gosec // a handful
+			*to = uint8(i)
 			return nil
 		}
 	}

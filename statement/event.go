@@ -123,7 +123,7 @@ func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 func (s *Status) UnmarshalText(b []byte) error {
 	for i, w := range statuses {
 		if w != "" && w == string(b) {
-			*s = Status(i) //nolint:gosec // a handful
+			*s = Status(i)
 			return nil
 		}
 	}

@@ -123,9 +123,17 @@ func newGarden(t fataler, changes ...string) *garden {
 		handle string
 		kind   party.Kind
 	}{
-		{"keeper", party.Operator}, {"lotus-market", party.Platform}, {"willow-reads", party.Publisher}, {"plum-notes", party.Publisher},
-		{"crane-pay", party.Wallet}, {"carp-pay", party.Wallet}, {"tea-shop", party.Merchant}, {"ink-shop", party.Merchant}, {"kite-shop", party.Merchant},
-		{"pavilion-store", party.Platform}, {"tea-timer", party.App},
+		{"keeper", party.Operator},
+		{"lotus-market", party.Platform},
+		{"willow-reads", party.Publisher},
+		{"plum-notes", party.Publisher},
+		{"crane-pay", party.Wallet},
+		{"carp-pay", party.Wallet},
+		{"tea-shop", party.Merchant},
+		{"ink-shop", party.Merchant},
+		{"kite-shop", party.Merchant},
+		{"pavilion-store", party.Platform},
+		{"tea-timer", party.App},
 	} {
 		key, err := party.Prove(keyOf(p.handle), p.handle)
 		if err != nil {
@@ -214,11 +222,6 @@ func (g *garden) purchase(shop, wallet string, amount int64, touched bool) cross
 		p.Touches = []share.Touch{{Party: "willow-reads", At: g.Now - moongate.Minute}}
 	}
 	return p
-}
-
-func (g *garden) giveBack(id moongate.ID, amount int64) moongate.ID {
-	g.t.Helper()
-	return g.do("", &cross{crossing.Passage{Kind: crossing.Refund, Reverses: id, Currency: money.CNY, Amount: amount}}).(moongate.ID)
 }
 
 func (g *garden) tick(to moongate.Time) {

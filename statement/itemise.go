@@ -244,7 +244,7 @@ func page(ctx context.Context, db view.DB, r Request, st *Itemised, after int64)
 	if err != nil {
 		return nil, fmt.Errorf("statement: crossings of %s: %w", r.Party, err)
 	}
-	defer rows.Close() //nolint:errcheck // read to the end
+	defer rows.Close()
 	var all []place
 	for rows.Next() {
 		var p place

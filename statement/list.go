@@ -129,7 +129,7 @@ func query(ctx context.Context, db view.DB, participant, condition string, args 
 	if err != nil {
 		return nil, fmt.Errorf("statement: list: %w", err)
 	}
-	defer found.Close() //nolint:errcheck // read to the end
+	defer found.Close()
 	rows := []Row{}
 	for found.Next() {
 		var r Row
@@ -166,7 +166,7 @@ func Months(ctx context.Context, db view.DB, participant string, limit int) ([]M
 	if err != nil {
 		return nil, fmt.Errorf("statement: months: %w", err)
 	}
-	defer found.Close() //nolint:errcheck // read to the end
+	defer found.Close()
 	months := []Month{}
 	for found.Next() {
 		var m Month

@@ -55,7 +55,7 @@ func (g *garden) lists(t *testing.T) *view.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { store.Close() }) //nolint:errcheck,gosec // a test's
+	t.Cleanup(func() { store.Close() })
 	if _, err := store.CatchUp(context.Background(), entries{g.Local}); err != nil {
 		t.Fatal(err)
 	}

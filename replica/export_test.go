@@ -1,5 +1,7 @@
 package replica
 
+import "github.com/moongate-hub/moongate/journal"
+
 // Held is how many bytes are admitted and not answered.
 func (n *Node) Held() int64 { return n.held.Load() }
 
@@ -8,3 +10,6 @@ func (n *Node) Queued() int { return len(n.queue) }
 
 // Applied counts the raft entries with commands that were applied since the last snapshot, or the start.
 func (n *Node) Applied() int64 { return n.items.Load() }
+
+// Refold folds a record of the journal into a machine.
+func Refold(m *Machine, r *journal.Record) error { return m.refold(r) }

@@ -20,7 +20,7 @@ func Parse(data []byte) (*Document, error) {
 		return nil, err
 	}
 	if tree.kind != anObject {
-		return nil, sourceFault(tree.line, fmt.Sprintf("the document is %s, not an agreement", tree.kind), "start from one of the examples: moongate agreement example")
+		return nil, sourceFault(tree.line, fmt.Sprintf("the document is %s, not an agreement", tree.kind), "start from one of the examples: moongate agreement examples")
 	}
 	d := &Document{}
 	r := &report{lines: map[string]int{}}

@@ -2,6 +2,7 @@ package agreement_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -245,6 +246,41 @@ func BenchmarkFees(b *testing.B) {
 	for b.Loop() {
 		if _, err := terms.Fees(room, sale); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What somebody adds to a sale can be spent on its fees before the floor is reached.
+func TestSubsidyRaisesWhatFeesMayTake(t *testing.T) {
+	text := string(agreement.Examples()["small-sellers-together.yaml"])
+	for _, change := range [][2]string{
+		{"  - id: commission\n", "  - {id: subsidy, from: wallet, to: seller, fixed: {CNY: \"0.20\"}}\n  - id: commission\n"},
+		{"    fixed: {CNY: \"0.10\"}", "    fixed: {CNY: \"0.50\"}"},
+		{"{party: seller, bps: 9500}", "{party: seller, bps: 6000}"},
+	} {
+		if !strings.Contains(text, change[0]) {
+			t.Fatalf("no %q", change[0])
+		}
+		text = strings.Replace(text, change[0], change[1], 1)
+	}
+	d, err := agreement.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	terms, err := agreement.Compile(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for gross, want := range map[int64]string{
+		1_00: "subsidy 20, commission 3, service 50, wallet_fee 1", // 40 + 20 may go
+		50:   "subsidy 20, commission 2, service 38, wallet_fee 0", // 20 + 20 may go: the last line is cut
+	} {
+		got, err := terms.Fees(nil, agreement.Sale{Kind: agreement.Payment, Currency: money.CNY, Class: "goods", Gross: gross})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := dues(t, terms, got); text != want {
+			t.Errorf("of %d: %s, want %s", gross, text, want)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func readYAML(data []byte) (*node, error) {
 		return nil, yamlFault(err)
 	}
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
-		return nil, sourceFault(0, "the document is empty", "start from one of the examples: moongate agreement example")
+		return nil, sourceFault(0, "the document is empty", "start from one of the examples: moongate agreement examples")
 	}
 	if len(file.Docs) > 1 {
 		return nil, sourceFault(0, fmt.Sprintf("the file holds %d documents", len(file.Docs)), "keep one agreement a file")

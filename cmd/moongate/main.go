@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -58,6 +59,11 @@ func (versionVerb) Run(e *env) error {
 }
 
 func main() {
+	// A hub's state is long-lived and pointer-poor, and its garbage is short-lived: collecting at four times the live
+	// heap instead of twice halves the collector's share of the time. GOGC overrules it.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(300)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	e := &env{ctx: ctx, out: os.Stdout, err: os.Stderr, in: os.Stdin, now: time.Now, random: random}
 	code := run(e, os.Args[1:])

@@ -421,7 +421,7 @@ func TestKilledAtSystemCalls(t *testing.T) {
 		t.Skip("strace is not installed")
 	}
 	calls := "write,pwrite64,fsync,fdatasync,ftruncate,renameat,renameat2,rename,unlinkat,openat"
-	if out, err := exec.Command(strace, "-f", "-qq", "-e", "trace="+calls, "-e", "inject="+calls+":error=EINTR:when=100000", "true").CombinedOutput(); err != nil {
+	if out, err := exec.Command(strace, "-f", "-qq", "-e", "trace="+calls, "-e", "inject="+calls+":error=EINTR:when=60000", "true").CombinedOutput(); err != nil {
 		t.Skipf("strace may not trace here: %v: %s", err, out)
 	}
 	t.Parallel()

@@ -5,9 +5,11 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/crossing"
+	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/settle"
 )
 
 // audit follows the journal beside the rooms, with books of its own that share no code with theirs.
@@ -19,10 +21,15 @@ type audit struct {
 	owned  *Finding // each movement has its crossing
 	terms  *Finding // each crossing has its terms
 	shares *Finding // what each party gets adds up
+	final  *Finding // what has ended stays as it ended
+	clear  *Finding // settlement leaves nothing on the clearing accounts
+	hidden *Finding // nobody may open what the terms hide
 
 	balances map[ledger.Account]ledger.Balance
 	moved    map[moongate.ID]moongate.ID // transfer → what it is for, until that is recorded
 	recorded map[moongate.ID]struct{}    // crossings
+	ended    map[moongate.ID]string      // payments, attempts and refunds, and how
+	last     *ledger.Transferred         // the transfer before, which a crossing may be about
 }
 
 func newAudit(r *Rooms, add func(*Finding) *Finding) *audit {
@@ -34,6 +41,10 @@ func newAudit(r *Rooms, add func(*Finding) *Finding) *audit {
 		owned:    add(&Finding{Check: "every movement of value belongs to one crossing, window or statement", Invariant: 2, OK: true}),
 		terms:    add(&Finding{Check: "every crossing stands under the version of the agreement that was in force", Invariant: 2, OK: true}),
 		shares:   add(&Finding{Check: "what the parties of a crossing get adds up to its amount, fees and shares to nothing", Invariant: 6, OK: true}),
+		final:    add(&Finding{Check: "payments, attempts and refunds that have ended stay as they ended", Invariant: 4, OK: true}),
+		clear:    add(&Finding{Check: "after settlement nothing stands on a clearing account, and positions add up to zero", Invariant: 7, OK: true}),
+		hidden:   add(&Finding{Check: "nobody may open a crossing, or have an account in it, that its terms hide from him", Invariant: 8, OK: true}),
+		ended:    map[moongate.ID]string{},
 		balances: map[ledger.Account]ledger.Balance{}, moved: map[moongate.ID]moongate.ID{}, recorded: map[moongate.ID]struct{}{},
 	}
 }
@@ -55,10 +66,67 @@ func (a *audit) event(e journal.Entry) {
 			a.moved[v.ID] = v.Crossing
 		}
 		a.owned.Looked++
+		a.last = v
 	case *ledger.Resolved:
 		a.post(e.Position, v.Postings, func(b *ledger.Balance, p *ledger.Posting) { *b = p.Balance })
 	case *crossing.Recorded:
 		a.crossing(e, v)
+		a.secret(e, v)
+	case *pay.Settled:
+		if v.Status != pay.Held { // held is the one status that a person can still end
+			a.end(e, v.Payment, string(v.Status))
+		}
+	case *pay.AttemptEnded:
+		if v.Status == pay.AttemptPaid { // a closed one can still turn out to be paid: that is an exception
+			a.end(e, v.Attempt, string(v.Status))
+		}
+	case *pay.RefundEnded:
+		a.end(e, v.Refund, string(v.Status))
+	case *settle.WindowClosed:
+		a.window(e, v)
+	}
+}
+
+// end notes how something ended, which it does once.
+func (a *audit) end(e journal.Entry, id moongate.ID, how string) {
+	a.final.Looked++
+	if before, ok := a.ended[id]; ok {
+		a.final.bad("event %d: %s ended %s, after it had ended %s", e.Position, id, how, before)
+	}
+	a.ended[id] = how
+}
+
+func (a *audit) window(e journal.Entry, v *settle.WindowClosed) {
+	a.clear.Looked++
+	total := int64(0)
+	for _, s := range v.Standings {
+		total += s.Net
+	}
+	if total != 0 {
+		a.clear.bad("event %d: the positions of window %s add up to %d", e.Position, v.Window, total)
+	}
+}
+
+// secret checks that those from whom the terms hide a crossing can open nothing of it.
+func (a *audit) secret(e journal.Entry, v *crossing.Recorded) {
+	for _, who := range v.Hidden {
+		a.hidden.Looked++
+		if journal.Opens(v, "parties", who) {
+			a.hidden.bad("event %d: %s may read crossing %s", e.Position, who, v.ID)
+		}
+		for _, s := range v.Sides {
+			if s.Party == who {
+				a.hidden.bad("event %d: %s has a side in crossing %s", e.Position, who, v.ID)
+			}
+		}
+		if a.last == nil || a.last.ID != v.Transfer {
+			continue
+		}
+		for _, p := range a.last.Postings {
+			if p.Account.Owner == who {
+				a.hidden.bad("event %d: crossing %s moves %s", e.Position, v.ID, p.Account)
+			}
+		}
 	}
 }
 
@@ -134,12 +202,15 @@ func signed(v *crossing.Recorded) int64 {
 	return v.Amount
 }
 
-// end asks the rooms what they find of themselves, and what was left over.
-func (a *audit) end() {
+// finish asks the rooms what they find of themselves, and what was left over.
+func (a *audit) finish() {
 	for _, p := range a.rooms.Ledger.Check() {
 		a.limits.bad("%s: %s", p.Account, p.Message)
 	}
 	a.limits.Looked = int64(len(a.balances))
+	for _, p := range a.rooms.Settle.Check() {
+		a.clear.bad("%s", p)
+	}
 	for account, b := range a.balances {
 		if have := a.rooms.Ledger.Balance(account); have != b {
 			a.books.bad("%s stands at %+v in the state, %+v in the journal", account, have, b)

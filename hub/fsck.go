@@ -66,7 +66,7 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 		return nil, err
 	}
 	rep.Position, rep.Records, rep.Hash = done.Position, done.Records, fmt.Sprintf("%x", done.Hash)
-	audit.end()
+	audit.finish()
 	keys := add(&Finding{Check: "no idempotency key was used twice within its window", Invariant: 3, OK: true})
 	if err := checkKeys(j, keys); err != nil {
 		return nil, err

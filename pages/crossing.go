@@ -64,7 +64,7 @@ func (p *Pages) crossingLine(v *visit, r *crossing.Row) console.CrossingLine {
 		ID: r.ID.String(), At: r.At, Kind: r.Kind.String(), From: p.party(r.From, v.lang), To: p.party(r.To, v.lang),
 		State: string(r.State), Agreement: r.Agreement.String(),
 	}
-	if r.Currency.IsZero() {
+	if r.Currency.IsZero() || r.Kind == crossing.Link {
 		return line
 	}
 	line.Amount = money.Of(r.Amount, r.Currency)
@@ -228,7 +228,7 @@ func (p *Pages) wholeSplit(v *visit, e *crossing.Recorded) console.Split {
 			switch {
 			case l.What == crossing.Held || l.What == crossing.Suspense:
 			case l.Amount > 0:
-				got = append(got, console.Part{Party: p.party(side.Party, v.lang), Purpose: l.What.String(), Amount: money.Of(l.Amount, e.Currency), Rule: l.Fee})
+				got = append(got, console.Part{Party: p.party(side.Party, v.lang), Purpose: l.What.String(), Amount: money.Of(l.Amount, e.Currency), Rule: p.feeLabel(v, e.Agreement, e.Version, l.Fee)})
 			default:
 				gave -= l.Amount
 			}
@@ -263,7 +263,7 @@ func (p *Pages) ownSplit(v *visit, side *crossing.Side) console.Split {
 			gross += l.Amount
 			continue
 		}
-		s.Parts = append(s.Parts, console.Part{Party: p.party(l.Other, v.lang), Purpose: l.What.String(), Amount: money.Of(-l.Amount, side.Currency), Rule: l.Fee})
+		s.Parts = append(s.Parts, console.Part{Party: p.party(l.Other, v.lang), Purpose: l.What.String(), Amount: money.Of(-l.Amount, side.Currency), Rule: p.feeLabel(v, side.Agreement, side.Version, l.Fee)})
 	}
 	if gross <= 0 || kept < 0 {
 		return console.Split{}
@@ -271,6 +271,25 @@ func (p *Pages) ownSplit(v *visit, side *crossing.Side) console.Split {
 	s.Whole = money.Of(gross, side.Currency)
 	s.Parts = append([]console.Part{{Party: named(&v.who, v.lang), Purpose: "kept", Amount: money.Of(kept, side.Currency)}}, s.Parts...)
 	return s
+}
+
+// feeLabel is how the agreement calls a line of its schedule.
+func (p *Pages) feeLabel(v *visit, agreement moongate.ID, version int, line string) (label string) {
+	if label = line; line == "" {
+		return ""
+	}
+	p.hub.Machine().Read(func() {
+		terms, err := p.hub.Agreement.Version(agreement, version)
+		if err != nil {
+			return
+		}
+		for i := range terms.Doc.Fees {
+			if f := &terms.Doc.Fees[i]; f.ID == line && len(f.Label) > 0 {
+				label = f.Label.In(language(v.lang))
+			}
+		}
+	})
+	return label
 }
 
 // windowOf finds the settlement window in which a crossing's claims stand, if it is the reader's.

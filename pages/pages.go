@@ -32,15 +32,11 @@ type Pages struct {
 }
 
 // New makes the pages of a hub.
-func New(h *hub.Hub, o Options) (*Pages, error) {
-	renderer, err := console.New(console.Words())
-	if err != nil {
-		return nil, err
-	}
+func New(h *hub.Hub, draw *console.Renderer, o Options) *Pages {
 	return &Pages{
-		hub: h, opt: o, draw: renderer, origin: http.NewCrossOriginProtection(),
+		hub: h, opt: o, draw: draw, origin: http.NewCrossOriginProtection(),
 		forgery: h.Secrets.Derive("moongate/forgery/v1"), began: moongate.At(h.Now()),
-	}, nil
+	}
 }
 
 // Register adds the pages, the cashier and its endpoints, and links. Call it once, before the mux serves.
@@ -168,7 +164,7 @@ func (p *Pages) filled(v *visit, scope party.Scopes, fill func(*visit) (console.
 }
 
 func (v *visit) need(scope party.Scopes) error {
-	if scope == 0 || v.scopes.Has(scope) && (scope != party.OperatorScope || v.operates()) {
+	if v.scopes.Has(scope) {
 		return nil
 	}
 	return &moongate.Error{Code: moongate.Forbidden, Message: "the credential that you signed in with lacks the scope " + scope.String(), Hint: "sign in with another one"}

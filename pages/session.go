@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	pathpkg "path"
 	"strings"
 
 	"github.com/moongate-hub/moongate"
@@ -195,6 +196,9 @@ func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) {
 func onward(path string) string {
 	u, err := url.Parse(path)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(path) > 1000 || strings.ContainsAny(path, "\\\r\n\t") {
+		return ""
+	}
+	if u.Path != pathpkg.Clean(u.Path) {
 		return ""
 	}
 	home := console.Routes["home"]

@@ -250,7 +250,11 @@ func TestFromAgreementToReceipt(t *testing.T) {
 		if code := moongate.CodeOf(err); code != moongate.Refused && code != moongate.Forbidden {
 			t.Errorf("a click on a blocked link: %v", err)
 		}
-		if rows := all[link.BlockRow](t, w.client(""), "/v1/blocks", url.Values{"in_force": {"true"}, "position": nil}); len(rows) != 1 || rows[0].Block != blocked.Block {
+		inForce := url.Values{"in_force": {"true"}}
+		if rows := all[link.BlockRow](t, news, "/v1/blocks", inForce); len(rows) != 1 || rows[0].Block != blocked.Block {
+			t.Errorf("blocks in force: %+v", rows)
+		}
+		if rows := all[link.BlockRow](t, w.client(""), "/v1/blocks", inForce); len(rows) != 1 { // the lists are new enough by now
 			t.Errorf("blocks are public: %+v", rows)
 		}
 		must[link.AppealAnswer](t)(client.Do[link.AppealAnswer](ctx, mall, "/v1/blocks/appeal", link.Appeal{Block: blocked.Block, Destination: destination, Statement: "All forty parcels were delivered and signed for."}))

@@ -8,8 +8,8 @@ import (
 	"github.com/moongate-hub/moongate/gate/pay"
 )
 
-// Cashier draws a payment for its shopper.
-func (p *Pages) Cashier(w http.ResponseWriter, r *http.Request, shown pay.Page) {
+// cashier draws a payment for its shopper.
+func (p *Pages) cashier(w http.ResponseWriter, r *http.Request, shown pay.Page) {
 	v := p.visited(w, r)
 	if shown.Till == nil {
 		p.show(w, v, shown.Status, problem(shown.Status, shown.Error))

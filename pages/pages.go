@@ -43,7 +43,7 @@ func New(h *hub.Hub, draw *console.Renderer, o Options) *Pages {
 func (p *Pages) Register(mux *http.ServeMux) {
 	mux.Handle("GET "+console.AssetPath, p.draw.Assets())
 	mux.Handle(link.Path+"{code}", p.hub.Links(p.link))
-	p.hub.Payments.Show(p.Cashier)
+	p.hub.Payments.Show(p.cashier)
 	p.hub.Payments.Register(mux)
 
 	mux.HandleFunc("GET "+console.Routes["signin"], p.door)

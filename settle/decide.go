@@ -81,12 +81,12 @@ func (s *State) close(step *replica.Step, w *Window) error {
 		})
 	}
 	for _, who := range n.parties {
+		if m := n.moved[who]; !m.isZero() {
+			e.Moved = append(e.Moved, Moved{who, m})
+		}
 		p := n.positions[who]
 		if p.isZero() {
 			continue
-		}
-		if m := n.moved[who]; !m.isZero() {
-			e.Moved = append(e.Moved, Moved{who, m})
 		}
 		e.Standings = append(e.Standings, &Standing{
 			Party: who, Window: w.ID, Agreement: w.Agreement, Currency: w.Currency, From: w.From, Until: now, Due: e.Due,
@@ -339,7 +339,7 @@ func (s *State) closedAs(w *Window) *netting {
 		n.positions[m.Party] = n.positions[m.Party].plus(m.Position, 1)
 	}
 	for _, who := range n.parties {
-		n.wallets[who] = n.positions[who].isWallet()
+		n.wallets[who] = s.isWallet(who, n.positions[who])
 	}
 	for _, id := range w.Plan {
 		i, _ := s.instructions.Get(id)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/moongate-hub/moongate/agreement"
+	"github.com/moongate-hub/moongate/party"
 )
 
 // payment is one sum from one participant to another, before it is an instruction or carried.
@@ -30,12 +31,19 @@ func (s *State) newNetting(w *Window, minimum int64) *netting {
 	n := &netting{parties: s.partiesOf(w.ID), positions: map[string]Position{}, minimum: minimum, wallets: map[string]bool{}, withheld: map[string]bool{}}
 	for _, who := range n.parties {
 		p, _ := s.positions.Get(positionKey{w.ID, who})
-		n.positions[who], n.wallets[who] = p, p.isWallet()
-		if _, err := s.parties.Active(who); err != nil && !p.isWallet() {
+		n.positions[who], n.wallets[who] = p, s.isWallet(who, p)
+		if _, err := s.parties.Active(who); err != nil && !n.wallets[who] {
 			n.withheld[who] = true // what a suspended participant is owed stays its own
 		}
 	}
 	return n
+}
+
+// isWallet tells whether a participant's claims are settled out of what it holds for others: it is a wallet, even if it
+// happens to hold nothing just now, or somebody else who does.
+func (s *State) isWallet(who string, p Position) bool {
+	known, ok := s.parties.Lookup(who)
+	return ok && known.Kind == party.Wallet || p.holds()
 }
 
 // solve finds all payments and sets those apart that have to wait.

@@ -393,3 +393,32 @@ func TestWhoMayReport(t *testing.T) {
 	g.pay()
 	g.audit()
 }
+
+// A wallet that holds nothing on balance may still owe one participant what another owes it: claims move one by one.
+func TestClaimsOfAnEmptyPositionMove(t *testing.T) {
+	g := newGarden(t, "netting: multilateral", "netting: bilateral")
+	g.buy("tea-shop", "carp-pay", 2, false)
+	sale := g.buy("kite-shop", "carp-pay", 7, false)
+	g.do("keeper", &party.Suspend{Handle: "tea-shop", Reason: "an inquiry"})
+	w, _ := g.settle.Current(g.terms, money.CNY)
+	g.do("keeper", &settle.Close{Window: w.ID})
+	g.giveBack(sale, 2)
+	w, _ = g.settle.Current(g.terms, money.CNY)
+	if p, _ := g.settle.Position(w.ID, "carp-pay"); p.Net() != -7 { // 2 carried, 7 carried, less 2
+		t.Errorf("carp-pay stands at %+v", p)
+	}
+	g.giveBack(sale, 5)
+	g.buy("tea-shop", "crane-pay", 50_00, false)
+	for range 4 {
+		g.tick(g.Now + moongate.Day)
+	}
+	for _, e := range g.entries() {
+		if v, ok := e.Event.(*settle.Postponed); ok {
+			t.Errorf("postponed: %s", v.Reason)
+		}
+	}
+	g.do("keeper", &party.Resume{Handle: "tea-shop"})
+	g.passes()
+	g.pay()
+	g.audit()
+}

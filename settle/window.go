@@ -105,8 +105,8 @@ func (p Position) plus(o Position, sign int64) Position {
 
 func (p Position) isZero() bool { return p == Position{} }
 
-// isWallet tells whether the position holds others' money: what it is due is then taken out of that.
-func (p Position) isWallet() bool { return p.Held != 0 || p.Fee != 0 }
+// holds tells whether the position is of somebody who keeps others' money.
+func (p Position) holds() bool { return p.Held != 0 || p.Fee != 0 }
 
 // Instruction has one participant pay another a sum, once.
 type Instruction struct {

@@ -46,8 +46,6 @@ type Options struct {
 	// Wallets are the accounts that payments go through, by the wallet's handle; Payers have them pay out.
 	Wallets map[string]pay.Wallet
 	Payers  map[string]settle.Payer
-	// Cashier draws the page on which a shopper pays; nil writes plain text.
-	Cashier func(http.ResponseWriter, *http.Request, pay.Page)
 	Log     *slog.Logger
 	Fatal   func(error) // ends the process
 }
@@ -109,7 +107,6 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	h.Payments, err = pay.NewGate(pay.Options{
 		State: h.Pay, Read: h.machine.Read, Submit: h.Node.Submit, Wallets: opt.Wallets, Now: h.clock,
 		URL: strings.TrimSuffix(opt.Config.PublicURL, "/"), Secret: opt.Secrets.Derive("moongate/cashier/v1"),
-		Show: opt.Cashier,
 	})
 	if err != nil {
 		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())

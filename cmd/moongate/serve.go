@@ -17,7 +17,9 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/api"
+	"github.com/moongate-hub/moongate/console"
 	"github.com/moongate-hub/moongate/hub"
+	"github.com/moongate-hub/moongate/pages"
 )
 
 type serveVerb struct {
@@ -26,6 +28,8 @@ type serveVerb struct {
 	LogFormat string        `default:"text" enum:"text,json" help:"How the log on standard error is written: text or json."`
 	LogLevel  slog.Level    `default:"info" help:"What the log tells: debug, info, warn or error."`
 	Drain     time.Duration `default:"15s" help:"How long requests under way may take to end when the hub is stopped."`
+	Demo      bool          `hidden:"" help:"Say on every page that this is a demonstration."`
+	Leash     bool          `hidden:"" help:"Stop when standard input ends: with whoever started this."`
 	SkipEntry []string      `help:"Leave a poisoned raft entry out, on every node alike: its index and SHA-256." placeholder:"INDEX@HASH"`
 }
 
@@ -53,9 +57,12 @@ func (v serveVerb) Run(e *env) error {
 		defer metricsAt.Close()
 	}
 	began := e.now()
-	fatal := make(chan error, 1)
+	wallets, err := hub.Connect(c, nil, e.now, randomness(e.random))
+	if err != nil {
+		return err
+	}
 	h, err := hub.Open(e.ctx, hub.Options{
-		Config: c, Secrets: s, Now: e.now, Random: e.random, Skip: skip, Log: log,
+		Config: c, Secrets: s, Now: e.now, Random: e.random, Skip: skip, Log: log, Wallets: wallets,
 		Fatal: func(err error) {
 			// What is in memory may be wrong now: nothing more is written, not even in passing.
 			log.Error("the hub must stop; start it again", "error", err)
@@ -65,10 +72,29 @@ func (v serveVerb) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	a := api.New(h, version)
-	err = v.serve(e, served{hub: h, api: a, log: log, listener: listener, metricsAt: metricsAt, began: began, fatal: fatal})
+	handler, err := surface(h, v.Demo)
+	if err == nil {
+		err = v.serve(e, served{hub: h, handler: handler, log: log, listener: listener, metricsAt: metricsAt, began: began})
+	}
 	return errors.Join(err, h.Close())
 }
+
+// surface is all that a hub serves on its public address: the API, the gates' endpoints, and pages.
+func surface(h *hub.Hub, demo bool) (http.Handler, error) {
+	draw, err := console.New(console.Words())
+	if err != nil {
+		return nil, err
+	}
+	a := api.New(h, version)
+	pages.New(h, draw, pages.Options{Demo: demo}).Register(a.Mux())
+	return a.Handler(), nil
+}
+
+// randomness is a source of random bytes as an io.Reader.
+type randomness func([]byte)
+
+// Read fills p.
+func (r randomness) Read(p []byte) (int, error) { r(p); return len(p), nil }
 
 // exitFatal is the exit code after a fault of disk or logic: whoever supervises the process starts it again.
 const exitFatal = 70
@@ -76,12 +102,11 @@ const exitFatal = 70
 // served is what a running hub consists of.
 type served struct {
 	hub       *hub.Hub
-	api       *api.API
+	handler   http.Handler
 	log       *slog.Logger
 	listener  net.Listener
 	metricsAt net.Listener // nil: none
 	began     time.Time
-	fatal     chan error
 }
 
 // serve answers until the process is told to stop, and then lets what is under way end.
@@ -89,7 +114,7 @@ func (v serveVerb) serve(e *env, s served) error {
 	base, cut := context.WithCancel(context.Background())
 	defer cut()
 	m := newMetrics(s.hub)
-	server := api.Server(m.counted(s.api.Handler(), e.now), s.log)
+	server := api.Server(m.counted(s.handler, e.now), s.log)
 	server.BaseContext = func(net.Listener) context.Context { return base }
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(s.listener) }()
@@ -99,8 +124,17 @@ func (v serveVerb) serve(e *env, s served) error {
 	}
 	v.announce(e, s)
 
+	leash := make(chan struct{})
+	if v.Leash {
+		go func() {
+			_, _ = io.Copy(io.Discard, e.in) //nolint:errcheck // however it ends, it ended
+			close(leash)
+		}()
+	}
 	var err error
 	select {
+	case <-leash:
+		s.log.Info("stopping: whoever started this has gone")
 	case <-e.ctx.Done():
 		s.log.Info("stopping: requests under way may end", "within", v.Drain)
 	case err = <-failed:

@@ -38,7 +38,7 @@ func (b *Browser) Open(ctx context.Context, address string) (*Page, error) {
 	return b.follow(ctx, http.MethodGet, address, nil)
 }
 
-// Press sends a form with one of its buttons, "" for none.
+// Press sends a form with the button of a value; "" is also a form without buttons.
 func (b *Browser) Press(ctx context.Context, p *Page, f *Form, button string) (*Page, error) {
 	to, err := p.URL.Parse(f.Action)
 	if err != nil {
@@ -48,12 +48,11 @@ func (b *Browser) Press(ctx context.Context, p *Page, f *Form, button string) (*
 	for name, values := range f.Fields {
 		fields[name] = values
 	}
-	if button != "" {
-		i := f.button(button)
-		if i < 0 {
-			return nil, fmt.Errorf("the page at %s has no button %q", p.URL.Path, button)
-		}
+	switch i := f.button(button); {
+	case i >= 0:
 		fields.Set(f.Buttons[i].Name, f.Buttons[i].Value)
+	case button != "":
+		return nil, fmt.Errorf("the page at %s has no button %q", p.URL.Path, button)
 	}
 	if f.Method == http.MethodGet {
 		to.RawQuery = fields.Encode()
@@ -136,6 +135,15 @@ func (b *Browser) keep(host string, cookies []*http.Cookie) {
 		}
 		b.cookies[host][c.Name] = c.Value
 	}
+}
+
+// Said is what a person reads on the page.
+func (p *Page) Said() string {
+	_, text, found := strings.Cut(p.Text, "<main")
+	if !found {
+		text = p.Text
+	}
+	return strings.Join(strings.Fields(html.UnescapeString(tagPattern.ReplaceAllString("<main"+text, " "))), " ")
 }
 
 // Form is one form of a page.

@@ -113,7 +113,7 @@ const (
 func (c *counter) routes(mux *http.ServeMux) {
 	base := "/" + c.market.Handle
 	mux.HandleFunc("GET "+base+"/", func(rw http.ResponseWriter, _ *http.Request) {
-		show(rw, http.StatusOK, "market", view{Garden: c.market.Garden, Base: base, Goods: c.market.Goods})
+		show(rw, http.StatusOK, "market", view{Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Goods: c.market.Goods})
 	})
 	mux.HandleFunc("GET "+base+"/goods/{number}", c.good)
 	mux.HandleFunc("POST "+base+"/buy", c.buy)
@@ -121,7 +121,7 @@ func (c *counter) routes(mux *http.ServeMux) {
 }
 
 func (c *counter) trouble(rw http.ResponseWriter, status int, said, more string) {
-	show(rw, status, "trouble", view{Garden: c.market.Garden, Base: "/" + c.market.Handle, Said: said, More: more})
+	show(rw, status, "trouble", view{Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Said: said, More: more})
 }
 
 func (c *counter) find(number string) (Good, bool) {
@@ -168,7 +168,7 @@ func (c *counter) good(rw http.ResponseWriter, r *http.Request) {
 		from = c.w.Cast.NameOf(v.from[n-1])
 	}
 	c.mu.Unlock()
-	show(rw, http.StatusOK, "good", view{Garden: c.market.Garden, Base: "/" + c.market.Handle, Good: g, From: from})
+	show(rw, http.StatusOK, "good", view{Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Good: g, From: from})
 }
 
 // buy makes an order, asks the hub for a payment and sends the shopper to the cashier.
@@ -274,7 +274,7 @@ func (c *counter) order(rw http.ResponseWriter, r *http.Request) {
 		status, headline = string(p.Status), said[p.Status]
 	}
 	show(rw, http.StatusOK, "order", view{
-		Garden: c.market.Garden, Base: "/" + c.market.Handle, Order: o.No, Title: o.Title(), Total: o.Total(), Status: status, Said: headline,
+		Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Order: o.No, Title: o.Title(), Total: o.Total(), Status: status, Said: headline,
 	})
 }
 

@@ -25,7 +25,7 @@ const (
 	pathDestinations = "/v1/destinations"
 	pathLinks        = "/v1/links"
 	pathBlocks       = "/v1/blocks"
-	pathConversions  = "/v1/conversions"
+	pathConversions  = "/v1/links/conversions"
 )
 
 // member is a participant with its key, as its own servers are.

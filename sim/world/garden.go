@@ -83,24 +83,35 @@ func (w *World) Gardens() http.Handler {
 		rw.Header().Set("Content-Type", "text/css; charset=utf-8")
 		_, _ = rw.Write(text) // as above
 	}
-	mux.HandleFunc("GET /{garden}/garden.css", css)
+	for _, handle := range w.Handles() {
+		mux.HandleFunc("GET /"+handle+"/garden.css", css)
+	}
 	for _, p := range w.Cast.Publishers {
 		mux.HandleFunc("GET /"+p.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
-			show(rw, http.StatusOK, "publisher", view{Garden: p, Base: "/" + p.Handle, Shelf: w.shelf(p.Handle)})
+			show(rw, http.StatusOK, "publisher", view{Garden: p, Base: w.base(p.Handle), Shelf: w.shelf(p.Handle)})
 		})
 	}
 	for _, c := range w.counters {
 		c.routes(mux)
 	}
 	mux.HandleFunc("GET /"+w.Cast.Store.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
-		show(rw, http.StatusOK, "store", view{Garden: w.Cast.Store, Base: "/" + w.Cast.Store.Handle, Apps: w.storeShelf()})
+		show(rw, http.StatusOK, "store", view{Garden: w.Cast.Store, Base: w.base(w.Cast.Store.Handle), Apps: w.storeShelf()})
 	})
 	for _, a := range w.Cast.Apps {
 		mux.HandleFunc("GET /"+a.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
-			show(rw, http.StatusOK, "app", view{Garden: a.Garden, Base: "/" + a.Handle})
+			show(rw, http.StatusOK, "app", view{Garden: a.Garden, Base: w.base(a.Handle)})
 		})
 	}
 	return mux
+}
+
+// base is the path under which a browser finds a garden's pages.
+func (w *World) base(handle string) string {
+	_, rest, _ := strings.Cut(w.opt.Address(handle), "://")
+	if i := strings.Index(rest, "/"); i >= 0 {
+		return rest[i:]
+	}
+	return ""
 }
 
 // shelf is what a publisher's page links to.

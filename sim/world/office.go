@@ -27,7 +27,7 @@ type told struct {
 }
 
 type eventPage struct {
-	Events []client.Event `json:"events"`
+	Events []client.Event `json:"items"`
 	Next   string         `json:"next"`
 	More   bool           `json:"more"`
 }

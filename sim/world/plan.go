@@ -86,6 +86,7 @@ type Pace struct {
 	Think   time.Duration // between two things that one shopper does
 	Life    time.Duration // of a payment that nobody pays
 	Returns time.Duration // until goods come back
+	Look    time.Duration // between two looks of an office at the hub
 	Evenly  bool          // shoppers come evenly, not by day and night
 }
 

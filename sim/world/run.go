@@ -95,7 +95,7 @@ func (w *World) Allowed() (url string, good Good, publisher, market Garden) {
 
 // Begin plans a story from now on. The loop tells it.
 func (w *World) Begin(ctx context.Context, orders int, p Pace) {
-	w.ctx, w.pace, w.tally = ctx, p, newTally()
+	w.ctx, w.pace, w.tally, w.patience = ctx, p, newTally(), 1
 	// The blocked link is left out of what shoppers open on their way.
 	last := w.links[len(w.links)-1]
 	story := Tell(w.opt.Chance, w.Cast, w.links[:len(w.links)-1], orders, p)
@@ -121,11 +121,14 @@ func (w *World) office(c *counter) {
 	look = func() {
 		// A hub that is away is asked again; what it has to say is not lost.
 		if err := c.follow(w.ctx); err == nil || w.ctx.Err() == nil {
-			w.opt.Loop.After(w.pace.Think, look)
+			w.opt.Loop.After(w.pace.Look*w.patience, look)
 		}
 	}
-	w.opt.Loop.After(w.pace.Think, look)
+	w.opt.Loop.After(w.pace.Look, look)
 }
+
+// Rest has the offices look less often: nothing new is coming.
+func (w *World) Rest() { w.patience *= 100 }
 
 // storm gives back what the story's storm wants, all at once.
 func (w *World) storm() {

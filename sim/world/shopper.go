@@ -154,15 +154,15 @@ func (s *shopper) choose(ctx context.Context, wallet int) error {
 	if p.Status != http.StatusOK {
 		return fmt.Errorf("choosing %s: status %d", s.purse(wallet).Handle, p.Status)
 	}
-	s.then(.5, "going to the wallet", func(ctx context.Context) error { return s.go2(ctx, wallet) })
+	s.then(.5, "going to the wallet", func(ctx context.Context) error { return s.cross(ctx, wallet) })
 	return nil
 }
 
 // numberPattern is how the hub numbers orders at wallets.
 var numberPattern = regexp.MustCompile(`att_[a-z2-7]{5}_[a-z2-7]{20}`)
 
-// go2 follows the cashier to the wallet, as soon as it knows the way.
-func (s *shopper) go2(ctx context.Context, wallet int) error {
+// cross follows the cashier to the wallet, as soon as it knows the way.
+func (s *shopper) cross(ctx context.Context, wallet int) error {
 	p, err := s.b.Open(ctx, s.cashier)
 	if err != nil {
 		return err
@@ -170,9 +170,13 @@ func (s *shopper) go2(ctx context.Context, wallet int) error {
 	way := p.LinkTo(s.w.opt.WalletURL(s.purse(wallet).Handle) + "/")
 	if way == "" {
 		if s.polls++; s.polls > maxPolls {
-			return fmt.Errorf("the cashier never showed the way to %s", s.purse(wallet).Handle)
+			return fmt.Errorf("the cashier never showed the way to %s: %.200q", s.purse(wallet).Handle, p.Said())
 		}
-		s.then(.5, "waiting for the wallet", func(ctx context.Context) error { return s.go2(ctx, wallet) })
+		next := s.cross
+		if p.FormWith(s.purse(wallet).Handle) != nil {
+			next = s.choose // the wallet never had the order, and the cashier asks anew
+		}
+		s.then(.5, "waiting for the wallet", func(ctx context.Context) error { return next(ctx, wallet) })
 		return nil
 	}
 	at, err := s.b.Open(ctx, way)

@@ -17,6 +17,32 @@ import (
 	"github.com/moongate-hub/moongate/party"
 )
 
+// Handles are those of all gardens that have pages of their own.
+func (w *World) Handles() []string {
+	list := append(handles(w.Cast.Publishers), w.Cast.Store.Handle)
+	for _, m := range w.Cast.Markets {
+		list = append(list, m.Handle)
+	}
+	for _, a := range w.Cast.Apps {
+		list = append(list, a.Handle)
+	}
+	return list
+}
+
+// Witnesses are one participant of each kind.
+func (w *World) Witnesses() []string {
+	c := &w.Cast
+	return []string{c.Publishers[0].Handle, c.Markets[0].Handle, c.Wallets[0].Handle, c.Sellers[0].Handle, c.Store.Handle, c.Apps[0].Handle}
+}
+
+// Hub is the hub as a participant sees it; "" is the operator.
+func (w *World) Hub(handle string) *client.Client {
+	if m := w.members[handle]; m != nil {
+		return m.hub
+	}
+	return w.operator
+}
+
 // clickParameter is where a hub puts the click token of a reader that it sends on.
 const clickParameter = link.ClickParameter
 
@@ -58,11 +84,12 @@ type World struct {
 	appLinks []placed
 
 	// Of the running story, which is told on the loop alone.
-	ctx     context.Context //nolint:containedctx // of the story; every step belongs to it
-	pace    Pace
-	blocked *Blocked
-	stormed []*Order
-	tally   Tally
+	ctx      context.Context //nolint:containedctx // of the story; every step belongs to it
+	pace     Pace
+	patience time.Duration // of the offices, in times of thought
+	blocked  *Blocked
+	stormed  []*Order
+	tally    Tally
 }
 
 // placed is a link somewhere on a publisher's pages.

@@ -53,6 +53,7 @@ func (a *API) routes() {
 	a.linkRoutes()
 	a.paymentRoutes()
 	a.settlementRoutes()
+	a.statementRoutes()
 	a.webhookRoutes()
 	a.logRoutes()
 	a.eventRoutes()

@@ -178,6 +178,9 @@ func floats(v any) any {
 // Somebody else's validator takes the document, where one is installed.
 func TestDocumentWithAnotherValidator(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes ten seconds")
+	}
 	python := ""
 	for _, name := range []string{"python3", "python3.11"} {
 		if exec.Command(name, "-c", "import openapi_spec_validator").Run() == nil {

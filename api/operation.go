@@ -3,12 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
-	"reflect"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/party"
@@ -70,16 +69,69 @@ type commandInput[C any] struct {
 	Body C
 }
 
-// describeRaw puts an operation into the document whose answer is not JSON, and which the mux serves by itself.
-func (a *API) describeRaw(o op, contentType string) {
+// raw has an operation write its answer by itself: what is not JSON, or has no bound. Parameters are checked as for any
+// other. What breaks off after it began is cut off, and does not look whole.
+func raw[I any](a *API, o op, contentType string, serve func(w http.ResponseWriter, r *http.Request, who Principal, in *I) error) {
+	if o.method == "" {
+		o.method = http.MethodGet
+	}
 	a.order = append(a.order, o.id)
 	operation := o.operation()
 	operation.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
-	problem := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
-	for _, status := range operation.Errors {
-		operation.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}
+	huma.Register(a.huma, operation, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+		who, err := principal(ctx)
+		if err == nil {
+			err = who.need(o.scope, o.signed)
+		}
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return &huma.StreamResponse{Body: func(c huma.Context) {
+			r, w := humago.Unwrap(c)
+			began := &answer{ResponseWriter: w}
+			err := serve(began, r, who, in)
+			switch {
+			case err == nil || r.Context().Err() != nil:
+			case began.begun:
+				a.hub.Log.Error("an answer broke off", "request", requestID(ctx), "operation", o.id, "error", err)
+				panic(http.ErrAbortHandler)
+			default:
+				for _, name := range []string{"Content-Type", "Content-Disposition"} {
+					w.Header().Del(name)
+				}
+				if p, ok := a.problem(ctx, err).(*Problem); ok {
+					write(w, p)
+				}
+			}
+		}}, nil
+	})
+}
+
+// patience is how long the reader of a long answer may take for one write of ours.
+const patience = time.Minute
+
+// patient writes a long answer: each write has a time of its own, and all of them together as much as they need.
+func (a *API) patient(w http.ResponseWriter) *patient { return &patient{w: w, now: a.hub.Now} }
+
+type patient struct {
+	w   http.ResponseWriter
+	now func() time.Time
+	on  bool
+}
+
+// Write writes within the time.
+func (p *patient) Write(b []byte) (int, error) {
+	rc := http.NewResponseController(p.w)
+	if !p.on {
+		if err := rc.SetReadDeadline(time.Time{}); err != nil {
+			return 0, err
+		}
+		p.on = true
 	}
-	a.huma.OpenAPI().AddOperation(&operation)
+	if err := rc.SetWriteDeadline(p.now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return p.w.Write(b)
 }
 
 // output is a body, with the position that a later read may ask for.

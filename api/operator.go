@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/effect"
@@ -117,55 +116,19 @@ func (a *API) health() Health {
 	return h
 }
 
-// backupWrite is how long the reader of a backup may take for one write.
-const backupWrite = time.Minute
-
 // backupRoute streams a backup. It goes on for as long as it takes, and its reader must keep up.
 func (a *API) backupRoute() {
-	o := op{
-		method: http.MethodGet, path: "/v1/backup", id: "backup", tag: operatorTag, summary: "Take a backup", scope: party.OperatorScope,
+	raw(a, op{
+		path: "/v1/backup", id: "backup", tag: operatorTag, summary: "Take a backup", scope: party.OperatorScope,
 		detail: "Journal, vault and newest checkpoint as a tar archive under zstd, the manifest last; the hub goes on meanwhile. A stream that breaks off has no manifest, and restores nothing.",
-	}
-	a.describeRaw(o, "application/zstd")
-	a.mux.HandleFunc("GET "+o.path, func(w http.ResponseWriter, r *http.Request) {
-		who, err := principal(r.Context())
-		if err == nil {
-			err = who.need(o.scope, false)
-		}
-		if err == nil && !a.backing.TryLock() {
-			err = &moongate.Error{Code: moongate.Busy, Message: "another backup is being taken", Hint: "wait until it is done"}
-		}
-		if err != nil {
-			writeProblem(w, r, err)
-			return
+	}, "application/zstd", func(w http.ResponseWriter, _ *http.Request, _ Principal, _ *struct{}) error {
+		if !a.backing.TryLock() {
+			return &moongate.Error{Code: moongate.Busy, Message: "another backup is being taken", Hint: "wait until it is done"}
 		}
 		defer a.backing.Unlock()
-		rc := http.NewResponseController(w)
-		if err := rc.SetReadDeadline(time.Time{}); err != nil {
-			writeProblem(w, r, err)
-			return
-		}
 		w.Header().Set("Content-Type", "application/zstd")
 		w.Header().Set("Content-Disposition", `attachment; filename="moongate-`+a.hub.Now().UTC().Format("20060102-150405")+`.tar.zst"`)
-		w.Header().Set("Cache-Control", "no-store")
-		out := &patient{w: w, extend: func() error { return rc.SetWriteDeadline(a.hub.Now().Add(backupWrite)) }}
-		if _, err := a.hub.Backup(out); err != nil {
-			a.hub.Log.Error("a backup broke off", "request", requestID(r.Context()), "error", err)
-			panic(http.ErrAbortHandler) // half a backup must not look like a whole one
-		}
+		_, err := a.hub.Backup(a.patient(w))
+		return err
 	})
-}
-
-// patient gives every write a time of its own.
-type patient struct {
-	w      http.ResponseWriter
-	extend func() error
-}
-
-// Write writes within the time.
-func (p *patient) Write(b []byte) (int, error) {
-	if err := p.extend(); err != nil {
-		return 0, err
-	}
-	return p.w.Write(b)
 }

@@ -3,7 +3,6 @@ package replica
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -43,17 +42,17 @@ func openLogStore(dir string, noSync bool, fatal func(error)) (*logStore, error)
 	return s, nil
 }
 
-func boltOptions() *bbolt.Options {
-	return &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, Timeout: lockTimeout}
+func boltOptions() bbolt.Options {
+	return bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, Timeout: lockTimeout}
 }
 
 func (s *logStore) open() (err error) {
-	defer func() {
-		if p := recover(); p != nil { // bbolt panics on a page it cannot read
-			err = &journal.Damage{File: s.path, Reason: fmt.Sprint(p)}
-		}
-	}()
-	s.bolt, err = raftboltdb.New(raftboltdb.Options{Path: s.path, NoSync: s.noSync, BoltOptions: boltOptions()})
+	defer named(s.path, &err)()
+	if err := checkMetas(s.path); err != nil {
+		return err
+	}
+	opt := boltOptions()
+	s.bolt, err = raftboltdb.New(raftboltdb.Options{Path: s.path, NoSync: s.noSync, BoltOptions: &opt})
 	if errors.Is(err, bbolt.ErrTimeout) {
 		return fmt.Errorf("replica: another process uses %s; stop it first", filepath.Dir(s.path))
 	}
@@ -71,12 +70,13 @@ func (s *logStore) rewrite() (err error) {
 	if err := s.bolt.Close(); err != nil {
 		return fmt.Errorf("replica: %w", err)
 	}
-	old, err := bbolt.Open(s.path, 0o600, boltOptions())
+	opt := boltOptions()
+	old, err := bbolt.Open(s.path, 0o600, &opt)
 	if err != nil {
 		return fmt.Errorf("replica: %w", err)
 	}
 	next := s.path + ".new"
-	if err := errors.Join(compactInto(next, old, boltOptions()), old.Close()); err != nil {
+	if err := errors.Join(compactInto(next, old, opt), old.Close()); err != nil {
 		return fmt.Errorf("replica: %w", err)
 	}
 	if err := replaceFile(next, s.path); err != nil {
@@ -85,58 +85,16 @@ func (s *logStore) rewrite() (err error) {
 	return s.open()
 }
 
-// compactInto copies the live entries of a bbolt file into a new one, durably.
-func compactInto(path string, src *bbolt.DB, opt *bbolt.Options) error {
-	if err := removeStale(path); err != nil {
-		return err
-	}
-	if opt == nil {
-		opt = &bbolt.Options{}
-	}
-	opt.Timeout = lockTimeout
-	dst, err := bbolt.Open(path, 0o600, opt)
-	if err != nil {
-		return err
-	}
-	err = bbolt.Compact(dst, src, 1<<20)
-	return errors.Join(err, dst.Sync(), dst.Close())
-}
-
-// replaceFile renames a file over another, durably.
-func replaceFile(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return journal.SyncDir(filepath.Dir(to))
-}
-
-// lockDir keeps a second process out of a directory. The lock is a file of its own, as the others are replaced at times.
-func lockDir(dir string) (io.Closer, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("replica: %w", err)
-	}
-	db, err := bbolt.Open(filepath.Join(dir, "lock"), 0o600, &bbolt.Options{Timeout: lockTimeout, NoSync: true})
-	if errors.Is(err, bbolt.ErrTimeout) {
-		return nil, fmt.Errorf("replica: another process uses %s; stop it first", dir)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("replica: lock %s: %w", dir, err)
-	}
-	return db, nil
-}
-
 // use runs one operation, and ends the process when it fails. While the node starts, its errors stop the start instead.
 func (s *logStore) use(op func(*raftboltdb.BoltStore) error) (err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	defer func() {
-		if p := recover(); p != nil {
-			err = &journal.Damage{File: s.path, Reason: fmt.Sprint(p)}
-		}
 		if err != nil && s.running.Load() && !errors.Is(err, raft.ErrLogNotFound) && !errors.Is(err, raftboltdb.ErrKeyNotFound) {
 			s.fatal(fmt.Errorf("replica: %s: %w", s.path, err))
 		}
 	}()
+	defer named(s.path, &err)()
 	return op(s.bolt)
 }
 

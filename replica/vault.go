@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
-	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -39,8 +37,6 @@ var (
 	totals   = []byte("totals")
 )
 
-const lockTimeout = 2 * time.Second
-
 // OpenVault opens the file, or makes it, and checks every key. A fault is a [*journal.Damage].
 func OpenVault(path string) (*Vault, error) {
 	v := &Vault{path: path}
@@ -52,23 +48,43 @@ func OpenVault(path string) (*Vault, error) {
 
 func (v *Vault) open() (err error) {
 	defer func() {
-		if p := recover(); p != nil { // bbolt panics on a page it cannot read
-			err = &journal.Damage{File: v.path, Reason: fmt.Sprint(p)}
-		}
 		if err != nil && v.db != nil {
 			v.db.Close() //nolint:errcheck // the fault is told already
 		}
 	}()
+	defer named(v.path, &err)()
 	if err := removeStale(v.path + ".new"); err != nil {
+		return err
+	}
+	if err := checkMetas(v.path); err != nil {
 		return err
 	}
 	if v.db, err = bbolt.Open(v.path, 0o600, &bbolt.Options{Timeout: lockTimeout}); err != nil {
 		return &journal.Damage{File: v.path, Reason: err.Error()}
 	}
-	return v.db.Update(func(tx *bbolt.Tx) error {
+	err = v.db.View(func(tx *bbolt.Tx) error {
+		if name, _ := tx.Cursor().First(); name == nil && tx.ID() <= 1 { // no transaction ever wrote
+			return errNewVault
+		}
+		return nil
+	})
+	if errors.Is(err, errNewVault) {
+		err = v.db.Update(func(tx *bbolt.Tx) error {
+			for _, name := range [][]byte{subjects, erased, totals} {
+				if _, err := tx.CreateBucket(name); err != nil {
+					return fmt.Errorf("replica: vault: %w", err)
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return v.db.View(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{subjects, erased, totals} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return fmt.Errorf("replica: vault: %w", err)
+			if tx.Bucket(name) == nil {
+				return &journal.Damage{File: v.path, Reason: fmt.Sprintf("the bucket %q is missing", name)}
 			}
 		}
 		want, have := readTotals(tx), vaultTotals{}
@@ -86,13 +102,7 @@ func (v *Vault) open() (err error) {
 	})
 }
 
-// removeStale removes what a process that was killed left behind.
-func removeStale(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("replica: %w", err)
-	}
-	return nil
-}
+var errNewVault = errors.New("the vault is new")
 
 func closed(s *Secret) []byte {
 	return binary.LittleEndian.AppendUint32(s.Key[:], journal.Sum(append(s.Subject[:], s.Key[:]...)))
@@ -239,7 +249,7 @@ func (v *Vault) rewrite() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	next := v.path + ".new"
-	if err := compactInto(next, v.db, nil); err != nil {
+	if err := compactInto(next, v.db, bbolt.Options{}); err != nil {
 		return fmt.Errorf("replica: vault: %w", err)
 	}
 	if err := v.db.Close(); err != nil {

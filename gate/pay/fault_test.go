@@ -47,6 +47,9 @@ func TestEveryFaultOfEveryCall(t *testing.T) {
 		{Kind: sandbox.Skew, Delay: 10 * time.Minute},
 		{Kind: sandbox.Refuse, Code: "SYSTEM_ERROR"}, {Kind: sandbox.Refuse, Code: "FREQUENCY_LIMITED"}, {Kind: sandbox.Refuse, Code: "SIGN_ERROR"},
 	}
+	if testing.Short() {
+		kinds = kinds[:2]
+	}
 	ops := []sandbox.Op{sandbox.OpCertificates, sandbox.OpNative, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund}
 	for _, op := range ops {
 		for _, fault := range kinds {
@@ -320,4 +323,63 @@ func TestOrderThatComesToLifeLate(t *testing.T) {
 	if w.get(w.address(id)).Code != http.StatusOK {
 		t.Error("the cashier is gone")
 	}
+}
+
+// While the shopper looks at the second wallet's code, the first wallet takes money for an order that it had called
+// closed. That counts, and the second order is closed.
+func TestClosedOrderThatWasPaidFirst(t *testing.T) {
+	w := newWorld(t)
+	id, first := w.opened("1001")
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.PayClosed, Op: sandbox.OpApprove})
+	w.choose(id, "carp-pay")
+	w.settle()
+	second := w.payment(id).Attempt
+	w.approve("crane-pay", first)
+	w.pass(10*time.Second, time.Second)
+	w.stands(id, pay.Succeeded)
+	if p, a := w.payment(id), w.attempt(second); p.Attempt != first || a.Status != pay.AttemptClosed {
+		t.Errorf("paid is %s; the other attempt is %s", p.Attempt, a.Status)
+	}
+	if err := w.wallets["carp-pay"].Approve(accounts["carp-pay"], second.String()); err == nil {
+		t.Error("the second order can still be paid")
+	}
+}
+
+// A late payment of which the wallet tells another amount is asked about before any of it is booked.
+func TestLatePaymentOfAnotherAmount(t *testing.T) {
+	w := newWorld(t)
+	id, attempt := w.opened("1001")
+	w.submit("lotus-market", &pay.Cancel{Payment: id})
+	w.settle()
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.PayClosed, Op: sandbox.OpApprove})
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.WrongAmount, Op: sandbox.OpNotify, Amount: 1, Times: -1})
+	w.approve("crane-pay", attempt)
+	w.Advance(10 * time.Second)
+	if a := w.attempt(attempt); a.Status != pay.AttemptClosing || a.Why != pay.WhyDoubted {
+		t.Errorf("%+v", a)
+	}
+	w.pass(10*time.Minute, 10*time.Second)
+	w.stands(id, pay.Cancelled)
+	if len(w.troubles()) != 0 || w.owed("crane-pay", ledger.Wallet) != 0 {
+		t.Errorf("%v", w.troubles())
+		w.tell(id)
+	}
+}
+
+// An order that nobody wants any more when its turn comes is not placed.
+func TestOrderThatIsNotWantedAnyMore(t *testing.T) {
+	w := newWorld(t)
+	id := w.purchase("1001")
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.DropBefore, Op: sandbox.OpNative}) // a trap
+	attempt := w.choose(id, "crane-pay")
+	w.choose(id, "")
+	w.settle()
+	if a := w.attempt(attempt); a.Status.Live() {
+		t.Errorf("attempt is %s", a.Status)
+	}
+	if len(w.wallets["crane-pay"].Faults()) != 1 {
+		t.Error("the order was placed")
+	}
+	w.shop(id, "crane-pay")
+	w.stands(id, pay.Succeeded)
 }

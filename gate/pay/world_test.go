@@ -110,6 +110,7 @@ type world struct {
 	rooms
 	t       tester
 	local   *replica.Local
+	shadows []*replica.Local // machines that a restart left behind: they go on as if there had been none
 	limits  pay.Limits
 	links   map[string]pay.Wallet // the connectors
 	gate    *pay.Gate
@@ -219,8 +220,36 @@ func (w *world) now() moongate.Time { return moongate.At(w.clock.Now()) }
 
 // do has a request decided now.
 func (w *world) do(r replica.Request) (any, error) {
+	for _, l := range w.shadows {
+		l.Now = w.now()
+		_, _ = l.Do(r) // it answers as the other does, which alike compares in the end
+	}
 	w.local.Now = w.now()
 	return w.local.Do(r)
+}
+
+// tick lets the machine's deadlines come.
+func (w *world) tick() {
+	w.t.Helper()
+	for _, l := range append(w.shadows, w.local) {
+		if err := l.Tick(w.now()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// alike sees that machines that were restored went on as those that were not.
+func (w *world) alike() {
+	w.t.Helper()
+	want, err := w.machine.NodeHash()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i, l := range w.shadows {
+		if got, err := l.Machine.NodeHash(); err != nil || got != want {
+			w.t.Errorf("the machine that ran on before restart %d is in another state: %v", i+1, err)
+		}
+	}
 }
 
 func (w *world) submit(caller string, c replica.Command) any {
@@ -341,9 +370,7 @@ func (w *world) pass(d, step time.Duration) {
 	w.t.Helper()
 	for until := w.clock.Now().Add(d); w.clock.Now().Before(until); {
 		w.Advance(min(step, until.Sub(w.clock.Now())))
-		if err := w.local.Tick(w.now()); err != nil {
-			w.t.Fatal(err)
-		}
+		w.tick()
 		w.settle()
 	}
 }
@@ -356,6 +383,7 @@ func (w *world) restart() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.shadows = append(w.shadows, w.local)
 	w.local, w.rooms = local, r
 	w.open()
 }
@@ -596,6 +624,7 @@ func (w *world) check() {
 		}
 		w.mirror(name)
 	}
+	w.alike()
 	if err := w.local.Refold(newRooms(w.limits).machine); err != nil {
 		w.t.Error(err)
 	}

@@ -57,6 +57,12 @@ func (s *safeBuffer) String() string {
 // open starts the world. The server may be changed before it serves.
 func open(t *testing.T, change ...func(*api.API, *http.Server)) *world {
 	t.Helper()
+	return openWith(t, func(*hub.Options) {}, change...)
+}
+
+// openWith is open with other options of the hub.
+func openWith(t *testing.T, options func(*hub.Options), change ...func(*api.API, *http.Server)) *world {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -74,11 +80,12 @@ func open(t *testing.T, change ...func(*api.API, *http.Server)) *world {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	w.hub, err = hub.Open(ctx, hub.Options{
+	o := hub.Options{
 		Config: config, Secrets: secrets, Now: time.Now, Random: random, NoSync: true,
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Fatal: func(err error) { panic(err) },
-	})
-	if err != nil {
+	}
+	options(&o)
+	if w.hub, err = hub.Open(ctx, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.hub.Close() })

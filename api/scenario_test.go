@@ -76,7 +76,7 @@ func all[T any](t *testing.T, c *client.Client, path string, query url.Values) (
 }
 
 // agree brings the terms into force, over the API.
-func (w *world) agree(parties map[agreement.Role]string) moongate.ID {
+func (w *world) agree(terms string, parties map[agreement.Role]string) moongate.ID {
 	w.t.Helper()
 	day := func(n int) string { return w.now().Go().AddDate(0, 0, n).Format(time.RFC3339) }
 	d, err := agreement.Parse(fmt.Appendf(nil, terms, day(-1), day(100)))
@@ -113,7 +113,7 @@ func TestFromAgreementToReceipt(t *testing.T) {
 	w.join("mall", party.Platform, party.AllScopes)
 	w.join("rival", party.Platform, party.AllScopes)
 	news, mall, rival, office := w.signer("news"), w.signer("mall"), w.signer("rival"), w.client(w.operator)
-	id := w.agree(map[agreement.Role]string{agreement.Publisher: "news", agreement.Marketplace: "mall"})
+	id := w.agree(terms, map[agreement.Role]string{agreement.Publisher: "news", agreement.Marketplace: "mall"})
 
 	t.Run("agreement", func(t *testing.T) {
 		path := "/v1/agreements/" + id.String() + "/1"

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,7 @@ type crashOrder struct {
 	After    bool          // kill behind the sync, not before
 	Start    moongate.Time // of the child's clock
 	Snapshot bool          // take snapshots all the time
+	Erase    bool          // erase every other secret, and compact all the time
 }
 
 func TestMain(m *testing.M) {
@@ -129,6 +131,26 @@ func crashChild(text string) error {
 			time.Sleep(2 * time.Millisecond) // the cadence
 		}
 	}()
+	var mu sync.Mutex
+	var erased []int
+	if order.Erase {
+		others.Add(1)
+		go func() {
+			defer others.Done()
+			for ctx.Err() == nil {
+				mu.Lock()
+				before := slices.Clone(erased)
+				mu.Unlock()
+				if err := n.Compact(); err != nil && ctx.Err() == nil {
+					say("error %v", err)
+				}
+				for _, i := range before {
+					say("cleared %d", i)
+				}
+				time.Sleep(time.Millisecond) // the cadence
+			}
+		}()
+	}
 	others.Add(1)
 	go func() { // tells the outcomes of effects
 		defer others.Done()
@@ -154,6 +176,14 @@ func crashChild(text string) error {
 				_, err := n.Submit(ctx, r)
 				if code := moongate.CodeOf(err); code == "" || code == moongate.Limit {
 					say("ack %d %s", i, code)
+					if order.Erase && i%18 == 0 && code == "" {
+						if _, err := n.Submit(ctx, eraseRequest(i)); err == nil {
+							say("erased %d", i)
+							mu.Lock()
+							erased = append(erased, i)
+							mu.Unlock()
+						}
+					}
 				} else {
 					say("error command %d: %v", i, err)
 				}
@@ -165,6 +195,10 @@ func crashChild(text string) error {
 	others.Wait()
 	say("syncs %d", syncs.Load())
 	return n.Close()
+}
+
+func eraseRequest(i int) replica.Request {
+	return replica.Request{Key: fmt.Sprint("erase ", i), Command: &replica.Erase{Subject: crashSubject(i)}}
 }
 
 const crashOrigin = "crash.example/log"
@@ -192,12 +226,13 @@ type victim struct {
 	next   int            // the command to send next
 	acked  map[int]string // commands that were acknowledged, with the code
 	signed [][]byte       // checkpoints that were published
+	erased map[int]bool   // secrets whose erasure was acknowledged; true: and Compact returned
 	told   int
 	kills  int
 }
 
 func newVictim(t testing.TB) *victim {
-	return &victim{t: t, dir: t.TempDir(), start: 1_700_000_000 * moongate.Second, acked: map[int]string{}}
+	return &victim{t: t, dir: t.TempDir(), start: 1_700_000_000 * moongate.Second, acked: map[int]string{}, erased: map[int]bool{}}
 }
 
 // run starts the child and reads what it says until it ends. Kill, where given, kills it after that long; a negative
@@ -250,6 +285,10 @@ func (v *victim) run(order crashOrder, kill time.Duration, wrap ...string) (sync
 				v.t.Fatal(err)
 			}
 			v.signed = append(v.signed, b)
+		case "erased", "cleared":
+			var n int
+			fmt.Sscan(rest, &n) //nolint:errcheck // one more or less
+			v.erased[n] = v.erased[n] || word == "cleared"
 		case "told":
 			v.told++
 		case "syncs":
@@ -276,6 +315,18 @@ func (v *victim) run(order crashOrder, kill time.Duration, wrap ...string) (sync
 func (v *victim) check() {
 	t := v.t
 	t.Helper()
+	cleared := 0
+	for i, done := range v.erased {
+		if done {
+			cleared++
+			if names := holding(t, v.dir, sha("secret", i)); len(names) > 0 {
+				t.Errorf("secret %d was cleared and is in %v", i, names)
+			}
+		}
+	}
+	if len(v.erased) > 0 {
+		t.Logf("%d secrets erased, %d cleared", len(v.erased), cleared)
+	}
 	opt := crashOptions(v.dir, v.start)
 	opt.TickEvery = 0
 	fatal := catch(&opt)
@@ -286,6 +337,9 @@ func (v *victim) check() {
 	m := newModel()
 	for i := range v.next {
 		m.knows(opt, "ann", fmt.Sprint(i), command(i))
+		if i%18 == 0 {
+			m.knows(opt, "", eraseRequest(i).Key, eraseRequest(i).Command)
+		}
 	}
 	if err := checkNode(t, m, n, c); err != nil {
 		t.Fatalf("after %d kills: %v", v.kills, err)
@@ -298,7 +352,11 @@ func (v *victim) check() {
 		if _, err := n.Submit(context.Background(), replica.Request{Caller: "ann", Key: fmt.Sprint(i), Command: command(i)}); string(moongate.CodeOf(err)) != code {
 			t.Errorf("command %d, answered %q before, is answered %v when repeated", i, code, err)
 		}
-		if i%9 == 0 && code == "" {
+		if _, gone := v.erased[i]; gone {
+			if _, ok, err := n.Vault().Get(crashSubject(i)); ok || err != nil {
+				t.Errorf("secret %d was erased and is there (%v)", i, err)
+			}
+		} else if i%9 == 0 && code == "" && m.done[eraseRequest(i).Key] == 0 {
 			if key, ok, err := n.Vault().Get(crashSubject(i)); err != nil || !ok || key != sha("secret", i) {
 				t.Errorf("the secret that came with command %d is gone (%v)", i, err)
 			}
@@ -369,7 +427,7 @@ func TestKilledAtRandom(t *testing.T) {
 		if round%3 > 0 {
 			kill = -kill
 		}
-		v.run(crashOrder{From: v.next - 2000, To: v.next, Snapshot: rng.IntN(2) == 0}, kill)
+		v.run(crashOrder{From: v.next - 2000, To: v.next, Snapshot: rng.IntN(2) == 0, Erase: rng.IntN(2) == 0}, kill)
 		if round%8 == 7 || round == rounds-1 {
 			v.check()
 		}

@@ -125,6 +125,8 @@ func (m *model) decide(d *journal.Done, got []journal.Event) ([]string, error) {
 	case *ask:
 		m.pending[m.next] = c.Peer
 		return []string{"asked " + c.Peer}, nil
+	case *replica.Erase:
+		return []string{"core.erased"}, nil
 	case *put:
 		p := m.purses[c.Purse]
 		if p.Coins+c.Coins < 0 {

@@ -302,7 +302,11 @@ func TestEveryFlippedBitOfTheVault(t *testing.T) {
 				t.Errorf("byte %d: %v", i, err)
 			}
 			named++
-			flip(t, path, i, was)
+			// Where bbolt panicked it keeps its lock, until the process ends as it should: go on with another file.
+			path = filepath.Join(filepath.Dir(path), fmt.Sprint("vault", named))
+			if err := os.WriteFile(path, whole, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			continue
 		}
 		for k := range keys {

@@ -46,7 +46,7 @@ func (w *Wallet) status() Status {
 	s := Status{Name: w.cfg.Name, BaseURL: w.cfg.BaseURL, Merchants: w.Merchants(), Waiting: w.Waiting(), Faults: w.Faults(), Violations: w.Violations()}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s.Serial, s.Orders = w.signer().serial, w.orders
+	s.Serial, s.Orders = w.signer(nil).serial, w.orders
 	return s
 }
 

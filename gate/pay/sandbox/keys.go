@@ -49,8 +49,27 @@ func (w *Wallet) RotateNow() error {
 	return w.rotate(w.now())
 }
 
-// signer is the certificate that signs now.
-func (w *Wallet) signer() *platform {
+// PublicKey gives the wallet's public key (微信支付公钥) and its id. A merchant who asks for it, by that id in the header
+// Wechatpay-Serial of a request, has its answers and notifications signed with it, and not with a certificate.
+func (w *Wallet) PublicKey() (id string, key *rsa.PublicKey, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.public == nil {
+		made, err := w.cfg.NewKey()
+		if err != nil {
+			return "", nil, err
+		}
+		w.public = &platform{key: made, serial: "PUB_KEY_ID_" + w.digits(40)}
+		w.keep(record{Public: &savedPublic{ID: w.public.serial, Key: pkcs8(made)}})
+	}
+	return w.public.serial, &w.public.key.PublicKey, nil
+}
+
+// signer is what signs for a merchant now.
+func (w *Wallet) signer(m *merchant) *platform {
+	if m != nil && m.public && w.public != nil {
+		return w.public
+	}
 	last := len(w.platform) - 1
 	if last > 0 && w.now().Before(w.platform[last].signs) {
 		return w.platform[last-1]
@@ -143,8 +162,8 @@ type seal struct {
 	spoil string // written over the beginning of the signature
 }
 
-func (w *Wallet) seal(shift time.Duration) seal {
-	return seal{by: w.signer(), stamp: strconv.FormatInt(w.now().Add(shift).Unix(), 10), nonce: w.hex(16)}
+func (w *Wallet) seal(m *merchant, shift time.Duration) seal {
+	return seal{by: w.signer(m), stamp: strconv.FormatInt(w.now().Add(shift).Unix(), 10), nonce: w.hex(16)}
 }
 
 // sign writes the signature headers over a body.

@@ -141,7 +141,7 @@ func (w *Wallet) request(n *notice, hit map[Kind]*Fault) (delivery, error) {
 	if err != nil {
 		return delivery{}, err
 	}
-	d := delivery{url: n.URL, body: body, seal: w.seal(shiftOf(hit[Skew]))}
+	d := delivery{url: n.URL, body: body, seal: w.seal(w.merchants[n.MchID], shiftOf(hit[Skew]))}
 	if hit[Probe] != nil {
 		d.seal.spoil = "WECHATPAY/SIGNTEST/"
 	}

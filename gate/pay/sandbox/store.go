@@ -22,6 +22,7 @@ import (
 // record is one line of the state file: something as it now is. Of several lines about the same thing the last counts.
 type record struct {
 	Platform  *savedPlatform `json:",omitempty"`
+	Public    *savedPublic   `json:",omitempty"`
 	Merchant  *savedMerchant `json:",omitempty"`
 	Order     *order         `json:",omitempty"`
 	Refund    *refund        `json:",omitempty"`
@@ -33,6 +34,11 @@ type savedPlatform struct {
 	Cert  []byte // DER
 	Key   []byte // PKCS #8
 	Signs time.Time
+}
+
+type savedPublic struct {
+	ID  string
+	Key []byte // PKCS #8
 }
 
 type savedMerchant struct {
@@ -82,6 +88,12 @@ func (w *Wallet) load(r record) error {
 		}
 		w.platform = append(w.platform, &platform{key: key, cert: cert, serial: strings.ToUpper(hex.EncodeToString(cert.SerialNumber.Bytes())), signs: r.Platform.Signs})
 		w.platform = w.platform[max(0, len(w.platform)-2):]
+	case r.Public != nil:
+		key, err := parseKey(r.Public.Key)
+		if err != nil {
+			return err
+		}
+		w.public = &platform{key: key, serial: r.Public.ID}
 	case r.Merchant != nil:
 		key, err := parseKey(r.Merchant.Key)
 		if err != nil {

@@ -29,6 +29,10 @@ func TestRestart(t *testing.T) {
 	w.ask("POST", "/v3/refund/domestic/refunds", refundOf("R1", "ORDER-01", 11, 1000)) // a violation
 	w.Advance(2 * time.Second)
 	book := w.wallet.Book(mchID)
+	id, key, err := w.wallet.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := w.wallet.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +56,9 @@ func TestRestart(t *testing.T) {
 	}
 	if w2.m.SerialNo != w.m.SerialNo || w2.m.APIv3Key != w.m.APIv3Key || !w2.m.PrivateKey.Equal(w.m.PrivateKey) {
 		t.Error("the merchant's credentials changed")
+	}
+	if id2, key2, err := w2.wallet.PublicKey(); err != nil || id2 != id || !key2.Equal(key) {
+		t.Errorf("the public key changed: %v", err)
 	}
 	if v := w2.wallet.Violations(); len(v) != 1 || v[0].Rule != sandbox.RuleOtherRefund {
 		t.Errorf("violations %v", v)

@@ -63,6 +63,7 @@ type Wallet struct {
 
 	mu         sync.Mutex // guards what follows; never held while something is sent or signed
 	platform   []*platform
+	public     *platform // the public key, once somebody asked for it; it has no certificate
 	merchants  map[string]*merchant
 	handoffs   map[string]handoff
 	files      map[string]billFile
@@ -91,6 +92,7 @@ type merchant struct {
 	byRef    map[string]*order  // paid ones, by transaction_id
 	byAttach map[string]string  // attach of the paid → the first out_trade_no
 	refunds  map[string]*refund // by out_refund_no
+	public   bool               // its last request asked for the public key
 }
 
 func newMerchant(m Merchant) *merchant {

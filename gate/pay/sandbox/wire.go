@@ -99,7 +99,7 @@ func (w *Wallet) serveAPI(rw http.ResponseWriter, r *http.Request, op Op, serve 
 	} else {
 		a = serve(w, c)
 	}
-	s := w.seal(shiftOf(hit[Skew]))
+	s := w.seal(m, shiftOf(hit[Skew]))
 	w.mu.Unlock()
 
 	if f := hit[Delay]; f != nil && !pause(r.Context(), f.Delay) {
@@ -207,6 +207,7 @@ func (w *Wallet) authenticate(r *http.Request, body []byte) (*merchant, *refusal
 		}
 		return nil, f
 	}
+	m.public = w.public != nil && r.Header.Get("Wechatpay-Serial") == w.public.serial
 	return m, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +29,11 @@ type Config struct {
 	SerialNo   string          // serial of the merchant's API certificate, 40 hex digits
 	PrivateKey *rsa.PrivateKey // of that certificate
 	APIv3Key   string          // 32 bytes, as set on the merchant platform
+
+	// An account that uses the wallet's public key (微信支付公钥) names it here; one that does not fetches certificates.
+	// While an account moves from one to the other, both are accepted.
+	PublicKeyID string         // such as PUB_KEY_ID_0000000000000024101100397200000006
+	PublicKey   *rsa.PublicKey // pub_key.pem of the merchant platform
 
 	BaseURL string            // empty for WeChat Pay itself; a sandbox otherwise. No path. Plain http only to loopback.
 	Carrier http.RoundTripper // how requests travel; nil for http.DefaultTransport
@@ -60,6 +66,12 @@ func (c Config) Check() error {
 		return bad("private_key", fmt.Sprintf("key has %d bits", c.PrivateKey.N.BitLen()), "WeChat Pay wants RSA with 2048")
 	case len(c.APIv3Key) != 32:
 		return bad("apiv3_key", fmt.Sprintf("APIv3 key has %d bytes", len(c.APIv3Key)), "it has 32, as set on the merchant platform")
+	case (c.PublicKeyID == "") != (c.PublicKey == nil):
+		return bad("public_key", "the wallet's public key and its id come together", "the merchant platform shows both, or leave both out")
+	case c.PublicKey != nil && (!strings.HasPrefix(c.PublicKeyID, publicKeyID) || len(c.PublicKeyID) > 64):
+		return bad("public_key_id", fmt.Sprintf("%.70q is no id of a public key", c.PublicKeyID), "it begins with "+publicKeyID)
+	case c.PublicKey != nil && c.PublicKey.N.BitLen() < 2048:
+		return bad("public_key", fmt.Sprintf("key has %d bits", c.PublicKey.N.BitLen()), "it is pub_key.pem of the merchant platform")
 	case c.Now == nil || c.Random == nil:
 		return bad("", "clock or randomness is not wired", "this is a mistake in the program")
 	}
@@ -118,7 +130,7 @@ func New(cfg Config) (*Wallet, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Wallet{cfg: cfg, trust: newTrust(certificates, cfg.APIv3Key, cfg.Now)}
+	w := &Wallet{cfg: cfg, trust: newTrust(certificates, &cfg)}
 	if w.client, err = dial(&transport{cfg: cfg, base: base, nonces: nonces, limit: maxAnswer}, w.trust); err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ const (
 	refreshPause = time.Minute // between two fetches, whoever asks: a stranger's serials must not make us a flood
 	maxKeys      = 20
 	probe        = "WECHATPAY/SIGNTEST/"
+	publicKeyID  = "PUB_KEY_ID_"
 )
 
 // What verify's errors wrap. errUncheckable hides its cause from errors.As: that a certificate could not be fetched
@@ -42,9 +43,11 @@ var (
 
 // trust holds the wallet's public keys by serial and checks its signatures. It is the SDK's auth.Validator.
 type trust struct {
-	client *core.Client
-	apiKey string
-	now    func() time.Time
+	client   *core.Client
+	apiKey   string
+	now      func() time.Time
+	pinned   *rsa.PublicKey // the wallet's public key, where the account uses one
+	pinnedID string
 
 	fetching sync.Mutex // held while certificates are fetched, so that a burst fetches once
 
@@ -61,8 +64,8 @@ type platformKey struct {
 	serial string
 }
 
-func newTrust(client *core.Client, apiKey string, now func() time.Time) *trust {
-	return &trust{client: client, apiKey: apiKey, now: now}
+func newTrust(client *core.Client, cfg *Config) *trust {
+	return &trust{client: client, apiKey: cfg.APIv3Key, now: cfg.Now, pinned: cfg.PublicKey, pinnedID: cfg.PublicKeyID}
 }
 
 // Validate checks an answer's signature and leaves its body readable.
@@ -77,6 +80,9 @@ func (t *trust) Validate(ctx context.Context, answer *http.Response) error {
 
 // GetAcceptSerial names the key we can check answers with.
 func (t *trust) GetAcceptSerial(ctx context.Context) (string, error) {
+	if t.pinned != nil {
+		return t.pinnedID, nil
+	}
 	if err := t.ready(ctx); err != nil {
 		return "", err
 	}
@@ -153,6 +159,9 @@ func checkRSA(key *rsa.PublicKey, message, signature []byte) error {
 }
 
 func (t *trust) lookup(serial string) (*rsa.PublicKey, bool) {
+	if t.pinned != nil && serial == t.pinnedID {
+		return t.pinned, true
+	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	k, ok := t.keys[serial]
@@ -162,7 +171,11 @@ func (t *trust) lookup(serial string) (*rsa.PublicKey, bool) {
 	return k.key, true
 }
 
+// stale tells whether certificates are to be fetched whoever signs next: never where a public key is used.
 func (t *trust) stale() bool {
+	if t.pinned != nil {
+		return false
+	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return len(t.keys) == 0 || t.now().Sub(t.tried) >= refreshAfter
@@ -181,7 +194,7 @@ func (t *trust) refresh(ctx context.Context, needed func() bool) error {
 	}
 	now := t.now()
 	t.mu.Lock()
-	have, early := len(t.keys) > 0, now.Sub(t.tried) < refreshPause
+	have, early := len(t.keys) > 0 || t.pinned != nil, now.Sub(t.tried) < refreshPause
 	if !have || !early {
 		t.tried = now
 	}
@@ -226,11 +239,13 @@ func (t *trust) fetch(ctx context.Context) (map[string]platformKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, ok := keys[s.serial]
-	if !ok {
+	key := t.pinned
+	if k, ok := keys[s.serial]; ok {
+		key = k.key
+	} else if key == nil || s.serial != t.pinnedID {
 		return nil, fmt.Errorf("%w: certificates are signed with serial %.40q, which is not among them", errForged, s.serial)
 	}
-	return keys, s.check(k.key, body)
+	return keys, s.check(key, body)
 }
 
 func decryptKeys(body []byte, apiKey string, now time.Time) (map[string]platformKey, error) {

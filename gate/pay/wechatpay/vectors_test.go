@@ -160,7 +160,7 @@ func TestSDKNotification(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := at
-	tr := newTrust(nil, sdkKey, func() time.Time { return now })
+	tr := newTrust(nil, &Config{APIv3Key: sdkKey, Now: func() time.Time { return now }})
 	tr.keys = map[string]platformKey{"D7CE59D1F522D701": {key: cert.PublicKey.(*rsa.PublicKey), until: cert.NotAfter}}
 	tr.tried = at
 	if err := tr.verify(t.Context(), header, []byte(sdkBody)); err != nil {

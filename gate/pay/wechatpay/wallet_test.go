@@ -2,6 +2,8 @@ package wechatpay_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -344,6 +346,79 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
+// TestPublicKey: an account with the wallet's public key needs no certificates, asks for that key, and while it moves
+// over also believes a certificate.
+func TestPublicKey(t *testing.T) {
+	w := newWorld(t)
+	id, key, err := w.sandbox.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	byCertificate := w.wallet
+	w.cfg.PublicKeyID, w.cfg.PublicKey = id, key
+	if w.wallet, err = wechatpay.New(w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	asked := func() (n int) {
+		for _, s := range w.sent {
+			if s == "GET /v3/certificates" {
+				n++
+			}
+		}
+		return n
+	}
+	var serials []string
+	w.meddle = func(r *http.Response) *http.Response {
+		serials = append(serials, r.Header.Get("Wechatpay-Serial"))
+		return r
+	}
+	w.paid("ORDER-01", 100)
+	out, err := w.wallet.Query(t.Context(), "ORDER-01")
+	if err != nil || out.State != pay.Paid || asked() != 0 {
+		t.Fatalf("%+v %v, %d certificates fetched", out, err, asked())
+	}
+	for _, s := range serials {
+		if s != id {
+			t.Errorf("answer signed with %s", s)
+		}
+	}
+	w.Advance(10 * time.Second)
+	n := w.got[0]
+	if _, err := w.wallet.Notified(t.Context(), n.header, n.body); err != nil || n.header.Get("Wechatpay-Serial") != id || asked() != 0 {
+		t.Errorf("notification under %s: %v", n.header.Get("Wechatpay-Serial"), err)
+	}
+	if _, err := byCertificate.Query(t.Context(), "ORDER-01"); err != nil { // the wallet signs with a certificate again
+		t.Error(err)
+	}
+	if _, err := byCertificate.Notified(t.Context(), n.header, n.body); err == nil {
+		t.Error("who does not know the public key believes it")
+	}
+	before := asked()
+	w.paid("ORDER-02", 100)
+	if _, err := byCertificate.Query(t.Context(), "ORDER-02"); err != nil {
+		t.Error(err)
+	}
+	w.Advance(10 * time.Second)
+	n = w.got[len(w.got)-1]
+	if n.header.Get("Wechatpay-Serial") == id {
+		t.Fatal("the notification is not signed with a certificate")
+	}
+	if _, err := w.wallet.Notified(t.Context(), n.header, n.body); err != nil || asked() != before+1 {
+		t.Errorf("a notification under a certificate while moving over: %v, %d fetches", err, asked()-before)
+	}
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cfg.PublicKey = &other.PublicKey
+	if w.wallet, err = wechatpay.New(w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.wallet.Query(t.Context(), "ORDER-01"); pay.VerdictOf(err) != pay.Unknown {
+		t.Errorf("an answer under another key: %v", err)
+	}
+}
+
 // TestNotificationsAreChecked: whatever is wrong with a notification, it is not believed, and nothing panics.
 func TestNotificationsAreChecked(t *testing.T) {
 	w := newWorld(t)
@@ -482,7 +557,11 @@ func TestConfig(t *testing.T) {
 		"private_key": func(c *wechatpay.Config) { c.PrivateKey = nil },
 		"apiv3_key":   func(c *wechatpay.Config) { c.APIv3Key = "short" },
 		"base_url":    func(c *wechatpay.Config) { c.BaseURL = "http://wallet.example" },
-		"":            func(c *wechatpay.Config) { c.Now = nil },
+		"public_key":  func(c *wechatpay.Config) { c.PublicKeyID = "PUB_KEY_ID_1" },
+		"public_key_id": func(c *wechatpay.Config) {
+			c.PublicKey, c.PublicKeyID = &c.PrivateKey.PublicKey, "1234"
+		},
+		"": func(c *wechatpay.Config) { c.Now = nil },
 	} {
 		cfg := w.cfg
 		change(&cfg)

@@ -12,8 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +38,10 @@ func (f HandlerFunc) Handle(ctx context.Context, e journal.Entry) (replica.Comma
 
 // Options of a runner; what is zero takes the default.
 type Options struct {
+	// Now is the clock that pauses between tries are measured by; nil means the node's.
+	Now      func() time.Time
 	Width    int           // calls at once per peer; 8
+	Queue    int           // effects per peer that are held here; 1,024. The others wait in the machine's state
 	MaxTries int           // before an effect is buried; 16
 	First    time.Duration // pause after the first failure, doubled each time; 500 ms
 	Longest  time.Duration // pause; 5 min
@@ -53,24 +56,30 @@ type Runner struct {
 	handlers map[string]Handler
 	opt      Options
 
-	mu    sync.Mutex
-	peers map[string]*peer
-	seen  map[journal.Position]bool // queued or running
-	wake  chan struct{}
+	mu      sync.Mutex
+	peers   map[string]*peer
+	seen    map[journal.Position]bool // queued or running
+	term    int                       // goes up with every time that this node begins or ceases to lead
+	elapsed time.Duration             // since the runner began to look at the clock
+	looked  time.Time
+	wake    chan struct{}
 }
 
+// peer is the effects of one peer that are held here, at most Options.Queue.
 type peer struct {
 	name    string
 	waiting waiting
 	running int
-	failing int // tries in a row without success
-	last    string
+	failing int              // tries in a row without success
+	last    string           // error
+	after   journal.Position // up to here the machine's queue was taken over
+	turn    uint64           // of the machine's queue
 }
 
 // Queue is what one peer's queue looks like.
 type Queue struct {
 	Peer    string           `json:"peer"`
-	Waiting int              `json:"waiting"`
+	Waiting int              `json:"waiting"` // those that run included
 	Running int              `json:"running"`
 	Failing int              `json:"failing"` // tries since the last success
 	Oldest  journal.Position `json:"oldest,omitempty"`
@@ -94,31 +103,41 @@ func NewRunner(n *replica.Node, handlers map[string]Handler, opt Options) *Runne
 	if opt.Timeout == 0 {
 		opt.Timeout = 20 * time.Second
 	}
+	if opt.Queue == 0 {
+		opt.Queue = 1024
+	}
+	if opt.Now == nil {
+		opt.Now = func() time.Time { return n.Clock().Go() }
+	}
 	return &Runner{node: n, handlers: handlers, opt: opt, peers: map[string]*peer{}, seen: map[journal.Position]bool{}, wake: make(chan struct{}, 1)}
 }
 
-// Run works until the context ends. On a node that does not lead it waits.
+// Run works until the context ends. On a node that does not lead it waits; calls that run when the node ceases to lead
+// are broken off.
 func (r *Runner) Run(ctx context.Context) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
-	led := false
+	var lead *leading
+	defer func() { lead.resign() }()
 	for ctx.Err() == nil {
 		at, moved := r.node.Durable()
+		pause := time.Second
 		switch leads := r.node.Leads(); {
-		case !leads:
-			led = false
+		case !leads && lead != nil:
+			lead.resign()
+			lead = nil
 			r.forget()
-		case !led:
+		case leads && lead == nil:
 			// Everything that an earlier leader committed must be applied before its effects are looked at.
-			if err := r.node.Current(ctx); err != nil {
-				break
+			if r.node.Current(ctx) == nil {
+				lead = newLeading(ctx)
+				r.forget()
 			}
-			led = true
-			fallthrough
-		default:
-			r.gather(at)
 		}
-		pause := r.start(ctx, &calls)
+		if lead != nil {
+			r.gather(at)
+			pause = r.start(lead.ctx, &calls)
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -164,32 +183,80 @@ func (r *Runner) Drain(ctx context.Context) (int, error) {
 	return n, ctx.Err()
 }
 
-// gather queues what is pending and not queued.
-func (r *Runner) gather(upTo journal.Position) {
-	for _, p := range r.node.Machine().Pending(0, upTo) {
-		r.mu.Lock()
-		if !r.seen[p.Position] {
-			r.seen[p.Position] = true
-			q := r.peers[p.Peer]
-			if q == nil {
-				q = &peer{name: p.Peer}
-				r.peers[p.Peer] = q
-			}
-			heap.Push(&q.waiting, work{kind: p.Kind, at: p.Position})
-		}
-		r.mu.Unlock()
+// leading is a time in which this node leads.
+type leading struct {
+	ctx  context.Context
+	stop context.CancelFunc
+}
+
+func newLeading(parent context.Context) *leading {
+	l := new(leading)
+	l.ctx, l.stop = context.WithCancel(parent)
+	return l
+}
+
+func (l *leading) resign() {
+	if l != nil {
+		l.stop()
 	}
 }
 
+// gather takes over from the machine's queues what is durable, in order and as far as there is room.
+func (r *Runner) gather(upTo journal.Position) {
+	m := r.node.Machine()
+	for _, p := range m.Peers() {
+		r.mu.Lock()
+		q := r.peers[p.Name]
+		if q == nil {
+			q = &peer{name: p.Name}
+			r.peers[p.Name] = q
+		}
+		if q.turn != p.Turn {
+			q.turn, q.after = p.Turn, 0
+		}
+		room, after := r.opt.Queue-len(q.waiting)-q.running, q.after
+		r.mu.Unlock()
+		for room > 0 && upTo > 0 {
+			list := m.PendingOf(p.Name, after, upTo, room)
+			if len(list) == 0 {
+				break
+			}
+			r.mu.Lock()
+			for _, e := range list {
+				after = e.Position
+				if !r.seen[after] {
+					r.seen[after] = true
+					room--
+					heap.Push(&q.waiting, work{kind: e.Kind, at: after, term: r.term})
+				}
+			}
+			q.after = after
+			r.mu.Unlock()
+		}
+	}
+}
+
+// forget lets go of what waits, and has all be gathered again: at the beginning and the end of leading.
 func (r *Runner) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.term++
 	for _, q := range r.peers {
 		for _, w := range q.waiting {
 			delete(r.seen, w.at)
 		}
-		q.waiting = nil
+		q.waiting, q.after = nil, 0
 	}
+}
+
+// now is the time since the runner began, by its clock. A clock that is set back or far ahead moves it little.
+func (r *Runner) now() time.Duration {
+	at := r.opt.Now()
+	if !r.looked.IsZero() {
+		r.elapsed += min(max(at.Sub(r.looked), 0), 10*time.Second)
+	}
+	r.looked = at
+	return r.elapsed
 }
 
 // start begins every call that is due and has room, and gives the time until the next is due.
@@ -197,8 +264,12 @@ func (r *Runner) start(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pause := time.Second
-	now := monotonic()
-	for _, q := range r.peers {
+	now := r.now()
+	for name, q := range r.peers {
+		if len(q.waiting)+q.running == 0 {
+			delete(r.peers, name) // where the machine has more for it, gather makes it again
+			continue
+		}
 		for len(q.waiting) > 0 && q.running < r.opt.Width {
 			if wait := q.waiting[0].due - now; wait > 0 {
 				pause = min(pause, wait)
@@ -220,9 +291,13 @@ func (r *Runner) work(ctx context.Context, q *peer, w work) {
 	again := r.try(ctx, q, &w)
 	r.mu.Lock()
 	q.running--
-	if again {
+	switch {
+	case w.term != r.term: // another time of leading has begun: it gathers what is left
+		delete(r.seen, w.at)
+		q.after = 0
+	case again:
 		heap.Push(&q.waiting, w)
-	} else {
+	default:
 		delete(r.seen, w.at)
 	}
 	r.mu.Unlock()
@@ -234,7 +309,8 @@ func (r *Runner) work(ctx context.Context, q *peer, w work) {
 
 // try makes one call and tells whether to try again.
 func (r *Runner) try(ctx context.Context, q *peer, w *work) bool {
-	if !r.node.Machine().IsPending(w.at) {
+	m := r.node.Machine()
+	if !m.IsPending(w.at) {
 		return false
 	}
 	c, err := r.call(ctx, w.at, w.kind)
@@ -244,28 +320,27 @@ func (r *Runner) try(ctx context.Context, q *peer, w *work) bool {
 	if ctx.Err() != nil {
 		return true
 	}
+	settled := err == nil || !m.IsPending(w.at) // an outcome that the state refuses settles the effect too
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err == nil {
+	if settled {
 		q.failing, q.last = 0, ""
-		return false
+	} else {
+		w.tries++
+		q.failing++
+		q.last = err.Error()
+		w.due = r.now() + min(r.opt.First<<min(w.tries-1, 20), r.opt.Longest)
 	}
-	w.tries++
-	q.failing++
-	q.last = err.Error()
-	if r.opt.OnError != nil {
+	r.mu.Unlock()
+	if err != nil && r.opt.OnError != nil {
 		r.opt.OnError(q.name, w.at, w.tries, err)
 	}
-	if w.tries >= r.opt.MaxTries {
-		reason := err.Error()
-		go func() {
-			// If this fails the effect stays pending, and is gathered again.
-			_, _ = r.node.Submit(ctx, replica.Request{Command: &replica.Bury{Effect: w.at, Tries: w.tries, Reason: reason[:min(len(reason), 500)]}}) //nolint:errcheck // see above
-		}()
-		return false
+	if settled || w.tries < r.opt.MaxTries {
+		return !settled
 	}
-	w.due = monotonic() + min(r.opt.First<<min(w.tries-1, 20), r.opt.Longest)
-	return true
+	reason := err.Error()
+	reason = strings.ToValidUTF8(reason[:min(len(reason), 500)], "")
+	_, err = r.node.Submit(ctx, replica.Request{Command: &replica.Bury{Effect: w.at, Tries: w.tries, Reason: reason}})
+	return err != nil && m.IsPending(w.at)
 }
 
 func (r *Runner) call(ctx context.Context, at journal.Position, kind string) (c replica.Command, err error) {
@@ -291,26 +366,23 @@ func (r *Runner) call(ctx context.Context, at journal.Position, kind string) (c 
 	return c, err
 }
 
-// Queues shows every peer's queue, by name.
+// Queues shows the queue of every peer for whom effects wait, by name.
 func (r *Runner) Queues() []Queue {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]Queue, 0, len(r.peers))
-	for _, q := range r.peers {
-		s := Queue{Peer: q.name, Waiting: len(q.waiting), Running: q.running, Failing: q.failing, Error: q.last}
-		for _, w := range q.waiting {
-			if s.Oldest == 0 || w.at < s.Oldest {
-				s.Oldest = w.at
-			}
+	m := r.node.Machine()
+	peers := m.Peers()
+	out := make([]Queue, 0, len(peers))
+	for _, p := range peers {
+		s := Queue{Peer: p.Name, Waiting: p.Waiting}
+		if first := m.PendingOf(p.Name, 0, 0, 1); len(first) > 0 {
+			s.Oldest = first[0].Position
 		}
+		r.mu.Lock()
+		if q := r.peers[p.Name]; q != nil {
+			s.Running, s.Failing, s.Error = q.running, q.failing, q.last
+		}
+		r.mu.Unlock()
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b Queue) int {
-		if a.Peer < b.Peer {
-			return -1
-		}
-		return 1
-	})
 	return out
 }
 
@@ -320,6 +392,7 @@ type work struct {
 	at    journal.Position
 	due   time.Duration
 	tries int
+	term  int // in which it was gathered
 }
 
 type waiting []work

@@ -309,6 +309,9 @@ func (n *Node) Log() *journal.Log { return n.log }
 // Vault holds the keys of personal fields.
 func (n *Node) Vault() *Vault { return n.vault }
 
+// Clock is the node's wall clock, which may be ahead of the machine's time.
+func (n *Node) Clock() moongate.Time { return n.opt.Clock() }
+
 // Leads tells whether this node decides.
 func (n *Node) Leads() bool { return n.raft.State() == raft.Leader }
 

@@ -18,8 +18,15 @@ import (
 	"github.com/moongate-hub/moongate/replica"
 )
 
-// TestMain keeps property tests to a few worlds unless told otherwise: each signs some hundred times.
+// TestMain keeps property tests to a few worlds unless told otherwise: each signs some hundred times. The hub that
+// TestKilled kills is this program too.
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		if err := serve(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })

@@ -160,7 +160,7 @@ func newBareWorld(t tester, limits pay.Limits) *world {
 		entries: map[journal.Position]journal.Entry{},
 	}
 	w.local = replica.NewLocal(w.machine, moongate.At(start))
-	w.people()
+	w.terms = people(t, w.submit)
 	w.links = w.connect()
 	w.open()
 	return w
@@ -393,9 +393,10 @@ func keyOf(handle string) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-func (w *world) people() {
-	w.t.Helper()
-	w.submit("", &party.Register{Handle: "keeper", Kind: party.Operator, Name: "Keeper"})
+// people registers everybody and brings the terms into force.
+func people(t tester, do func(caller string, c replica.Command) any) moongate.ID {
+	t.Helper()
+	do("", &party.Register{Handle: "keeper", Kind: party.Operator, Name: "Keeper"})
 	for _, p := range []struct {
 		handle string
 		kind   party.Kind
@@ -410,15 +411,15 @@ func (w *world) people() {
 	} {
 		k, err := party.Prove(keyOf(p.handle), p.handle)
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
-		w.submit("keeper", &party.Register{Handle: p.handle, Kind: p.kind, Name: p.handle, Keys: []party.NewKey{k}})
+		do("keeper", &party.Register{Handle: p.handle, Kind: p.kind, Name: p.handle, Keys: []party.NewKey{k}})
 	}
 	d, err := agreement.Parse([]byte(terms))
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	w.terms = w.submit("lotus-market", &agreement.Propose{Document: d.Canonical()}).(agreement.Proposal).Agreement
+	id := do("lotus-market", &agreement.Propose{Document: d.Canonical()}).(agreement.Proposal).Agreement
 	for _, p := range d.Parties {
 		for _, who := range append(p.Members, p.ID) {
 			if who == "" {
@@ -426,20 +427,23 @@ func (w *world) people() {
 			}
 			signature, err := d.SignAs(keyOf(who), p.Role, who)
 			if err != nil {
-				w.t.Fatal(err)
+				t.Fatal(err)
 			}
-			w.submit(who, &agreement.Sign{
-				Agreement: w.terms, Version: 1, Role: p.Role, Party: who,
+			do(who, &agreement.Sign{
+				Agreement: id, Version: 1, Role: p.Role, Party: who,
 				Key: party.PublicKey(keyOf(who).Public().(ed25519.PublicKey)).ID(), Signature: party.Signature(signature),
 			})
 		}
 	}
+	return id
 }
 
 // request is a purchase of 100.00 at the market.
-func (w *world) request(order string) *pay.Create {
+func (w *world) request(order string) *pay.Create { return request(order, w.terms) }
+
+func request(order string, terms moongate.ID) *pay.Create {
 	return &pay.Create{
-		Order: order, From: "willow-reads", To: "lotus-market", Agreement: w.terms, Amount: money.Of(10_000, money.CNY),
+		Order: order, From: "willow-reads", To: "lotus-market", Agreement: terms, Amount: money.Of(10_000, money.CNY),
 		Payees: []crossing.Payee{{Party: "tea-shop", Amount: 10_000}}, Title: "A teapot 茶壶", Wallets: []string{"crane-pay", "carp-pay"},
 		ReturnURL: "https://lotus.test/orders/1", Subject: "p-1",
 	}

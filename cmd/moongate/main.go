@@ -43,6 +43,7 @@ type cli struct {
 	Config    configVerb    `cmd:"" help:"Explain what is wrong with a configuration."`
 	Serve     serveVerb     `cmd:"" help:"Run a hub."`
 	Agreement agreementVerb `cmd:"" help:"Check, explain and show agreements."`
+	Demo      demoVerb      `cmd:"" help:"Run wallets, gardens and a hub, and watch purchases cross."`
 	Replay    replayVerb    `cmd:"" help:"Run historical orders through a hub of their own."`
 	Log       logVerb       `cmd:"" help:"Verify a public log or a receipt, of any hub."`
 	Fsck      fsckVerb      `cmd:"" help:"Check everything that a hub has written, and every invariant."`

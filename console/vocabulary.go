@@ -50,7 +50,7 @@ var vocabularies = map[string][]string{
 		"share", "held", "commission", "traffic", "wallet_fee", "tax", "kept", "refund",
 	},
 	"exception": {
-		"amount", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back",
+		"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back",
 		"mismatch", "without_items", "without_payment", "missing_ours", "missing_theirs", "status", "fee", "timing",
 	},
 	// Events, with what became of it behind the last point where one event tells of several ends.
@@ -146,7 +146,7 @@ var vocabularies = map[string][]string{
 	},
 	"field": {
 		"payer", "payee", "amount", "currency", "order", "wallet", "wallet_reference", "fee", "rate", "agreement",
-		"version", "time", "kind", "share", "click",
+		"version", "time", "kind", "share", "click", "from", "to", "crossing", "reverses", "position",
 	},
 }
 

@@ -25,6 +25,7 @@ type Pages struct {
 	hub     *hub.Hub
 	opt     Options
 	draw    *console.Renderer
+	words   *console.Catalogue
 	origin  *http.CrossOriginProtection
 	forgery []byte // keys the tokens against forged requests
 	began   moongate.Time
@@ -34,7 +35,7 @@ type Pages struct {
 // New makes the pages of a hub.
 func New(h *hub.Hub, draw *console.Renderer, o Options) *Pages {
 	return &Pages{
-		hub: h, opt: o, draw: draw, origin: http.NewCrossOriginProtection(),
+		hub: h, opt: o, draw: draw, words: console.Words(), origin: http.NewCrossOriginProtection(),
 		forgery: h.Secrets.Derive("moongate/forgery/v1"), began: moongate.At(h.Now()),
 	}
 }
@@ -51,6 +52,7 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+console.Routes["signout"], p.signOut)
 	mux.HandleFunc("GET "+console.Routes["log"], p.publicLog)
 	mux.HandleFunc("GET /console/", p.nowhere)
+	mux.Handle("GET /{$}", http.RedirectHandler(console.Routes["home"], http.StatusSeeOther))
 
 	p.page(mux, "home", 0, p.home)
 	p.page(mux, "crossings", party.LedgerRead, p.crossings)

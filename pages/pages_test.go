@@ -29,6 +29,7 @@ func TestPages(t *testing.T) {
 	t.Run("exception", func(t *testing.T) { resolveException(t, w) })
 	t.Run("block", func(t *testing.T) { blockAndAppeal(t, w) })
 	t.Run("cashier", func(t *testing.T) { payAtCashier(t, w) })
+	t.Run("window", func(t *testing.T) { closeWindow(t, w) })
 	t.Run("paging", func(t *testing.T) { turnPages(t, w) })
 	if said := w.log.String(); strings.Contains(said, "level=ERROR") {
 		t.Errorf("the hub complained:\n%s", said)
@@ -178,7 +179,7 @@ func seeEverything(t *testing.T, w *world) {
 		"participants": {"Rival Bazaar", "Old Kiln Pottery"},
 		"participant":  {"Old Kiln Pottery", "payments:write"},
 		"statement":    {"Three gardens", w.crossing.String()},
-		"health":       {"views.db", "Crane Pay"},
+		"health":       {"views.db", "leads alone"},
 		"log":          {w.hub.Secrets.Verifier, "hub.example"},
 	}
 	for name, address := range w.addresses() {
@@ -522,6 +523,49 @@ func payAtCashier(t *testing.T, w *world) {
 	}
 	if got := shopper.get("/pay/" + payment.String() + ".AAAAAAAAAAAAAAAAAAAAAA"); got.status != http.StatusNotFound || strings.Contains(got.body, "99.00") {
 		t.Errorf("a forged address: %d", got.status)
+	}
+}
+
+func closeWindow(t *testing.T, w *world) {
+	id := w.window()
+	path := "/console/windows/" + id
+	office := w.as("office")
+	page := office.get(path)
+	for _, want := range []string{"Old Kiln Pottery", "Crane Pay", "Lotus Market", `class="owed"`, `class="owes"`} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("the open window does not show %q: %s", want, words(page.body))
+		}
+	}
+	if got := w.as("kiln").get(path); got.status != http.StatusOK || strings.Contains(got.body, "Crane Pay") || strings.Contains(got.body, "close_window") {
+		t.Errorf("the seller's own part: %d %s", got.status, words(got.body))
+	}
+	if got := office.post(path+"/close_window", url.Values{"token": {page.token(t)}}); got.status != http.StatusSeeOther {
+		t.Fatalf("closing: %d %s", got.status, words(got.body))
+	}
+	w.level()
+	page = office.get(path)
+	for _, want := range []string{"Old Kiln Pottery", "Crane Pay", "The window closed", "ins_"} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("the closed window does not show %q: %s", want, words(page.body))
+		}
+	}
+	if sum := regexp.MustCompile(`Together\s+(\S+) &nbsp;CNY`).FindStringSubmatch(words(page.body)); sum == nil || sum[1] != "0.00" {
+		t.Errorf("positions add up to %q: %s", sum, words(page.body))
+	}
+	own := w.as("mall").get(path)
+	if own.status != http.StatusOK || !strings.Contains(own.body, "Lotus Market") || strings.Contains(own.body, "Old Kiln Pottery") {
+		t.Errorf("the marketplace's own part: %d %s", own.status, words(own.body))
+	}
+	if got := w.as("rival").get(path); got.status != http.StatusNotFound {
+		t.Errorf("a stranger reads it: %d", got.status)
+	}
+	for _, handle := range []string{"mall", "office"} {
+		if got := w.as(handle).get("/console/windows"); !strings.Contains(got.body, id) {
+			t.Errorf("%s's list has lost it: %s", handle, words(got.body))
+		}
+	}
+	if got := w.as("rival").get("/console/windows"); strings.Contains(got.body, id) {
+		t.Error("a stranger's list has it")
 	}
 }
 

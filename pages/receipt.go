@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/console"
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/proof"
 )
 
@@ -135,17 +137,82 @@ func (p *Pages) groups(v *visit, r *proof.Receipt, e journal.Entry) ([]console.G
 				shown.Audience = p.party(handle, v.lang).Label()
 			}
 		}
-		data, err := p.hub.Machine().Registry().Open(e.Event, func(audience string) bool { return audience == g.Audience })
-		if err != nil {
-			return nil, err
+		if g.Audience == proof.PositionAudience {
+			shown.Fields = []console.Field{{Name: "position", Value: strconv.FormatUint(uint64(e.Position), 10)}}
+		} else {
+			fields, err := p.fields(v, e, g.Audience)
+			if err != nil {
+				return nil, err
+			}
+			shown.Fields = fields
 		}
-		shown.Fields = fieldsOf(data)
 		all = append(all, shown)
 	}
 	for _, h := range r.Closed {
 		all = append(all, console.Group{Hash: hex.EncodeToString(h[:])})
 	}
 	return all, nil
+}
+
+// fields are the facts of one group: of a crossing in words, of anything else as they stand.
+func (p *Pages) fields(v *visit, e journal.Entry, audience string) ([]console.Field, error) {
+	recorded, ok := e.Event.(*crossing.Recorded)
+	switch {
+	case ok && audience == "parties":
+		return p.sharedFields(v, recorded), nil
+	case ok && strings.HasPrefix(audience, "@"):
+		for _, side := range recorded.Sides {
+			if side.Party == audience[1:] {
+				return p.sideFields(v, side), nil
+			}
+		}
+	}
+	data, err := p.hub.Machine().Registry().Open(e.Event, func(a string) bool { return a == audience })
+	return fieldsOf(data), err
+}
+
+func (p *Pages) sharedFields(v *visit, e *crossing.Recorded) []console.Field {
+	fields := []console.Field{
+		{Name: "kind", Value: p.word(v, "kind", e.Kind.String())}, {Name: "time", Value: e.At.String()},
+		{Name: "from", Value: p.party(e.From, v.lang).Label()}, {Name: "to", Value: p.party(e.To, v.lang).Label()},
+	}
+	if !e.Currency.IsZero() && e.Kind != crossing.Link {
+		fields = append(fields, console.Field{Name: "amount", Value: money.Of(e.Amount, e.Currency).Figures() + " " + e.Currency.String()})
+	}
+	return append(fields, lastFields(e.Agreement, e.Version, e.Reverses)...)
+}
+
+func (p *Pages) sideFields(v *visit, side *crossing.Side) []console.Field {
+	fields := []console.Field{{Name: "kind", Value: p.word(v, "kind", side.Kind.String())}, {Name: "time", Value: side.At.String()}}
+	for _, l := range side.Lines {
+		name, value := p.word(v, "purpose", l.What.String()), money.Of(l.Amount, side.Currency).Figures()+" "+side.Currency.String()
+		if fee := p.feeLabel(v, side.Agreement, side.Version, l.Fee); fee != "" {
+			name = fee
+		}
+		if l.Other != "" {
+			value += " · " + p.party(l.Other, v.lang).Label()
+		}
+		fields = append(fields, console.Field{Name: name, Value: value})
+	}
+	return append(fields, lastFields(side.Agreement, side.Version, side.Reverses)...)
+}
+
+func lastFields(agreement moongate.ID, version int, reverses moongate.ID) (fields []console.Field) {
+	if !agreement.IsZero() {
+		fields = append(fields, console.Field{Name: "agreement", Value: agreement.String()}, console.Field{Name: "version", Value: strconv.Itoa(version)})
+	}
+	if !reverses.IsZero() {
+		fields = append(fields, console.Field{Name: "reverses", Value: reverses.String()})
+	}
+	return fields
+}
+
+// word is a word of the pages' catalogue.
+func (p *Pages) word(v *visit, set, word string) string {
+	if key := set + "." + word; p.words.Has(key) {
+		return p.words.Say(v.lang, key)
+	}
+	return word
 }
 
 // fieldsShown bounds the fields of a group and the length of each.

@@ -129,7 +129,6 @@ func (p *Pages) showDoor(w http.ResponseWriter, v *visit, status int, page conso
 		held = base64.RawURLEncoding.EncodeToString(b[:])
 		p.setCookie(w, doorCookie, held, int(doorLife/moongate.Second))
 	}
-	page.Hint = "moongate party token " + p.hub.Config.Operator
 	c := p.context(v)
 	c.Token = p.token("door/" + held)
 	w.Header().Set("Referrer-Policy", "same-origin")

@@ -153,14 +153,14 @@ func (p *Pages) closedWindow(v *visit, id moongate.ID) (page console.Window, c m
 	}
 	w := &found[0]
 	page.Line = console.WindowLine{ID: id.String(), State: w.Status, Opened: w.From, Closed: w.Until}
-	gross, net := int64(0), int64(0)
+	net := int64(0)
 	for i := range found {
 		at := p.standing(v, found[i].Party, &found[i].Position, c)
 		page.Positions = append(page.Positions, at)
-		gross, net = gross+at.Gets.Minor, net+max(0, at.Net.Minor)
+		net += max(0, at.Net.Minor)
 	}
 	if v.operates() {
-		page.Line.Parties, page.Line.Gross, page.Line.Net = len(found), money.Of(gross, c), money.Of(net, c)
+		page.Line.Parties, page.Line.Net = len(found), money.Of(net, c)
 	} else {
 		page.Line.Net = page.Positions[0].Net
 	}
@@ -174,8 +174,12 @@ func justBefore(handle string) string {
 }
 
 func (p *Pages) standing(v *visit, handle string, at *settle.Position, c money.Currency) console.Position {
+	return standingOf(p.party(handle, v.lang), at, c)
+}
+
+func standingOf(who console.Party, at *settle.Position, c money.Currency) console.Position {
 	return console.Position{
-		Party: p.party(handle, v.lang), Pays: money.Of(at.Receivable+at.Held, c), Gets: money.Of(at.Payable+at.Fee, c), Net: money.Of(at.Net(), c),
+		Party: who, Pays: money.Of(at.Receivable+at.Held, c), Gets: money.Of(at.Payable+at.Fee, c), Net: money.Of(at.Net(), c),
 	}
 }
 
@@ -192,16 +196,48 @@ func (p *Pages) openWindow(v *visit, id moongate.ID) (console.Page, error) {
 	if !known || !stands && !v.operates() {
 		return nil, missing("window")
 	}
+	var err error
 	page := console.Window{Line: console.WindowLine{ID: id.String(), State: w.Status.String(), Opened: w.From}, Steps: []console.Step{{What: "settle.opened", At: w.From}}}
 	if stands {
 		at := p.standing(v, v.who.Handle, &position, w.Currency)
 		page.Positions, page.Line.Net = []console.Position{at}, at.Net
+	}
+	if v.operates() {
+		if page.Positions, err = p.openPositions(v, &w); err != nil {
+			return nil, err
+		}
 	}
 	if v.operates() && w.Status == settle.Open {
 		page.Clearing = money.Of(0, w.Currency)
 		page.Actions = []console.Action{{Word: "close_window", Target: "/console/windows/" + id.String() + "/close_window", Danger: true}}
 	}
 	return page, nil
+}
+
+// openPositions are where those stand who are parties of the window's agreement.
+func (p *Pages) openPositions(v *visit, w *settle.Window) ([]console.Position, error) {
+	var all []console.Position
+	seen, after := map[string]bool{}, ""
+	for len(seen) < lookedThrough {
+		found, next, err := agreement.Participants(v.Context(), p.hub.Views, w.Agreement, w.Version, after, 500)
+		if err != nil {
+			return nil, err
+		}
+		p.hub.Machine().Read(func() {
+			for i := range found {
+				handle := found[i].Party
+				at, stands := p.hub.Settle.Position(w.ID, handle)
+				if stands && !seen[handle] {
+					all = append(all, standingOf(p.partyOf(handle, v.lang), &at, w.Currency))
+				}
+				seen[handle] = true
+			}
+		})
+		if after = next; next == "" {
+			break
+		}
+	}
+	return all, nil
 }
 
 func (p *Pages) instruction(v *visit, r *settle.Payout) (console.Instruction, error) {

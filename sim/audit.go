@@ -86,7 +86,7 @@ func (s *stage) story(_ context.Context, r *Report) error {
 	for kind, n := range t.Faults {
 		r.Faults[string(kind)] += n
 	}
-	r.Refused, r.LinksOpened, r.LinksBlocked = int64(t.RefundsRefused), t.Opened, t.Stopped
+	r.Refused, r.LinksOpened, r.LinksBlocked, r.Payouts = int64(t.RefundsRefused), t.Opened, t.Stopped, t.Payouts
 	return nil
 }
 
@@ -144,7 +144,7 @@ func (s *stage) model(r *Report, moved map[ledger.Account]int64) {
 	want := s.world.Books.Balances()
 	have := map[string]int64{}
 	for account, net := range moved {
-		if account.Currency.String() == "CNY" && account.Purpose != ledger.Suspense {
+		if account.Purpose != ledger.Suspense {
 			have[account.Owner+"/"+account.Purpose.String()] += net
 		}
 	}

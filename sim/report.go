@@ -24,6 +24,7 @@ type Report struct {
 	Windows      map[string]int64  `json:"windows"`              // of settlement, by status
 	Faults       map[string]int    `json:"faults"`               // that were injected
 	Amounts      map[string]Amount `json:"amounts"`
+	Payouts      int               `json:"payouts"` // that were instructed and confirmed
 	LinksOpened  int               `json:"links_opened"`
 	LinksBlocked int               `json:"links_blocked"` // openings that met the block
 	Events       int64             `json:"events"`

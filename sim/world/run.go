@@ -30,6 +30,8 @@ type Tally struct {
 	ByWallet                map[string]int64
 	ByPublisher             map[string]int   // orders that a publisher's readers made
 	AppSales                map[string]int64 // cent, by app: what no store may see
+	Payouts                 int
+	PaidOut                 map[string]int64 // by currency
 	Failures                []string
 	StoppedAfter, OpenAgain bool // the blocked link was met, and opened again by itself
 }
@@ -38,7 +40,7 @@ func newTally() Tally {
 	return Tally{
 		Payments: map[string]int{}, Refunds: map[string]int{}, Exceptions: map[string]int{}, Faults: map[Trouble]int{},
 		Gross: map[string]int64{}, BySeller: map[string]int64{}, ByWallet: map[string]int64{}, ByPublisher: map[string]int{},
-		AppSales: map[string]int64{},
+		AppSales: map[string]int64{}, PaidOut: map[string]int64{},
 	}
 }
 
@@ -112,6 +114,7 @@ func (w *World) Begin(ctx context.Context, orders int, p Pace) {
 	for _, c := range w.counters {
 		w.office(c)
 	}
+	w.treasury()
 	w.opt.Loop.After(p.Span+p.Returns, w.storm)
 }
 
@@ -216,6 +219,7 @@ func (w *World) reader(s appSale) func(context.Context) error {
 			if err != nil {
 				return err
 			}
+			w.Books.Converted(app.Handle, s.class, s.amount)
 			w.count(func(t *Tally) { t.Conversions++; t.AppSales[app.Handle] += s.amount })
 			return nil
 		})

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 )
 
@@ -193,9 +194,9 @@ func (s *shopper) cross(ctx context.Context, wallet int) error {
 // decide does at the wallet what the purchase says.
 func (s *shopper) decide(ctx context.Context, at *Page, wallet int) error {
 	switch s.p.behaviour {
-	case Leaves, Late:
-		return nil // what follows, follows from the end of the order: see the back office
-	case Cancels:
+	case Leaves:
+		return nil
+	case Cancels, Late: // of a late one, what follows, follows from the end of the order: see the back office
 		s.then(1, "seeing the order cancelled", s.counter.cancel(s.order))
 		return nil
 	case Switches:
@@ -221,9 +222,9 @@ func (s *shopper) decide(ctx context.Context, at *Page, wallet int) error {
 	if err != nil {
 		return err
 	}
-	_ = p
 	s.w.count(func(t *Tally) { t.Approved++ })
-	s.then(1, "coming back", s.comeBack)
+	back := p.LinkTo(s.w.opt.Hub + pay.CashierPath)
+	s.then(1, "coming back", func(ctx context.Context) error { return s.comeBack(ctx, back) })
 	return nil
 }
 
@@ -256,8 +257,13 @@ func (s *shopper) change(ctx context.Context, wallet int) error {
 	return s.choose(ctx, wallet)
 }
 
-// comeBack looks at the order, as the wallet's app suggests.
-func (s *shopper) comeBack(ctx context.Context) error {
+// comeBack goes where the wallet sends the browser, if anywhere, and looks at the order.
+func (s *shopper) comeBack(ctx context.Context, back string) error {
+	if back != "" {
+		if _, err := s.b.Open(ctx, back); err != nil {
+			return err
+		}
+	}
 	p, err := s.b.Open(ctx, s.w.opt.Address(s.counter.market.Handle)+"/orders/"+s.order.No)
 	if err != nil {
 		return err

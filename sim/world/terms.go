@@ -24,8 +24,9 @@ func example(name string) (agreement.Document, error) {
 }
 
 // gardens are the terms of a marketplace with the publishers and the wallets: commission, wallet fee, and what the
-// publishers get of it. Host is where its pages are.
-func (c *Cast) gardens(m *Market, host string, now moongate.Time) (*agreement.Document, error) {
+// publishers get of it. Host is where its pages are; window is how long a settlement window is, 0 for what the document
+// says.
+func (c *Cast) gardens(m *Market, host string, window, now moongate.Time) (*agreement.Document, error) {
 	d, err := example(gardenTerms)
 	if err != nil {
 		return nil, err
@@ -49,6 +50,11 @@ func (c *Cast) gardens(m *Market, host string, now moongate.Time) (*agreement.Do
 		}
 	}
 	d.Scope.Hosts = []string{host}
+	if window > 0 {
+		short := *d.Settlement
+		short.Window, short.Delay = agreement.Duration(window), 0
+		d.Settlement = &short
+	}
 	d.Valid.From, d.Valid.Until = lately(now), lately(now)+3*366*moongate.Day
 	return agreement.Build(d)
 }

@@ -64,6 +64,7 @@ type Options struct {
 	Address   func(handle string) string // URL of a garden's own pages
 	Wallets   map[string]*sandbox.Wallet // by handle
 	WalletURL func(handle string) string // where a wallet's pages are
+	Window    moongate.Time              // of settlement; 0 for what the terms say
 	Sellers   int                        // how many
 	// Note is told of what a newcomer would want to see; nil for nobody.
 	Note func(text string)
@@ -167,7 +168,7 @@ func (w *World) MoveIn(ctx context.Context) error {
 func (w *World) now() moongate.Time { return moongate.At(w.opt.Loop.Now()) }
 
 func (w *World) agreeGardens(ctx context.Context, m *Market) error {
-	doc, err := w.Cast.gardens(m, hostOf(w.opt.Address(m.Handle)), w.now())
+	doc, err := w.Cast.gardens(m, hostOf(w.opt.Address(m.Handle)), w.opt.Window, w.now())
 	if err != nil {
 		return err
 	}

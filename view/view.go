@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -16,7 +17,8 @@ import (
 	"os"
 	"sync"
 
-	_ "modernc.org/sqlite" // the driver "sqlite", pure Go
+	"modernc.org/sqlite" // the driver "sqlite", pure Go
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
@@ -69,19 +71,20 @@ type Source interface {
 	Durable() (journal.Position, uint64)
 }
 
-// Store is the file of views.
+// Store is the file of views. One goroutine folds; any may read and wait.
 type Store struct {
-	path  string
-	views []View
-	kinds map[string]bool
-	by    map[string][]View
+	path    string
+	version string // of the schema
+	views   []View
+	kinds   map[string]bool
+	by      map[string][]View
+
+	mu    sync.Mutex // guards all below
 	write *sql.DB
 	read  *sql.DB
-
-	mu  sync.Mutex
-	at  journal.Position
-	ch  chan struct{} // closed when at moves
-	err error
+	at    journal.Position
+	ch    chan struct{} // closed when at moves
+	err   error         // of the last fold
 }
 
 // BatchEvents is how many events one transaction folds at most.
@@ -99,13 +102,10 @@ func Open(path string, views ...View) (*Store, error) {
 			s.by[k] = append(s.by[k], v)
 		}
 	}
-	version := hex.EncodeToString(h.Sum(nil)[:16])
-	fresh, err := s.open(version)
-	if err == nil && !fresh {
-		err = errors.Join(s.Close(), s.remove())
-		if err == nil {
-			_, err = s.open(version)
-		}
+	s.version = hex.EncodeToString(h.Sum(nil)[:16])
+	fits, err := s.open()
+	if err == nil && !fits {
+		err = s.anew()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("view: %s: %w", path, err)
@@ -113,17 +113,25 @@ func Open(path string, views ...View) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) remove() error {
+// anew deletes the file and makes an empty one. The caller holds the lock, or is the only one.
+func (s *Store) anew() error {
+	if err := errors.Join(s.read.Close(), s.write.Close()); err != nil {
+		return err
+	}
 	for _, ext := range []string{"", "-wal", "-shm"} {
 		if err := os.Remove(s.path + ext); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	return nil
+	fits, err := s.open()
+	if err == nil && !fits {
+		err = errors.New("the new file is not as it was made")
+	}
+	return err
 }
 
 // open tells whether the file fits the views' schema; where there is no file it makes it.
-func (s *Store) open(version string) (fits bool, err error) {
+func (s *Store) open() (fits bool, err error) {
 	dsn := "file:" + (&url.URL{Path: s.path}).EscapedPath() + "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_pragma=cache_size(-32768)&_txlock=immediate"
 	if s.write, err = sql.Open("sqlite", dsn); err != nil {
 		return false, err
@@ -134,12 +142,15 @@ func (s *Store) open(version string) (fits bool, err error) {
 	}
 	s.read.SetMaxOpenConns(8)
 	ctx := context.Background()
+	if short, err := cutOff(s.path); short || err != nil {
+		return false, err
+	}
 	var have string
 	var at int64
 	err = s.write.QueryRowContext(ctx, `SELECT version, position FROM moongate_views`).Scan(&have, &at)
 	if err == nil {
 		s.at = journal.Position(at) //nolint:gosec // written by us
-		return have == version, nil
+		return have == s.version, nil
 	}
 	var tables int
 	if err := s.write.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
@@ -162,36 +173,91 @@ func (s *Store) open(version string) (fits bool, err error) {
 	if _, err := tx.ExecContext(ctx, `CREATE TABLE moongate_views (version TEXT NOT NULL, position INTEGER NOT NULL)`); err != nil {
 		return false, err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO moongate_views VALUES (?, 0)`, version); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO moongate_views VALUES (?, 0)`, s.version); err != nil {
 		return false, err
 	}
 	s.at = 0
 	return true, tx.Commit()
 }
 
-// CatchUp folds everything durable that is not folded yet, and gives the position reached.
+// cutOff tells whether the file is shorter than its header says: SQLite would go on without what is missing. Beside a
+// write-ahead log it may be, as the missing pages stand there.
+func cutOff(path string) (bool, error) {
+	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+		return false, nil
+	}
+	f, err := os.Open(path) //nolint:gosec // our own file
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 { // being made
+		return false, err
+	}
+	var header [100]byte
+	if _, err := f.ReadAt(header[:], 0); err != nil {
+		return true, nil //nolint:nilerr // shorter than a header
+	}
+	page := int64(binary.BigEndian.Uint16(header[16:]))
+	if page == 1 {
+		page = 1 << 16
+	}
+	return info.Size() < page*int64(binary.BigEndian.Uint32(header[28:])), nil
+}
+
+// CatchUp folds everything durable that is not folded yet, and gives the position reached. A file that is damaged, or
+// that follows another journal since it is ahead of this one, is made anew.
 func (s *Store) CatchUp(ctx context.Context, src Source) (journal.Position, error) {
-	for {
+	for again := false; ; {
 		at := s.Position()
 		end, _ := src.Durable()
-		if at >= end {
+		if at == end {
 			return at, nil
 		}
-		if err := s.batch(ctx, src, at, end); err != nil {
+		var err error
+		if at < end {
+			err = s.batch(ctx, src, at, end)
+		}
+		if at > end || err != nil && damaged(err) && !again {
+			again = true
 			s.mu.Lock()
-			s.err = err
-			close(s.ch)
-			s.ch = make(chan struct{})
+			err = s.anew()
 			s.mu.Unlock()
+		}
+		s.mu.Lock()
+		if s.err = err; err != nil {
+			s.moved()
+		}
+		s.mu.Unlock()
+		if err != nil {
 			return at, err
 		}
 	}
 }
 
+// damaged tells whether SQLite says that the file is not what it wrote.
+func damaged(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
+}
+
+// moved wakes those who wait. The caller holds the lock.
+func (s *Store) moved() {
+	close(s.ch)
+	s.ch = make(chan struct{})
+}
+
 var errFull = errors.New("batch is full")
 
 func (s *Store) batch(ctx context.Context, src Source, at, end journal.Position) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	s.mu.Lock()
+	write := s.write
+	s.mu.Unlock()
+	tx, err := write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("view: %w", err)
 	}
@@ -223,8 +289,7 @@ func (s *Store) batch(ctx context.Context, src Source, at, end journal.Position)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = next
-	close(s.ch)
-	s.ch = make(chan struct{})
+	s.moved()
 	return nil
 }
 
@@ -276,13 +341,23 @@ func (s *Store) Wait(ctx context.Context, at journal.Position) error {
 
 // QueryContext reads.
 func (s *Store) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return s.read.QueryContext(ctx, query, args...)
+	return s.reader().QueryContext(ctx, query, args...)
 }
 
 // QueryRowContext reads one row.
 func (s *Store) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return s.read.QueryRowContext(ctx, query, args...)
+	return s.reader().QueryRowContext(ctx, query, args...)
+}
+
+func (s *Store) reader() *sql.DB {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read
 }
 
 // Close releases the file.
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.read.Close(), s.write.Close())
+}

@@ -3,6 +3,7 @@ package settle
 import (
 	"slices"
 
+	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/party"
 )
@@ -28,7 +29,7 @@ type netting struct {
 
 // newNetting reads a window.
 func (s *State) newNetting(w *Window, minimum int64) *netting {
-	n := &netting{parties: s.partiesOf(w.ID), positions: map[string]Position{}, minimum: minimum, wallets: map[string]bool{}, withheld: map[string]bool{}}
+	n := &netting{parties: s.everybodyIn(w.ID), positions: map[string]Position{}, minimum: minimum, wallets: map[string]bool{}, withheld: map[string]bool{}}
 	for _, who := range n.parties {
 		p, _ := s.positions.Get(positionKey{w.ID, who})
 		n.positions[who], n.wallets[who] = p, s.isWallet(who, p)
@@ -37,6 +38,16 @@ func (s *State) newNetting(w *Window, minimum int64) *netting {
 		}
 	}
 	return n
+}
+
+// everybodyIn lists who has a position in a window or a claim, by name: claims may cancel out to no position.
+func (s *State) everybodyIn(window moongate.ID) []string {
+	all := slices.Clone(s.members[window])
+	for _, key := range s.between[window] {
+		all = append(all, key.From, key.To)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // isWallet tells whether a participant's claims are settled out of what it holds for others: it is a wallet, even if it

@@ -407,8 +407,12 @@ func TestClaimsOfAnEmptyPositionMove(t *testing.T) {
 	if p, _ := g.settle.Position(w.ID, "carp-pay"); p.Net() != -7 { // 2 carried, 7 carried, less 2
 		t.Errorf("carp-pay stands at %+v", p)
 	}
+	g.buy("ink-shop", "crane-pay", 50_00, false)
+	for range 4 {
+		g.tick(g.Now + moongate.Day)
+	}
+	g.pay()
 	g.giveBack(sale, 5)
-	g.buy("tea-shop", "crane-pay", 50_00, false)
 	for range 4 {
 		g.tick(g.Now + moongate.Day)
 	}

@@ -22,15 +22,16 @@ import (
 type API struct {
 	Bounds Bounds // of what is served at once
 
-	hub      *hub.Hub
-	verifier *httpsig.Verifier
-	mux      *http.ServeMux
-	huma     huma.API
-	load     load
-	replayed replayed
-	document document
-	order    []string   // operation ids as they were registered
-	backing  sync.Mutex // held while a backup is taken
+	hub       *hub.Hub
+	verifier  *httpsig.Verifier
+	mux       *http.ServeMux
+	huma      huma.API
+	load      load
+	replayed  replayed
+	document  document
+	reference reference
+	order     []string   // operation ids as they were registered
+	backing   sync.Mutex // held while a backup is taken
 }
 
 // New makes the API of a hub. Handler serves it.
@@ -59,6 +60,7 @@ func (a *API) routes() {
 	a.eventRoutes()
 	a.operatorRoutes()
 	a.documentRoutes()
+	a.referenceRoutes()
 }
 
 // Handler serves everything, behind bounds that hold for every request. Only what stands below /v1/ is authenticated

@@ -38,7 +38,7 @@ func (a *API) documentRoutes() {
 				w.WriteHeader(http.StatusNotModified)
 				return
 			}
-			_, _ = w.Write(body()) //nolint:errcheck // the client is gone
+			_, _ = w.Write(body())
 		}
 	}
 	a.mux.HandleFunc("GET /openapi.json", serve("application/vnd.oai.openapi+json;version=3.1", func() []byte { return a.document.json }))

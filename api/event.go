@@ -63,7 +63,8 @@ func (a *API) eventRoutes() {
 		detail: "A receipt shows, with the log's public key alone, that the event is in the public log, and opens the fields that the caller may see. It is there about a second after the event.",
 	}, func(_ context.Context, who Principal, in *struct {
 		Cursor string `path:"cursor" maxLength:"128"`
-	}) (receipt, error) {
+	},
+	) (receipt, error) {
 		at, err := a.hub.OpenCursor(who.Handle, in.Cursor)
 		if err != nil {
 			return receipt{}, err

@@ -175,7 +175,7 @@ func TestStreamsHaveBounds(t *testing.T) {
 			again.Body.Close()
 			break
 		}
-		text, _ := io.ReadAll(again.Body) //nolint:errcheck // a test
+		text, _ := io.ReadAll(again.Body)
 		again.Body.Close()
 		var p api.Problem
 		if err := json.Unmarshal(text, &p); err != nil || time.Now().After(deadline) {

@@ -1,11 +1,6 @@
 package api
 
-import (
-	"slices"
-	"sort"
-
-	"github.com/danielgtaylor/huma/v2"
-)
+import "github.com/danielgtaylor/huma/v2"
 
 // samples are what fields of these names show in examples, where their type does not say better.
 var samples = map[string]any{
@@ -84,18 +79,7 @@ func (a *API) sampleObject(s *huma.Schema, depth int) any {
 	if depth > 5 {
 		return out
 	}
-	names := make([]string, 0, len(s.Properties))
-	for name := range s.Properties {
-		names = append(names, name)
-	}
-	sort.Slice(names, func(i, j int) bool { // what is required first
-		ri, rj := slices.Contains(s.Required, names[i]), slices.Contains(s.Required, names[j])
-		if ri != rj {
-			return ri
-		}
-		return names[i] < names[j]
-	})
-	for _, name := range names {
+	for _, name := range sortedNames(s) {
 		out = append(out, member{name, a.sample(s.Properties[name], depth+1)})
 	}
 	if extra, ok := s.AdditionalProperties.(*huma.Schema); ok && len(out) == 0 {

@@ -69,7 +69,7 @@ func openWith(t *testing.T, options func(*hub.Options), change ...func(*api.API,
 	}
 	w := &world{t: t, url: "http://" + listener.Addr().String(), log: &safeBuffer{}, keys: map[string]ed25519.PrivateKey{}}
 	w.now = func() moongate.Time { return moongate.At(time.Now()) }
-	random := func(b []byte) { rand.Read(b) } //nolint:errcheck // never fails
+	random := func(b []byte) { rand.Read(b) }
 	config, err := hub.Init(t.TempDir(), hub.Config{Name: "hub.example", Listen: listener.Addr().String(), PublicURL: w.url, Operator: "office"}, random, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func openWith(t *testing.T, options func(*hub.Options), change ...func(*api.API,
 		f(w.api, server)
 	}
 	server.Handler = w.api.Handler()
-	go server.Serve(listener) //nolint:errcheck // closed below
+	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	return w
 }

@@ -47,7 +47,8 @@ func (a *API) ledgerRoutes() {
 		func(ctx context.Context, who Principal, in *struct {
 			AccountName
 			At string `query:"at" format:"date-time" doc:"Events of that very moment included; now where it is missing."`
-		}) (BalanceThen, error) {
+		},
+		) (BalanceThen, error) {
 			return a.balance(ctx, who, in.Account, in.At)
 		})
 	type historyInput struct {

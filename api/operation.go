@@ -2,7 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -53,11 +56,6 @@ func (o op) operation() huma.Operation {
 	return out
 }
 
-// keyHeader is the idempotency key of a request that changes something.
-type keyHeader struct {
-	Key string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"128" pattern:"^[!-~]+$" patternDescription:"printable ASCII without blanks" doc:"Names this request for good: the same key and body change nothing the second time, and answer the same. Another body under the same key is refused with 422." example:"5f0c7f9e-8f0b-4f0e-9a55-2c6c3f1d2a10"`
-}
-
 // KeyHeader is the idempotency key of a request that changes something.
 type KeyHeader struct {
 	Key string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"128" pattern:"^[!-~]+$" patternDescription:"printable ASCII without blanks" doc:"Names this request for good: the same key and body change nothing the second time, and answer the same. Another body under the same key is refused with 422." example:"5f0c7f9e-8f0b-4f0e-9a55-2c6c3f1d2a10"`
@@ -99,7 +97,8 @@ func raw[I any](a *API, o op, contentType string, serve func(w http.ResponseWrit
 				for _, name := range []string{"Content-Type", "Content-Disposition"} {
 					w.Header().Del(name)
 				}
-				if p, ok := a.problem(ctx, err).(*Problem); ok {
+				var p *Problem
+				if errors.As(a.problem(ctx, err), &p) {
 					write(w, p)
 				}
 			}
@@ -145,6 +144,9 @@ func command[A any, C any, P interface {
 	*C
 	replica.Command
 }](a *API, o op) {
+	if kind := P(new(C)).CommandKind(); a.hub.Machine().AnswerType(kind) != reflect.TypeFor[A]() {
+		panic(fmt.Sprintf("api: %s answers with %v, the operation says %v", kind, a.hub.Machine().AnswerType(kind), reflect.TypeFor[A]()))
+	}
 	submit(a, o, func(_ context.Context, _ Principal, body *C) (prepared[A], error) {
 		return prepared[A]{command: P(body)}, nil
 	})

@@ -92,7 +92,7 @@ func (a *API) operatorRoutes() {
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write([]byte("ok\n")) //nolint:errcheck // the client is gone
+		_, _ = w.Write([]byte("ok\n"))
 	})
 }
 

@@ -66,7 +66,7 @@ func (a *API) paymentRoutes() {
 		path: "/v1/payments/choose-wallet", id: "choose-wallet", tag: paymentTag, summary: "Choose a wallet for the shopper", scope: party.PaymentsWrite,
 		detail: "What the cashier page does when the shopper chooses. While an attempt at another wallet may still be paid, that one is closed first.",
 	})
-	command[pay.Done, pay.Cancel](a, op{
+	command[pay.PaymentAnswer, pay.Cancel](a, op{
 		path: "/v1/payments/cancel", id: "cancel-payment", tag: paymentTag, summary: "Give a payment up", scope: party.PaymentsWrite,
 		detail: "Where an attempt may still be paid it is closed first; if the shopper was faster, the payment succeeds and can be refunded.",
 	})

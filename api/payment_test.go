@@ -244,7 +244,7 @@ func TestPaymentOverHTTP(t *testing.T) {
 		}
 		restored := *w.hub.Config
 		restored.Data = t.TempDir() + "/data"
-		if m, _, err := hub.Restore(ctx, hub.Options{Config: &restored, Secrets: w.hub.Secrets, Now: time.Now, Random: func(b []byte) { rand.Read(b) }}, bytes.NewReader(archive)); err != nil || m.Position == 0 { //nolint:errcheck // never fails
+		if m, _, err := hub.Restore(ctx, hub.Options{Config: &restored, Secrets: w.hub.Secrets, Now: time.Now, Random: func(b []byte) { rand.Read(b) }}, bytes.NewReader(archive)); err != nil || m.Position == 0 {
 			t.Errorf("restoring it: %+v, %v", m, err)
 		}
 		for _, p := range []string{"/v1/health", "/v1/effects", "/v1/effects/buried", "/v1/backup"} {

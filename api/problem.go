@@ -212,5 +212,5 @@ func write(w http.ResponseWriter, p *Problem) {
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) //nolint:errcheck,errchkjson // the client is gone
+	_ = json.NewEncoder(w).Encode(p) // the client is gone
 }

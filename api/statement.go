@@ -53,7 +53,8 @@ func (a *API) statementRoutes() {
 		func(ctx context.Context, who Principal, in *struct {
 			Party string `query:"party" maxLength:"128" doc:"For operators: whose. Otherwise the caller."`
 			AtLeast
-		}) (page Page[statement.Month], err error) {
+		},
+		) (page Page[statement.Month], err error) {
 			handle, err := who.as(in.Party)
 			if err == nil {
 				err = a.fresh(ctx, who, in.Position)

@@ -136,7 +136,8 @@ func (a *API) webhookReads() {
 	query(a, op{path: "/v1/webhooks", id: "webhooks", tag: webhookTag, summary: "List webhooks", detail: "The caller's, oldest first; a participant has at most 20.", scope: party.WebhooksWrite},
 		func(_ context.Context, who Principal, in *struct {
 			Owner string `query:"owner" maxLength:"128" doc:"For operators: whose. Otherwise the caller."`
-		}) (Page[Webhook], error) {
+		},
+		) (Page[Webhook], error) {
 			owner := who.Handle
 			if in.Owner != "" && in.Owner != owner {
 				if !who.Operates() {

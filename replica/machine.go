@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"sort"
 	"sync"
@@ -55,6 +56,7 @@ type handler struct {
 	decode func([]byte) (Command, error)
 	decide func(*Step, Command) (any, error)
 	answer func([]byte) (any, error)
+	gives  reflect.Type // the answer's
 }
 
 // NewMachine puts rooms together, in the order in which ticks reach them.
@@ -103,12 +105,21 @@ func Handle[C any, A any, P interface {
 			return c, nil
 		},
 		decide: func(s *Step, c Command) (any, error) { return decide(s, c.(P)) },
+		gives:  reflect.TypeFor[A](),
 		answer: func(b []byte) (any, error) {
 			var a A
 			err := journal.Decoding.Unmarshal(b, &a)
 			return a, err
 		},
 	}
+}
+
+// AnswerType is the type of the answer to commands of a kind; nil where nobody answers them.
+func (m *Machine) AnswerType(kind string) reflect.Type {
+	if h := m.handlers[kind]; h != nil {
+		return h.gives
+	}
+	return nil
 }
 
 // OnEvent says that events of a kind have an effect outside: the machine keeps each as pending, in the queue that peer
@@ -291,7 +302,7 @@ func (m *Machine) refold(r *journal.Record) error {
 			}
 			m.fold(journal.Entry{Position: m.next, At: d.At, Caller: d.Caller, Event: e})
 		}
-		m.settle(d, journal.Ref{Index: r.Index, Number: uint32(i)}) //nolint:gosec // a batch is small
+		m.settle(d, journal.Ref{Index: r.Index, Number: uint32(i)})
 	}
 	return nil
 }

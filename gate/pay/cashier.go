@@ -150,15 +150,18 @@ func (g *Gate) choose(w http.ResponseWriter, r *http.Request, id moongate.ID) {
 		return
 	}
 	c := &ChooseWallet{Payment: id, Wallet: r.PostForm.Get("wallet"), Channel: g.channel(r, r.PostForm.Get("wallet"))}
-	var known bool
-	g.opt.Read(func() { _, known = g.opt.State.Lookup(id) })
-	if known && c.Channel == Redirect {
-		g.homes.put(id, g.opt.Client(r))
+	var useful bool
+	var err error
+	g.opt.Read(func() { useful, err = g.opt.State.Useful(c, g.opt.Now()) })
+	if useful {
+		if c.Channel == Redirect {
+			g.homes.put(id, g.opt.Client(r))
+		}
+		_, err = g.opt.Submit(r.Context(), replica.Request{Command: c})
 	}
-	_, err := g.opt.Submit(r.Context(), replica.Request{Command: c})
 	switch code := moongate.CodeOf(err); {
 	case err == nil, code == moongate.Conflict: // the page shows how it stands
-		http.Redirect(w, r, CashierPath+g.token(id), http.StatusSeeOther)
+		http.Redirect(w, r, CashierPath+g.token(id), http.StatusSeeOther) //nolint:gosec // a path of our own
 	case code == moongate.NotFound:
 		g.show(w, r, Page{Status: http.StatusNotFound, Error: noPayment()})
 	default:
@@ -196,9 +199,9 @@ func (g *Gate) Return(w http.ResponseWriter, r *http.Request) {
 	})
 	if worth {
 		// Where this fails, the wallet is asked a little later anyway.
-		_, _ = g.opt.Submit(r.Context(), replica.Request{Command: &Return{Payment: id}}) //nolint:errcheck // see above
+		_, _ = g.opt.Submit(r.Context(), replica.Request{Command: &Return{Payment: id}})
 	}
-	http.Redirect(w, r, CashierPath+g.token(id), http.StatusSeeOther)
+	http.Redirect(w, r, CashierPath+g.token(id), http.StatusSeeOther) //nolint:gosec // a path of our own
 }
 
 func (g *Gate) showTill(w http.ResponseWriter, r *http.Request, id moongate.ID, status int, reason *moongate.Error) {

@@ -69,7 +69,7 @@ func (loud) Fatalf(f string, a ...any) { log.Panicf(f, a...) }
 
 // serve is a hub with one wallet, until it is killed.
 func serve(dir string) error {
-	text, err := os.ReadFile(filepath.Join(dir, "child.json")) //nolint:gosec // the test's own
+	text, err := os.ReadFile(filepath.Join(dir, "child.json"))
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func serve(dir string) error {
 			a.Status, a.Attempt = p.Status, p.Attempt
 			a.Held = r.books.Balance(ledger.Account{Owner: "crane-pay", Currency: money.CNY, Purpose: ledger.Wallet}).Net(ledger.Wallet)
 		})
-		_ = json.NewEncoder(rw).Encode(a) //nolint:errcheck // the test asks again
+		_ = json.NewEncoder(rw).Encode(a)
 	}
 	mux.HandleFunc("POST /new/{order}", func(rw http.ResponseWriter, req *http.Request) {
 		c := request(req.PathValue("order"), terms)
@@ -136,7 +136,7 @@ func serve(dir string) error {
 // childTerms makes the people and their agreement when the hub starts for the first time.
 func childTerms(dir string, n *replica.Node) (id moongate.ID, err error) {
 	path := filepath.Join(dir, "terms")
-	if text, err := os.ReadFile(path); err == nil { //nolint:gosec // the test's own
+	if text, err := os.ReadFile(path); err == nil {
 		return moongate.ParseID(string(text))
 	}
 	id = people(loud{}, func(caller string, c replica.Command) any {
@@ -179,7 +179,7 @@ type hub struct {
 
 func (h *hub) start() {
 	h.t.Helper()
-	cmd := exec.Command(os.Args[0]) //nolint:gosec // this very program
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+h.dir)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -193,8 +193,8 @@ func (h *hub) start() {
 func (h *hub) kill() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_ = h.run.Process.Kill() //nolint:errcheck // it may have gone by itself, which the test notices
-	_ = h.run.Wait()         //nolint:errcheck // it was killed
+	_ = h.run.Process.Kill()
+	_ = h.run.Wait()
 }
 
 // ask asks until the hub answers, as a shopper reloads.
@@ -209,7 +209,7 @@ func (h *hub) ask(ctx context.Context, method, address, form string) string {
 		resp, err := http.DefaultClient.Do(r)
 		if err == nil {
 			body, err := io.ReadAll(resp.Body)
-			_ = resp.Body.Close() //nolint:errcheck // it was read
+			_ = resp.Body.Close()
 			if err == nil && resp.StatusCode < 500 {
 				return string(body)
 			}
@@ -335,7 +335,7 @@ func (h *hub) shop(ctx context.Context, box *sandbox.Wallet, i int) {
 			h.ask(ctx, http.MethodPost, p.Cashier, "wallet=crane-pay")
 		case "awaiting":
 			now := h.tell(ctx, http.MethodGet, "/payment/"+p.Payment.String())
-			_ = box.Approve(accounts["crane-pay"], now.Attempt.String()) //nolint:errcheck // it may be paid already
+			_ = box.Approve(accounts["crane-pay"], now.Attempt.String())
 		case "succeeded":
 			return
 		}

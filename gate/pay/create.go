@@ -176,75 +176,6 @@ func checkReturn(s string) error {
 	return nil
 }
 
-// choose sends the shopper to a wallet, or takes back that he was sent.
-func (s *State) choose(step *replica.Step, c *ChooseWallet) (WalletAnswer, error) {
-	if c.Channel == "" {
-		c.Channel = QR
-	}
-	if c.Channel != QR && c.Channel != Redirect {
-		return WalletAnswer{}, malformed("channel", fmt.Sprintf("%.20q is neither qr nor redirect", c.Channel), "leave it out for a code to scan")
-	}
-	p, err := s.mine(step, c.Payment)
-	if err != nil {
-		return WalletAnswer{}, err
-	}
-	if err := s.payable(step, &p); err != nil {
-		return WalletAnswer{}, err
-	}
-	a, ok := s.attempts.Get(p.Attempt)
-	live := ok && a.Status.Live()
-	if c.Wallet == "" {
-		if live && a.Status != AttemptClosing {
-			s.emitClose(step, &p, p.Attempt, &a, WhySwitched, "", "")
-		}
-		return WalletAnswer{Attempt: p.Attempt, Switching: live}, nil
-	}
-	if err := s.choice(step, &p, c); err != nil {
-		return WalletAnswer{}, err
-	}
-	switch {
-	case !live:
-		return WalletAnswer{Attempt: s.emitOpen(step, &p, c.Wallet, c.Channel)}, nil
-	case a.Wallet == c.Wallet && a.Channel == c.Channel && a.Status != AttemptClosing:
-		if a.Status == AttemptAwaiting && a.Asked == 0 && step.At >= a.Way.Expires {
-			step.Emit(&CreateDue{Try: s.try(&p, p.Attempt, &a), Chain: Chain{p.Head, step.At + patience}})
-		}
-		return WalletAnswer{Attempt: p.Attempt}, nil
-	}
-	s.emitClose(step, &p, p.Attempt, &a, WhySwitched, c.Wallet, c.Channel)
-	return WalletAnswer{Attempt: p.Attempt, Switching: true}, nil
-}
-
-// choice tells whether a payment can go on with a wallet.
-func (s *State) choice(step *replica.Step, p *Payment, c *ChooseWallet) error {
-	if !slices.Contains(p.Wallets, c.Wallet) {
-		return &moongate.Error{Code: moongate.Refused, Field: "wallet", Message: fmt.Sprintf("%.40q is not offered for this payment", c.Wallet), Hint: "choose one of those offered"}
-	}
-	if err := s.walletFor(c.Wallet, "wallet"); err != nil {
-		return err
-	}
-	if p.Attempts >= maxAttempts {
-		return &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("this payment was tried %d times", p.Attempts), Hint: "start a new payment"}
-	}
-	plan, err := s.crossings.Plan(step, p.passage(c.Wallet))
-	if err != nil {
-		return err
-	}
-	plan.Drop(step)
-	return nil
-}
-
-// payable tells whether there is still time to pay.
-func (s *State) payable(step *replica.Step, p *Payment) error {
-	switch {
-	case p.Status != Open || p.Cancel:
-		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment is %s", p.stands()), Hint: "start a new one"}
-	case step.At >= p.Expires:
-		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment could be paid until %s", p.Expires), Hint: "start a new one"}
-	}
-	return nil
-}
-
 func (p *Payment) stands() Status {
 	if p.Status == Open && p.Cancel {
 		return Cancelled
@@ -256,7 +187,7 @@ func (p *Payment) stands() Status {
 func (s *State) mine(step *replica.Step, id moongate.ID) (Payment, error) {
 	p, ok := s.payments.Get(id)
 	if !ok || (step.Caller != "" && step.Caller != p.Merchant && !s.parties.IsOperator(step.Caller)) {
-		return Payment{}, &moongate.Error{Code: moongate.NotFound, Field: "payment", Message: fmt.Sprintf("there is no payment %s", id), Hint: "check the identifier"}
+		return Payment{}, noSuch(id)
 	}
 	return p, nil
 }

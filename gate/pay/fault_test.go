@@ -43,9 +43,15 @@ func (w *world) shop(id moongate.ID, wallet string) {
 // same, the refund too, nothing is asked twice, and the books mirror the wallet's.
 func TestEveryFaultOfEveryCall(t *testing.T) {
 	kinds := []sandbox.Fault{
-		{Kind: sandbox.DropBefore}, {Kind: sandbox.DropAfter}, {Kind: sandbox.Garbage}, {Kind: sandbox.Unsigned}, {Kind: sandbox.Probe},
+		{Kind: sandbox.DropBefore},
+		{Kind: sandbox.DropAfter},
+		{Kind: sandbox.Garbage},
+		{Kind: sandbox.Unsigned},
+		{Kind: sandbox.Probe},
 		{Kind: sandbox.Skew, Delay: 10 * time.Minute},
-		{Kind: sandbox.Refuse, Code: "SYSTEM_ERROR"}, {Kind: sandbox.Refuse, Code: "FREQUENCY_LIMITED"}, {Kind: sandbox.Refuse, Code: "SIGN_ERROR"},
+		{Kind: sandbox.Refuse, Code: "SYSTEM_ERROR"},
+		{Kind: sandbox.Refuse, Code: "FREQUENCY_LIMITED"},
+		{Kind: sandbox.Refuse, Code: "SIGN_ERROR"},
 	}
 	if testing.Short() {
 		kinds = kinds[:2]

@@ -98,7 +98,7 @@ func (s *State) foldClose(e journal.Entry, v *CloseDue) {
 			a.Tries = 0
 		}
 		a.Tries++
-		a.Status, a.Why, a.Asked, a.Way = AttemptClosing, v.Why, e.At, Way{}
+		a.Status, a.Why, a.Asked, a.Looked, a.Way = AttemptClosing, v.Why, e.At, e.At, Way{}
 	})
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
 		if p.Attempt != v.Attempt {

@@ -94,8 +94,14 @@ func Payments(ctx context.Context, db view.DB, f Filter, after string, limit int
 	q.is("number", f.Order)
 	return list(ctx, db, &q, after, limit, func(r *Row) []any {
 		return []any{
-			text{&r.ID}, &r.Merchant, &r.Order, &r.From, &r.To, text{&r.Agreement}, text{&r.Amount.Currency}, &r.Amount.Minor, &r.Refunded.Minor,
-			&r.Status, &r.Stage, &r.Wallet, text{&r.Crossing}, &r.Created, &r.Expires, &r.Ended,
+			text{&r.ID},
+			&r.Merchant, &r.Order, &r.From, &r.To,
+			text{&r.Agreement},
+			text{&r.Amount.Currency},
+			&r.Amount.Minor, &r.Refunded.Minor,
+			&r.Status, &r.Stage, &r.Wallet,
+			text{&r.Crossing},
+			&r.Created, &r.Expires, &r.Ended,
 		}
 	}, func(r *Row) { r.Refunded.Currency = r.Amount.Currency })
 }
@@ -108,8 +114,14 @@ func Refunds(ctx context.Context, db view.DB, merchant string, payment moongate.
 	q.is("status", string(status))
 	return list(ctx, db, &q, after, limit, func(r *RefundRow) []any {
 		return []any{
-			text{&r.ID}, text{&r.Payment}, &r.Merchant, &r.Reference, &r.Wallet, text{&r.Amount.Currency}, &r.Amount.Minor, &r.Status,
-			text{&r.Exception}, text{&r.Crossing}, &r.Message, &r.Opened, &r.Ended,
+			text{&r.ID},
+			text{&r.Payment},
+			&r.Merchant, &r.Reference, &r.Wallet,
+			text{&r.Amount.Currency},
+			&r.Amount.Minor, &r.Status,
+			text{&r.Exception},
+			text{&r.Crossing},
+			&r.Message, &r.Opened, &r.Ended,
 		}
 	}, nil)
 }
@@ -125,7 +137,13 @@ func Exceptions(ctx context.Context, db view.DB, f ExceptionFilter, after string
 	}
 	return list(ctx, db, &q, after, limit, func(r *ExceptionRow) []any {
 		return []any{
-			text{&r.ID}, &r.Kind, text{&r.Payment}, &r.Merchant, &r.Wallet, text{&r.Refund}, text{&r.Amount.Currency}, &r.Amount.Minor,
+			text{&r.ID},
+			&r.Kind,
+			text{&r.Payment},
+			&r.Merchant, &r.Wallet,
+			text{&r.Refund},
+			text{&r.Amount.Currency},
+			&r.Amount.Minor,
 			&r.Facts, &r.Held, &r.Opened, &r.Ended, &r.Action, &r.By, &r.Note,
 		}
 	}, nil)

@@ -73,5 +73,5 @@ func answer(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"code": "FAIL", "message": message}) //nolint:errcheck // the wallet has gone away: it will tell again
+	_ = json.NewEncoder(w).Encode(map[string]string{"code": "FAIL", "message": message})
 }

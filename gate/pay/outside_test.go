@@ -321,19 +321,74 @@ func TestPhone(t *testing.T) {
 	w.stands(id, pay.Succeeded)
 }
 
-// A shopper who reloads for a minute causes a few questions to the wallet, not a flood.
+// A shopper who presses everything all the time causes a few questions to the wallet and a few records, not a flood.
 func TestImpatientShopper(t *testing.T) {
 	w := newWorld(t)
 	id, _ := w.opened("1001")
-	before := len(w.called)
+	calls, records := len(w.called), len(w.local.Records)
 	for range 600 {
 		w.get(w.address(id) + "/return")
 		w.get(w.address(id))
-		w.pass(100*time.Millisecond, 100*time.Millisecond)
+		w.post(w.address(id), url.Values{"wallet": {"crane-pay"}})
+		w.post(w.address(id), url.Values{"wallet": {"heron-pay"}})
+		w.Advance(100 * time.Millisecond)
+		w.settle()
 	}
-	if n := len(w.called) - before; n > 25 {
+	if n := len(w.called) - calls; n > 25 {
 		t.Errorf("the wallet was asked %d times", n)
 	}
+	if n := len(w.local.Records) - records; n > 50 {
+		t.Errorf("%d records of the journal tell of it", n)
+	}
+}
+
+// While an order is being closed the shopper may change his mind, but not all the time.
+func TestWaveringShopper(t *testing.T) {
+	w := newWorld(t)
+	id, first := w.opened("1001")
+	w.down["crane-pay"] = true
+	w.choose(id, "carp-pay")
+	w.choose(id, "carp-pay")
+	w.refuse("", &pay.ChooseWallet{Payment: id, Wallet: "crane-pay"}, moongate.Busy, "in a moment")
+	w.settle()
+	w.Advance(5 * time.Second)
+	w.choose(id, "crane-pay")
+	if p := w.payment(id); p.NextTo != "crane-pay" || p.Attempt != first {
+		t.Errorf("%+v", p)
+	}
+	if got := strings.Count(w.kinds(id), "close_due"); got != 2 {
+		t.Errorf("closed %d times: %s", got, w.kinds(id))
+	}
+	w.down["crane-pay"] = false
+	w.pass(10*time.Minute, 10*time.Second)
+	if a := w.attempt(w.payment(id).Attempt); a.Wallet != "crane-pay" || a.Status != pay.AttemptAwaiting || w.payment(id).Attempt == first {
+		t.Errorf("%+v", a)
+	}
+	w.shop(id, "crane-pay")
+	w.stands(id, pay.Succeeded)
+}
+
+// FuzzCashier: nobody without the address sees or changes anything, and nothing panics.
+func FuzzCashier(f *testing.F) {
+	w := newWorld(f)
+	id := w.purchase("1001")
+	token := strings.TrimPrefix(w.address(id), pay.CashierPath)
+	for _, t := range []string{token, id.String(), id.String() + ".", token + "A", ".", "pay_.x"} {
+		f.Add(t, "wallet=heron-pay")
+	}
+	f.Add(token, "wallet=%zz&wallet=")
+	f.Fuzz(func(t *testing.T, path, form string) {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r := httptest.NewRequest(method, pay.CashierPath+"x", strings.NewReader(form))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.SetPathValue("token", path)
+			rec := httptest.NewRecorder()
+			w.gate.Cashier(rec, r)
+			if rec.Code >= 500 || (path != token) != (rec.Code == http.StatusNotFound) {
+				t.Errorf("%s %q: %d", method, path, rec.Code)
+			}
+		}
+	})
 }
 
 func TestGateOptions(t *testing.T) {

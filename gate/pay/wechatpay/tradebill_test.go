@@ -34,8 +34,8 @@ func readBill(text []byte) (rows []wechatpay.TradeRow, totals wechatpay.Totals, 
 			return rows, b.Totals(), nil
 		}
 		if err != nil {
-			if _, again := b.Next(); again != err {
-				return nil, totals, fmt.Errorf("after %w, Next says %v", err, again)
+			if _, again := b.Next(); !errors.Is(again, err) {
+				return nil, totals, fmt.Errorf("after %w, Next says %w", err, again)
 			}
 			return nil, totals, err
 		}
@@ -258,8 +258,11 @@ func TestBillDownload(t *testing.T) {
 	}
 	w.Advance(25 * time.Hour)
 	for _, f := range []sandbox.Fault{
-		{Kind: sandbox.Garbage, Op: sandbox.OpDownload}, {Kind: sandbox.DropAfter, Op: sandbox.OpDownload},
-		{Kind: sandbox.Garbage, Op: sandbox.OpTradeBill}, {Kind: sandbox.Unsigned, Op: sandbox.OpTradeBill}, {Kind: sandbox.DropAfter, Op: sandbox.OpTradeBill},
+		{Kind: sandbox.Garbage, Op: sandbox.OpDownload},
+		{Kind: sandbox.DropAfter, Op: sandbox.OpDownload},
+		{Kind: sandbox.Garbage, Op: sandbox.OpTradeBill},
+		{Kind: sandbox.Unsigned, Op: sandbox.OpTradeBill},
+		{Kind: sandbox.DropAfter, Op: sandbox.OpTradeBill},
 	} {
 		w.inject(f)
 		if err := try("2026-03-04"); pay.VerdictOf(err) != pay.NotDone {

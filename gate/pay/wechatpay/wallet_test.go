@@ -212,8 +212,14 @@ func TestVerdictOfEveryCode(t *testing.T) {
 // TestVerdictOfEveryFault: what goes wrong on the way never passes for an answer.
 func TestVerdictOfEveryFault(t *testing.T) {
 	faults := []sandbox.Fault{
-		{Kind: sandbox.DropBefore}, {Kind: sandbox.DropAfter}, {Kind: sandbox.Delay, Delay: time.Minute}, {Kind: sandbox.Garbage},
-		{Kind: sandbox.Unsigned}, {Kind: sandbox.Probe}, {Kind: sandbox.Skew, Delay: -5 * time.Minute}, {Kind: sandbox.Skew, Delay: 5 * time.Minute},
+		{Kind: sandbox.DropBefore},
+		{Kind: sandbox.DropAfter},
+		{Kind: sandbox.Delay, Delay: time.Minute},
+		{Kind: sandbox.Garbage},
+		{Kind: sandbox.Unsigned},
+		{Kind: sandbox.Probe},
+		{Kind: sandbox.Skew, Delay: -5 * time.Minute},
+		{Kind: sandbox.Skew, Delay: 5 * time.Minute},
 	}
 	for _, f := range faults {
 		for _, op := range ops {

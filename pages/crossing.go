@@ -146,11 +146,14 @@ func (p *Pages) tellCrossing(v *visit, page *console.Crossing, row crossing.Row,
 				page.Payment, page.Reference = event.Payment.String(), event.Reference
 			}
 		case *link.Clicked:
-			if shared && e.Kind == crossing.Link {
+			if event.Crossing == e.ID && shared {
 				page.Steps = append(page.Steps, console.Step{What: near.Event.EventKind(), At: near.At, Party: line.From, Other: line.To})
 			}
 		case *link.Converted:
-			if shared && e.Kind == crossing.Conversion {
+			if event.Crossing == e.ID && v.sees(event.Owner) {
+				page.Reference = event.Reference
+			}
+			if event.Crossing == e.ID && shared {
 				page.Steps = append(page.Steps, console.Step{What: near.Event.EventKind(), At: near.At, Party: line.From, Other: line.To, Amount: line.Amount})
 			}
 		}

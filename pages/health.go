@@ -25,7 +25,7 @@ func (p *Pages) health(v *visit) (console.Page, error) {
 	}
 	views := console.ViewLag{Name: "views.db", Position: uint64(p.hub.Views.Position())}
 	if uint64(at) > views.Position {
-		views.Behind = int64(uint64(at) - views.Position) //nolint:gosec // a lag
+		views.Behind = int64(uint64(at) - views.Position)
 	}
 	page.Views = []console.ViewLag{views}
 	if c, _, ok := p.checkpoint(); ok {

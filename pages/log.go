@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -46,7 +45,7 @@ func (p *Pages) publicLog(w http.ResponseWriter, r *http.Request) {
 	}
 	c, signed, ok := p.checkpoint()
 	if ok {
-		page.Size, page.Root, page.Note, page.SignedAt = c.Size, hex.EncodeToString(c.Root[:]), string(signed), p.signedAt()
+		page.Size, page.Root, page.Note, page.SignedAt = c.Size, hexOf(c.Root), string(signed), p.signedAt()
 		before := c.Size
 		if after := r.URL.Query().Get("after"); after != "" {
 			n, err := strconv.ParseInt(after, 10, 64)
@@ -56,9 +55,13 @@ func (p *Pages) publicLog(w http.ResponseWriter, r *http.Request) {
 			}
 			before, page.Paging.First = n, false
 		}
-		found, err := cached(&p.cache, "acts/"+strconv.FormatInt(before/proof.TileWidth, 10)+"/"+strconv.FormatInt(before%proof.TileWidth, 10)+"/"+string(v.lang), p.hub.Now, func() (acts, error) {
-			return p.acts(c, before, v.lang)
-		})
+		var found acts
+		var err error
+		if page.Paging.First { // what everybody asks for is kept for a moment
+			found, err = cached(&p.cache, "acts/"+string(v.lang), p.hub.Now, func() (acts, error) { return p.acts(c, before, v.lang) })
+		} else {
+			found, err = p.acts(c, before, v.lang)
+		}
 		if err != nil {
 			p.fail(w, v, err)
 			return
@@ -79,7 +82,7 @@ type acts struct {
 
 const (
 	actsShown    = 25
-	actsLookedIn = 400 // bundles of entries; beyond, the reader asks for the next page
+	actsLookedIn = 100 // bundles of entries; beyond, the reader asks for the next page
 )
 
 func (p *Pages) acts(c proof.Checkpoint, before int64, lang console.Lang) (found acts, err error) {
@@ -125,9 +128,8 @@ func (p *Pages) actOf(entry []byte, leaf int64, lang console.Lang) (console.Publ
 			Name map[string]string `json:"name"`
 		} `json:"document"`
 	}
-	_ = json.Unmarshal(e.JSON, &said) //nolint:errcheck // what it does not say stays empty
-	hash := tlog.RecordHash(entry)
-	act := console.PublicAct{Leaf: leaf, At: e.Start, Kind: e.Kind, Party: p.party(said.By, lang), Hash: hex.EncodeToString(hash[:])}
+	_ = json.Unmarshal(e.JSON, &said)
+	act := console.PublicAct{Leaf: leaf, At: e.Start, Kind: e.Kind, Party: p.party(said.By, lang), Hash: hexOf(tlog.RecordHash(entry))}
 	name := inLang(lang, said.Document.Name["en"], said.Document.Name["zh"])
 	if name == "" {
 		name = said.Document.Name["zh"]

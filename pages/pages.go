@@ -223,7 +223,7 @@ func (p *Pages) level(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	at, _ := p.hub.Node.Durable()
-	_ = p.hub.Views.Wait(ctx, at) //nolint:errcheck // a moment late is no fault
+	_ = p.hub.Views.Wait(ctx, at)
 }
 
 // visited begins a visit of somebody who may be unknown.

@@ -45,7 +45,7 @@ func (p *Pages) receiptFile(v *visit, w http.ResponseWriter) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", `attachment; filename="receipt-`+row.ID.String()+`.json"`)
-	_, _ = w.Write(b) //nolint:errcheck // the reader has gone away
+	_, _ = w.Write(b) //nolint:gosec // JSON, and sent as a file to keep
 	return nil
 }
 
@@ -55,7 +55,7 @@ func (p *Pages) receipt(v *visit) (console.Page, error) {
 		return nil, err
 	}
 	page := console.Receipt{
-		Crossing: row.ID.String(), Kind: row.Kind.String(), At: row.At, Holder: named(&v.who, v.lang), Event: r.Leaf().String(),
+		Crossing: row.ID.String(), Kind: row.Kind.String(), At: row.At, Holder: named(&v.who, v.lang), Event: hexOf(r.Leaf()),
 		Origin: r.Origin, Download: "/console/crossings/" + row.ID.String() + "/receipt.json",
 		Command: "moongate log receipt --key " + p.hub.Secrets.Verifier + " receipt-" + row.ID.String() + ".json",
 	}
@@ -74,13 +74,15 @@ func (p *Pages) receipt(v *visit) (console.Page, error) {
 	return page, err
 }
 
+func hexOf(h proof.Hash) string { return hex.EncodeToString(h[:]) }
+
 func (p *Pages) fillProof(page *console.Receipt, r *proof.Receipt, opened *proof.Opened) {
-	page.Leaf, page.Size, page.Root = opened.LogIndex, opened.Checkpoint.Size, hex.EncodeToString(opened.Checkpoint.Root[:])
+	page.Leaf, page.Size, page.Root = opened.LogIndex, opened.Checkpoint.Size, hexOf(opened.Checkpoint.Root)
 	if entry, err := proof.ParseEntry([]byte(r.Entry)); err == nil {
-		page.Interval = entry.Root.String()
+		page.Interval = hexOf(entry.Root)
 	}
 	for level, h := range r.Interval.Proof {
-		page.Inside = append(page.Inside, console.Hash{Value: hex.EncodeToString(h[:]), Left: r.Interval.Index>>level&1 == 1})
+		page.Inside = append(page.Inside, console.Hash{Value: hexOf(h), Left: r.Interval.Index>>level&1 == 1})
 	}
 	found, err := proof.ParseLogProof(r.Proof)
 	if err != nil {
@@ -104,7 +106,7 @@ func outside(index, size int64, hashes []proof.Hash) []console.Hash {
 				at, last = at>>1, last>>1
 			}
 		}
-		path = append(path, console.Hash{Value: hex.EncodeToString(h[:]), Left: left})
+		path = append(path, console.Hash{Value: hexOf(h), Left: left})
 		at, last = at>>1, last>>1
 	}
 	return path
@@ -126,8 +128,7 @@ func (p *Pages) groups(v *visit, r *proof.Receipt, e journal.Entry) ([]console.G
 	all := make([]console.Group, 0, len(r.Groups)+len(r.Closed))
 	for i := range r.Groups {
 		g := &r.Groups[i]
-		hash := proof.GroupHash(&g.Salt, g.Audience, g.Data)
-		shown := console.Group{Audience: g.Audience, Hash: hex.EncodeToString(hash[:]), Open: true}
+		shown := console.Group{Audience: g.Audience, Hash: hexOf(proof.GroupHash(&g.Salt, g.Audience, g.Data)), Open: true}
 		switch {
 		case g.Audience == proof.PositionAudience:
 			shown.Audience = "position"
@@ -149,7 +150,7 @@ func (p *Pages) groups(v *visit, r *proof.Receipt, e journal.Entry) ([]console.G
 		all = append(all, shown)
 	}
 	for _, h := range r.Closed {
-		all = append(all, console.Group{Hash: hex.EncodeToString(h[:])})
+		all = append(all, console.Group{Hash: hexOf(h)})
 	}
 	return all, nil
 }
@@ -173,8 +174,10 @@ func (p *Pages) fields(v *visit, e journal.Entry, audience string) ([]console.Fi
 
 func (p *Pages) sharedFields(v *visit, e *crossing.Recorded) []console.Field {
 	fields := []console.Field{
-		{Name: "kind", Value: p.word(v, "kind", e.Kind.String())}, {Name: "time", Value: e.At.String()},
-		{Name: "from", Value: p.party(e.From, v.lang).Label()}, {Name: "to", Value: p.party(e.To, v.lang).Label()},
+		{Name: "kind", Value: p.word(v, "kind", e.Kind.String())},
+		{Name: "time", Value: e.At.String()},
+		{Name: "from", Value: p.party(e.From, v.lang).Label()},
+		{Name: "to", Value: p.party(e.To, v.lang).Label()},
 	}
 	if !e.Currency.IsZero() && e.Kind != crossing.Link {
 		fields = append(fields, console.Field{Name: "amount", Value: money.Of(e.Amount, e.Currency).Figures() + " " + e.Currency.String()})

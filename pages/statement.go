@@ -53,11 +53,9 @@ func (p *Pages) totalLine(v *visit, r *statement.Row) (console.StatementLine, er
 }
 
 // itemisedLines offers an itemised statement for each agreement, currency and month: they are made when they are read.
+// An operator who names no participant is offered this month's of some.
 func (p *Pages) itemisedLines(v *visit) ([]console.StatementLine, error) {
 	whose := p.statementParty(v)
-	if whose.Handle == "" {
-		return nil, nil
-	}
 	found, _, err := agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: whose.Handle, Status: agreement.InForce.String()}, "", pageRows)
 	if err != nil {
 		return nil, err
@@ -67,7 +65,7 @@ func (p *Pages) itemisedLines(v *visit) ([]console.StatementLine, error) {
 	for i := range found {
 		r := &found[i]
 		id, err := moongate.ParseID(r.Agreement)
-		if err != nil || seen[r.Agreement] || r.From > v.now {
+		if err != nil || seen[r.Agreement] || r.From > v.now || len(lines) >= 2*pageRows {
 			continue
 		}
 		seen[r.Agreement] = true
@@ -77,35 +75,58 @@ func (p *Pages) itemisedLines(v *visit) ([]console.StatementLine, error) {
 			terms, err = p.hub.Agreement.Last(id)
 			bound = p.hub.Agreement.Bound(id, whose.Handle, v.now) || p.hub.Agreement.Member(id, whose.Handle, v.now)
 		})
-		if err != nil || !bound { // an open offer that is not the reader's
-			continue
-		}
-		now := v.now.Go().In(terms.Zone())
-		for month := range monthsShown {
-			first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, terms.Zone()).AddDate(0, -month, 0)
-			if moongate.At(first.AddDate(0, 1, 0)) <= r.From {
-				break
+		switch {
+		case err != nil:
+		case bound:
+			lines = append(lines, p.months(v, id, terms, &whose, r.From, monthsShown)...)
+		case whose.Handle == "":
+			some, _, err := agreement.Participants(v.Context(), p.hub.Views, id, r.Version, "", someParties)
+			if err != nil {
+				return nil, err
 			}
-			for _, code := range terms.Doc.Scope.Currencies {
-				line := console.StatementLine{
-					ID: r.Agreement + "." + code + "." + first.Format("2006-01"), Agreement: r.Agreement, Period: first.Format("2006-01"),
-					From: p.ownHub(), To: named(&whose, v.lang), State: "issued", Issued: moongate.At(first.AddDate(0, 1, 0)),
+			for j := range some {
+				var one party.Participant
+				p.hub.Machine().Read(func() { one, _ = p.hub.Party.Lookup(some[j].Party) })
+				if one.Handle != "" {
+					lines = append(lines, p.months(v, id, terms, &one, r.From, 1)...)
 				}
-				if v.operates() {
-					line.ID += "." + whose.Handle
-				}
-				if month == 0 {
-					line.State, line.Issued = "draft", 0
-				}
-				lines = append(lines, line)
 			}
 		}
 	}
 	return lines, nil
 }
 
+// someParties is how many participants of an agreement an operator is offered statements of, unasked.
+const someParties = 12
+
+// months are a participant's statements under an agreement, this month's first.
+func (p *Pages) months(v *visit, id moongate.ID, terms *agreement.Terms, whose *party.Participant, from moongate.Time, most int) (lines []console.StatementLine) {
+	now := v.now.Go().In(terms.Zone())
+	for month := range most {
+		first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, terms.Zone()).AddDate(0, -month, 0)
+		end := moongate.At(first.AddDate(0, 1, 0))
+		if end <= from {
+			break
+		}
+		for _, code := range terms.Doc.Scope.Currencies {
+			line := console.StatementLine{
+				ID: id.String() + "." + code + "." + first.Format("2006-01"), Agreement: id.String(), Period: first.Format("2006-01"),
+				From: p.ownHub(), To: named(whose, v.lang), State: "issued", Issued: end,
+			}
+			if v.operates() {
+				line.ID += "." + whose.Handle
+			}
+			if month == 0 {
+				line.State, line.Issued = "draft", 0
+			}
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 // statementParty is whose itemised statements are shown: the reader's, or, to an operator, those of the participant that
-// it names.
+// it names; nobody's where it names none.
 func (p *Pages) statementParty(v *visit) (whose party.Participant) {
 	whose = v.who
 	if v.operates() {
@@ -286,6 +307,6 @@ func writeJSON(w http.ResponseWriter, name string, value any) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", name+`.json"`)
-	_, _ = w.Write(append(b, '\n')) //nolint:errcheck // the reader has gone away
+	_, _ = w.Write(append(b, '\n'))
 	return nil
 }

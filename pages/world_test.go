@@ -109,7 +109,7 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-func random(b []byte) { rand.Read(b) } //nolint:errcheck // never fails
+func random(b []byte) { rand.Read(b) }
 
 // open starts the world.
 func open(t testing.TB) *world {
@@ -142,7 +142,7 @@ func open(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.hub.Close() }) //nolint:errcheck // the directory goes away
+	t.Cleanup(func() { w.hub.Close() })
 	if w.tokens["office"], err = w.hub.Bootstrap(ctx, "Garden Office"); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func open(t testing.TB) *world {
 	a := api.New(w.hub, "test")
 	pages.New(w.hub, draw, pages.Options{}).Register(a.Mux())
 	server := api.Server(a.Handler(), w.hub.Log)
-	go server.Serve(listener) //nolint:errcheck // closed below
+	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	return w
 }
@@ -169,7 +169,7 @@ func (w *world) openWallet(dir string) hub.WalletConfig {
 		w.t.Fatal(err)
 	}
 	handler = w.wallet
-	w.t.Cleanup(func() { w.wallet.Close() }) //nolint:errcheck // nothing is kept
+	w.t.Cleanup(func() { w.wallet.Close() })
 	if w.account, err = w.wallet.AddMerchant("1900000109", "wx8888888888888888"); err != nil {
 		w.t.Fatal(err)
 	}

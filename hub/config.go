@@ -64,7 +64,7 @@ type LimitsConfig struct {
 
 // ReadConfig reads a configuration file. Relative paths in it are relative to it. Every fault is named with its field.
 func ReadConfig(path string) (*Config, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("there is no configuration at %s", path), Hint: "make one with: moongate init"}
 	}

@@ -113,7 +113,7 @@ func (f *feed) recent(after journal.Position, visit func(*fed) bool) bool {
 	if f.followers == 0 || after+1 < f.first {
 		return false
 	}
-	for i := max(0, int(after+1-f.first)); i < len(f.kept); i++ { //nolint:gosec // within what is kept
+	for i := max(0, int(after+1-f.first)); i < len(f.kept); i++ {
 		if !visit(&f.kept[i]) {
 			break
 		}

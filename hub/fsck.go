@@ -33,13 +33,14 @@ func (f *Finding) bad(format string, args ...any) {
 
 // Report is what fsck found.
 type Report struct {
-	Hub      string           `json:"hub"`
-	Position journal.Position `json:"position"`
-	Records  uint64           `json:"records"`
-	Hash     string           `json:"state_hash"`
-	Findings []*Finding       `json:"findings"`
-	OK       bool             `json:"ok"`
-	Seconds  float64          `json:"seconds"`
+	Hub       string           `json:"hub"`
+	Position  journal.Position `json:"position"`
+	Records   uint64           `json:"records"`
+	Crossings int64            `json:"crossings"`
+	Hash      string           `json:"state_hash"`
+	Findings  []*Finding       `json:"findings"`
+	OK        bool             `json:"ok"`
+	Seconds   float64          `json:"seconds"`
 }
 
 // Fsck reads everything that a hub has written, from the first byte on, and checks every invariant. It writes nothing
@@ -67,6 +68,7 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 	}
 	rep.Position, rep.Records, rep.Hash = done.Position, done.Records, fmt.Sprintf("%x", done.Hash)
 	audit.finish()
+	rep.Crossings = int64(len(audit.recorded))
 	keys := add(&Finding{Check: "no idempotency key was used twice within its window", Invariant: 3, OK: true})
 	if err := checkKeys(j, keys); err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	if opt.Fatal == nil {
 		opt.Fatal = func(err error) {
 			opt.Log.Error("the hub must stop", "error", err)
-			os.Exit(70)
+			os.Exit(70) //nolint:forbidigo // what is in memory may be wrong: nothing more may be written, not even in passing
 		}
 	}
 	if opt.Seed == nil {
@@ -129,7 +129,7 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 }
 
 // nodeSecret names the purpose of the secret that keys, fingerprints and the log's blanks follow from.
-const nodeSecret = "moongate/node/v1"
+const nodeSecret = "moongate/node/v1" //nolint:gosec // a name, not a secret
 
 func (h *Hub) clock() moongate.Time { return moongate.At(h.Now()) }
 

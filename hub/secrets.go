@@ -96,7 +96,7 @@ func readSecret(path string) (string, error) {
 	if info.Size() > 4096 {
 		return "", &moongate.Error{Code: moongate.TooLarge, Field: path, Message: "this is not a key"}
 	}
-	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("secrets: %w", err)
 	}

@@ -4,213 +4,172 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 	"github.com/moongate-hub/moongate/hub"
-	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/sim/world"
 )
 
-// LiveOptions are those of a world on sockets and wall time.
+// LiveOptions of a world over sockets, under the wall clock. The hub is another process.
 type LiveOptions struct {
 	Seed    uint64
-	Sellers int    // 24 unless set
-	Dir     string // of the hub's configuration, keys and data; it must be empty
-	Listen  string // of the hub; a free port where it is taken
+	Sellers int    // 36 unless set
+	Dir     string // where the credentials of the wallets' accounts are written
+	Hub     string // URL
 	Now     func() time.Time
-	Random  func([]byte)
-	Carrier http.RoundTripper // how the world reaches the hub; http.DefaultTransport where nil
 }
 
-// Live is the world around a hub that runs as a process of its own: wallets and gardens on sockets, and everybody's
-// keys. The hub may go away and come back.
+// Live is wallets and gardens that serve on this machine, and the people who go about in them.
 type Live struct {
-	World  *world.World
-	Loop   *world.Loop
-	Config string // the hub's configuration file
-	Hub    string // its address
-	Token  string // its operator's
-	LogKey string // under which its log verifies
+	World   *world.World
+	Wallets []hub.WalletConfig // for the hub's configuration
+	Gardens string             // URL
+	Loop    *world.Loop
 
+	opt     LiveOptions
+	chance  world.Chance
+	sandbox map[string]*sandbox.Wallet
+	urls    map[string]string // of the wallets
+	gardens net.Listener
 	servers []*http.Server
-	wallets map[string]*sandbox.Wallet
 }
 
-// LivePace is a story that a person can watch.
+// haste divides every wait of the wallets: who watches does not want to wait a quarter of a minute for a second try.
+const haste = 10
+
+// LivePace is how time passes in a live story of some length.
 func LivePace(span time.Duration) world.Pace {
-	return world.Pace{Span: span, Think: 400 * time.Millisecond, Life: 3 * time.Minute, Look: time.Second, Returns: span / 4, Evenly: true}
+	return world.Pace{
+		Span: span, Think: 250 * time.Millisecond, Life: 150 * time.Second, Returns: 3 * time.Second, Look: 500 * time.Millisecond, Evenly: true,
+	}
 }
 
-// NewLive opens wallets and gardens, and makes the configuration of a hub that is yet to be started.
-func NewLive(ctx context.Context, o LiveOptions) (*Live, error) {
+// OpenLive starts the wallets, and takes an address for the gardens.
+func OpenLive(ctx context.Context, o LiveOptions) (*Live, error) {
 	if o.Sellers == 0 {
-		o.Sellers = 24
+		o.Sellers = 36
 	}
-	if o.Carrier == nil {
-		o.Carrier = http.DefaultTransport
+	l := &Live{
+		opt: o, Loop: world.Wall(o.Now), chance: world.NewChance(o.Seed), sandbox: map[string]*sandbox.Wallet{}, urls: map[string]string{},
 	}
-	l := &Live{Loop: world.Wall(o.Now), wallets: map[string]*sandbox.Wallet{}}
-	if err := l.open(ctx, o); err != nil {
+	cast := world.Settle(l.chance, o.Sellers)
+	for _, p := range cast.Wallets {
+		if err := l.openWallet(ctx, p); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
+	var err error
+	if l.gardens, err = Listen(ctx, "127.0.0.1:8610"); err != nil {
 		return nil, errors.Join(err, l.Close())
+	}
+	l.Gardens = "http://" + l.gardens.Addr().String()
+	return l, nil
+}
+
+// Listen takes an address, or, where somebody has it, another port of the same host.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
+	if err == nil {
+		return l, nil
+	}
+	host, _, splitErr := net.SplitHostPort(address)
+	if splitErr != nil {
+		return nil, fmt.Errorf("sim: %w", splitErr)
+	}
+	if l, err = config.Listen(ctx, "tcp", net.JoinHostPort(host, "0")); err != nil {
+		return nil, fmt.Errorf("sim: %w", err)
 	}
 	return l, nil
 }
 
-func (l *Live) open(ctx context.Context, o LiveOptions) error {
-	chance := world.NewChance(o.Seed)
-	cast := world.Settle(chance, o.Sellers)
-	address, err := freeAddress(o.Listen)
+func (l *Live) openWallet(ctx context.Context, p world.Purse) error {
+	listener, err := Listen(ctx, fmt.Sprintf("127.0.0.1:%d", 8611+len(l.urls)))
 	if err != nil {
 		return err
 	}
-	l.Hub = "http://" + address
-	config := hub.Config{Name: "demo.example/moongate", Listen: address, PublicURL: l.Hub, Operator: "operator"}
-	walletURLs := map[string]string{}
-	for _, p := range cast.Wallets {
-		if walletURLs[p.Handle], err = l.openWallet(o, &config, chance, p); err != nil {
-			return err
+	url := "http://" + listener.Addr().String()
+	w, err := sandbox.New(sandbox.Config{Name: p.Name, BaseURL: url, Now: l.opt.Now, Random: l.chance.Stream("wallet " + p.Handle), Scale: haste})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	m, err := w.AddMerchant(p.MerchantID, p.AppID)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	account, err := writeAccount(filepath.Join(l.opt.Dir, "secrets", p.Handle), p, m, url)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	for _, file := range []*string{&account.PrivateKey, &account.APIKey} {
+		if *file, err = filepath.Rel(l.opt.Dir, *file); err != nil {
+			return errors.Join(err, listener.Close())
 		}
 	}
-	gardens, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("sim: %w", err)
-	}
-	c, err := hub.Init(o.Dir, config, o.Random, o.Now())
-	if err != nil {
-		return errors.Join(err, gardens.Close())
-	}
-	l.Config = filepath.Join(o.Dir, "moongate.yaml")
-	if err := l.bootstrap(ctx, o, c); err != nil {
-		return errors.Join(err, gardens.Close())
-	}
-	base := "http://" + gardens.Addr().String() + "/"
-	l.World, err = world.New(world.Options{
-		Chance: chance, Loop: l.Loop, Carrier: o.Carrier, Hub: l.Hub, Token: l.Token, Wallets: l.wallets, Sellers: o.Sellers,
-		Address:   func(handle string) string { return base + handle },
-		WalletURL: func(handle string) string { return walletURLs[handle] },
-	})
-	if err != nil {
-		return errors.Join(err, gardens.Close())
-	}
-	l.serve(gardens, l.World.Gardens())
+	l.Wallets = append(l.Wallets, account)
+	l.sandbox[p.Handle], l.urls[p.Handle] = w, url
+	l.serve(listener, w)
 	return nil
 }
 
-// bootstrap makes the first operator, before the hub is started by itself.
-func (l *Live) bootstrap(ctx context.Context, o LiveOptions, c *hub.Config) error {
-	s, err := hub.ReadSecrets(c.Secrets)
-	if err != nil {
-		return err
+// serve answers on a listener until the world closes.
+func (l *Live) serve(listener net.Listener, h http.Handler) {
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
-	l.LogKey = s.Verifier
-	h, err := hub.Open(ctx, hub.Options{Config: c, Secrets: s, Now: o.Now, Random: o.Random, Virtual: true})
-	if err != nil {
-		return err
-	}
-	if l.Token, err = h.Bootstrap(ctx, "Operator"); err == nil {
-		_, err = hub.Do[party.Done](ctx, h, "operator", "demo/rename", &party.Rename{Handle: "operator", Name: "Harbour Office", NameZH: "港务处"})
-	}
-	return errors.Join(err, h.Close())
-}
-
-// openWallet serves a sandbox wallet and enters the hub's account there into the configuration.
-func (l *Live) openWallet(o LiveOptions, c *hub.Config, chance world.Chance, p world.Purse) (string, error) {
-	at, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("sim: %w", err)
-	}
-	url := "http://" + at.Addr().String()
-	w, err := sandbox.New(sandbox.Config{Name: p.Name, BaseURL: url, Now: o.Now, Random: chance.Stream("wallet " + p.Handle), Scale: 10})
-	if err != nil {
-		return "", errors.Join(err, at.Close())
-	}
-	l.wallets[p.Handle] = w
-	l.serve(at, w)
-	m, err := w.AddMerchant(p.MerchantID, p.AppID)
-	if err != nil {
-		return "", err
-	}
-	account, err := writeAccount(filepath.Join(o.Dir, "secrets", p.Handle), p, m, url)
-	c.Wallets = append(c.Wallets, account)
-	return url, err
-}
-
-func (l *Live) serve(at net.Listener, h http.Handler) {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	l.servers = append(l.servers, s)
-	go func() { _ = s.Serve(at) }() //nolint:errcheck // it ends with Close
+	go func() { _ = s.Serve(listener) }() // it ends when it is closed
 }
 
-// Violations are what the strict wallets found: effects that the hub asked for twice.
-func (l *Live) Violations() int {
-	n := 0
-	for _, w := range l.wallets {
-		n += len(w.Violations())
+// MoveIn makes the world once the hub answers, and has everybody settle there.
+func (l *Live) MoveIn(ctx context.Context, token string) error {
+	var err error
+	l.World, err = world.New(world.Options{
+		Chance: l.chance, Loop: l.Loop, Carrier: carrier(), Hub: l.opt.Hub, Token: token, Wallets: l.sandbox, Sellers: l.opt.Sellers,
+		Address:   func(handle string) string { return l.Gardens + "/" + handle },
+		WalletURL: func(handle string) string { return l.urls[handle] },
+		Window:    moongate.Minute,
+	})
+	if err != nil {
+		return err
 	}
-	return n
+	if err := l.World.MoveIn(ctx); err != nil {
+		return err
+	}
+	l.serve(l.gardens, l.World.Gardens())
+	return nil
 }
 
-// Close stops wallets and gardens.
+// carrier is the network of this machine. It gives up soon: a hub that was killed does not answer.
+func carrier() *http.Transport {
+	t := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		ResponseHeaderTimeout: 15 * time.Second, MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second,
+	}
+	return t
+}
+
+// Wallet gives a wallet by its handle.
+func (l *Live) Wallet(handle string) *sandbox.Wallet { return l.sandbox[handle] }
+
+// Close ends the servers and the wallets.
 func (l *Live) Close() error {
 	var errs []error
 	for _, s := range l.servers {
 		errs = append(errs, s.Close())
 	}
-	for _, w := range l.wallets {
+	if l.gardens != nil && len(l.servers) == len(l.urls) { // nobody served on it yet
+		errs = append(errs, l.gardens.Close())
+	}
+	for _, w := range l.sandbox {
 		errs = append(errs, w.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// Up waits until the hub answers.
-func (l *Live) Up(ctx context.Context, carrier http.RoundTripper) error {
-	t := time.NewTicker(50 * time.Millisecond)
-	defer t.Stop()
-	for {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Hub+"/openapi.json", nil)
-		if err != nil {
-			return fmt.Errorf("sim: %w", err)
-		}
-		if resp, err := carrier.RoundTrip(r); err == nil {
-			if err := resp.Body.Close(); err == nil && resp.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("sim: the hub at %s does not answer: %w", l.Hub, context.Cause(ctx))
-		case <-t.C:
-		}
-	}
-}
-
-// freeAddress is the address asked for, or another port where that is taken.
-func freeAddress(want string) (string, error) {
-	if want == "" {
-		want = "127.0.0.1:8600"
-	}
-	l, err := net.Listen("tcp", want)
-	if err != nil && strings.HasPrefix(want, "127.0.0.1:") {
-		l, err = net.Listen("tcp", "127.0.0.1:0")
-	}
-	if err != nil {
-		return "", fmt.Errorf("sim: %w", err)
-	}
-	address := l.Addr().String()
-	return address, l.Close()
-}
-
-// Temporary is a directory for a demonstration that is thrown away.
-func Temporary() (dir string, remove func(), err error) {
-	root, err := os.MkdirTemp("", "moongate-demo-")
-	if err != nil {
-		return "", nil, fmt.Errorf("sim: %w", err)
-	}
-	return filepath.Join(root, "hub"), func() { _ = os.RemoveAll(root) }, nil //nolint:errcheck // a temporary directory
 }

@@ -32,7 +32,7 @@ func (e *env) readDocument(file string) (*agreement.Document, error) {
 		b, err = io.ReadAll(io.LimitReader(e.in, maxDocument))
 	} else {
 		var f *os.File
-		if f, err = os.Open(file); err == nil { //nolint:gosec // the user names it
+		if f, err = os.Open(file); err == nil {
 			b, err = io.ReadAll(io.LimitReader(f, maxDocument))
 			f.Close() //nolint:errcheck // read only
 		}

@@ -33,7 +33,7 @@ func (v backupVerb) Run(e *env) error {
 		return errors.Join(err, os.Remove(v.File))
 	}
 	return e.show(m, func(t *terminal) {
-		t.line("%s %s: hub %s up to event %s, %d files", t.green("✓"), v.File, m.Hub, count(int64(m.Position)), len(m.Files)) //nolint:gosec // fits
+		t.line("%s %s: hub %s up to event %s, %d files", t.green("✓"), v.File, m.Hub, count(int64(m.Position)), len(m.Files))
 		t.line("  The keys in %s are not in it: keep them elsewhere, the backup cannot be used without them.", c.Secrets)
 	})
 }
@@ -73,7 +73,7 @@ func (v restoreFrom) Run(e *env) error {
 	}
 	out := map[string]any{"hub": m.Hub, "position": m.Position, "made": m.Made, "state_hash": fmt.Sprintf("%x", done.Hash), "data": c.Data, "quarantine": true}
 	return e.show(out, func(t *terminal) {
-		t.line("%s %s holds hub %s up to event %s", t.green("✓"), c.Data, m.Hub, count(int64(m.Position))) //nolint:gosec // fits
+		t.line("%s %s holds hub %s up to event %s", t.green("✓"), c.Data, m.Hub, count(int64(m.Position)))
 		t.line("  It starts in quarantine: wallets are asked, and nothing is sent to them, until you have compared")
 		t.line("  open payments with the wallets and run: moongate restore release -c %s", v.Config)
 	})

@@ -33,7 +33,7 @@ func (v fsckVerb) Run(e *env) error {
 			}
 		}
 		t.line("")
-		t.line("%s events in %s records, state %.16s…, %.1f s", count(int64(r.Position)), count(int64(r.Records)), r.Hash, r.Seconds) //nolint:gosec // fits
+		t.line("%s events in %s records, state %.16s…, %.1f s", count(int64(r.Position)), count(int64(r.Records)), r.Hash, r.Seconds)
 		if r.OK {
 			t.line("%s everything holds", t.green("✓"))
 		} else {

@@ -126,7 +126,7 @@ func (e *env) fail(err error) {
 		} else if errors.As(err, &one) {
 			out["error"], out["field"], out["hint"] = one.Message, one.Field, one.Hint
 		}
-		_ = json.NewEncoder(e.err).Encode(out) //nolint:errcheck,errchkjson // nowhere left to say it
+		_ = json.NewEncoder(e.err).Encode(out) // nowhere left to say it
 		return
 	}
 	t := newTerminal(e.err)

@@ -43,7 +43,7 @@ func (v replayVerb) Run(e *env) error {
 			p.at(done)
 		},
 		Fatal: func(err error) {
-			fmt.Fprintln(e.err, "moongate:", err) //nolint:errcheck // the process ends
+			fmt.Fprintln(e.err, "moongate:", err)
 			os.Exit(exitFatal)
 		},
 	})
@@ -128,7 +128,7 @@ func (v replayVerb) text(t *terminal, report any, totals *replay.Totals, dir str
 	row("crossings", count(totals.Crossings))
 	row("waiting as exceptions", count(int64(totals.Exceptions)))
 	row("settlement windows", count(int64(totals.Windows)))
-	row("events in the journal", count(int64(totals.Position))) //nolint:gosec // fits
+	row("events in the journal", count(int64(totals.Position)))
 	row("state", totals.StateHash[:16]+"…")
 	row("time", (time.Duration(totals.Seconds*1000) * time.Millisecond).Round(10*time.Millisecond).String())
 	t.table([]align{left, right}, []string{v.Format, ""}, rows)

@@ -127,7 +127,7 @@ func (v serveVerb) serve(e *env, s served) error {
 	leash := make(chan struct{})
 	if v.Leash {
 		go func() {
-			_, _ = io.Copy(io.Discard, e.in) //nolint:errcheck // however it ends, it ended
+			_, _ = io.Copy(io.Discard, e.in)
 			close(leash)
 		}()
 	}
@@ -169,7 +169,7 @@ func (v serveVerb) announce(e *env, s served) {
 		metrics = "http://" + s.metricsAt.Addr().String() + "/metrics"
 	}
 	if e.json {
-		_ = e.show(map[string]string{ //nolint:errcheck // nobody reads it
+		_ = e.show(map[string]string{
 			"hub": c.Name, "listen": s.listener.Addr().String(), "console": public + "/console", "reference": public + "/docs",
 			"log": public + "/log/", "metrics": metrics,
 		}, nil)

@@ -40,11 +40,10 @@ func (t *terminal) paint(code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-func (t *terminal) bold(s string) string   { return t.paint("1", s) }
-func (t *terminal) dim(s string) string    { return t.paint("2", s) }
-func (t *terminal) green(s string) string  { return t.paint("32", s) }
-func (t *terminal) yellow(s string) string { return t.paint("33", s) }
-func (t *terminal) red(s string) string    { return t.paint("31", s) }
+func (t *terminal) bold(s string) string  { return t.paint("1", s) }
+func (t *terminal) dim(s string) string   { return t.paint("2", s) }
+func (t *terminal) green(s string) string { return t.paint("32", s) }
+func (t *terminal) red(s string) string   { return t.paint("31", s) }
 
 // align says on which side a column's cells stand.
 type align bool
@@ -109,9 +108,9 @@ func columns(s string) int {
 // money writes minor units with separators: 123456 with two decimals is 1,234.56.
 func amount(minor int64, decimals int) string {
 	sign := ""
-	u := uint64(minor) //nolint:gosec // made positive below
+	u := uint64(minor)
 	if minor < 0 {
-		sign, u = "−", uint64(-minor) //nolint:gosec // two's complement makes even the least one right
+		sign, u = "−", uint64(-minor)
 	}
 	s := fmt.Sprintf("%0*d", decimals+1, u)
 	whole, part := s[:len(s)-decimals], s[len(s)-decimals:]
@@ -162,7 +161,7 @@ func (p *progress) at(n int64) {
 		line += fmt.Sprintf("  %s left", time.Duration(float64(p.total-n)/rate*float64(time.Second)).Round(time.Second))
 	}
 	if p.t.fancy {
-		fmt.Fprintf(p.t.w, "\r\x1b[2K%s", line) //nolint:errcheck // only a progress line
+		fmt.Fprintf(p.t.w, "\r\x1b[2K%s", line)
 		return
 	}
 	p.t.line("%s", line)
@@ -170,6 +169,6 @@ func (p *progress) at(n int64) {
 
 func (p *progress) done() {
 	if p.t.fancy && !p.shown.IsZero() {
-		fmt.Fprint(p.t.w, "\r\x1b[2K") //nolint:errcheck // only a progress line
+		fmt.Fprint(p.t.w, "\r\x1b[2K")
 	}
 }

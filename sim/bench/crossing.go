@@ -143,7 +143,7 @@ func open(ctx context.Context, opt Options, dir string, extra func(*replica.Opti
 			return s
 		},
 		TickEvery: time.Second,
-		Fatal:     func(err error) { fmt.Fprintln(os.Stderr, "bench:", err); os.Exit(1) },
+		Fatal:     func(err error) { fmt.Fprintln(os.Stderr, "bench:", err); os.Exit(1) }, //nolint:forbidigo // a benchmark of a broken node measures nothing
 	}
 	if extra != nil {
 		extra(&o)
@@ -252,7 +252,7 @@ func (w *world) load(submitters int, hot bool, during time.Duration, hold func()
 				if hot {
 					n = 0
 				}
-				binary.BigEndian.PutUint64(b[:], uint64(i)) //nolint:gosec // only a name
+				binary.BigEndian.PutUint64(b[:], uint64(i))
 				if hold != nil {
 					hold()
 				}
@@ -376,7 +376,7 @@ func sustained(ctx context.Context, opt Options) (Case, error) {
 	go func() { level <- store.Follow(follow, w.node.Journal(), w.node.Durable) }()
 	lag := func() int64 {
 		at, _ := w.node.Durable()
-		return int64(at) - int64(store.Position()) //nolint:gosec // positions fit
+		return int64(at) - int64(store.Position())
 	}
 	c, err := w.load(1024, false, opt.during(), func() {
 		for lag() > maxLag {

@@ -135,7 +135,7 @@ func hammerOne(addr string, stop *atomic.Bool, now func() time.Time, request fun
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // the answers were read
+	defer conn.Close()
 	r := bufio.NewReaderSize(conn, 32<<10)
 	for i := 0; !stop.Load(); i++ {
 		b := request(i)
@@ -267,7 +267,7 @@ func API(ctx context.Context, opt Options) (*Result, error) {
 		n := number.Add(1)
 		b, err := signed(signer, addr, n, &pay.Create{
 			Order: fmt.Sprintf("order-%d", n), From: publisher, To: market, Agreement: v.agreement, Amount: money.Of(26800, money.CNY),
-			Title: "A teapot", Wallets: []string{wallet}, Payees: payeesOf(int(n % sellers)), //nolint:gosec // small
+			Title: "A teapot", Wallets: []string{wallet}, Payees: payeesOf(int(n % sellers)),
 		})
 		if err != nil {
 			panic(err) // our own request

@@ -37,7 +37,7 @@ func Restart(ctx context.Context, opt Options) (*Result, error) {
 	r := &Result{Name: "restart", Machine: Machine()}
 	opt.Progress(fmt.Sprintf("making %d crossings", want))
 	first := w.node.Journal().Next()
-	made := func() int64 { return int64(w.node.Journal().Next()-first) / 2 } //nolint:gosec // positions fit
+	made := func() int64 { return int64(w.node.Journal().Next()-first) / 2 }
 	for made() < want && ctx.Err() == nil {
 		if _, err := w.load(1024, false, time.Second, nil); err != nil {
 			return nil, err
@@ -109,7 +109,7 @@ func readLimit(data string, n int64, now func() time.Time) (float64, error) {
 	}
 	t := now()
 	for _, name := range names {
-		f, err := os.Open(name) //nolint:gosec // our own directory
+		f, err := os.Open(name)
 		if err != nil {
 			return 0, err
 		}
@@ -125,5 +125,5 @@ func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapInuse) //nolint:gosec // fits
+	return int64(m.HeapInuse)
 }

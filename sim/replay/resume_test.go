@@ -91,7 +91,7 @@ func killed(t *testing.T, dir, format string, lines int) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() //nolint:errcheck // it was killed
+	_ = cmd.Wait()
 }
 
 // A replay that is killed, again and again, ends as one that is not.

@@ -68,7 +68,7 @@ func (b *Browser) follow(ctx context.Context, method, address string, form url.V
 	}
 	var hops []*url.URL
 	for range maxHops {
-		answer, text, err := b.ask(ctx, method, at, form)
+		answer, text, err := b.ask(ctx, method, at, form) //nolint:bodyclose // ask has read and closed it
 		if err != nil {
 			return nil, err
 		}
@@ -105,13 +105,13 @@ func (b *Browser) ask(ctx context.Context, method string, to *url.URL, form url.
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	for name, value := range b.cookies[to.Host] {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
+		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // a request's cookie has no attributes
 	}
 	answer, err := b.Carrier.RoundTrip(r)
 	if err != nil {
 		return nil, "", err
 	}
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxPage))
 	if err != nil {
 		return nil, "", err

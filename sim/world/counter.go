@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/client"
@@ -60,6 +61,7 @@ type Order struct {
 	Status  pay.Status
 
 	// What the world knows of it, and the marketplace could not.
+	life      time.Duration // of the payment, where it is another than the story's
 	purchase  *purchase
 	attempts  []attempt
 	refunds   int
@@ -145,7 +147,7 @@ func (c *counter) visit(rw http.ResponseWriter, r *http.Request) *visitor {
 	id := hex.EncodeToString(b[:])
 	v := &visitor{}
 	c.visitors[id] = v
-	http.SetCookie(rw, &http.Cookie{Name: name, Value: id, Path: "/", MaxAge: 30 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(rw, &http.Cookie{Name: name, Value: id, Path: "/", MaxAge: 30 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // gardens of the demonstration are served without TLS
 	return v
 }
 
@@ -217,7 +219,11 @@ func (c *counter) ask(ctx context.Context, o *Order) error {
 		Amount: money.Amount{Minor: o.Total(), Currency: cny}, Title: o.Title(),
 		ReturnURL: c.w.opt.Address(c.market.Handle) + "/orders/" + o.No,
 	}
-	if life := c.w.pace.Life; life > 0 {
+	life := c.w.pace.Life
+	if o.life > 0 {
+		life = o.life
+	}
+	if life > 0 {
 		create.Expires = c.w.now() + moongate.Time(life.Microseconds())
 	}
 	for _, p := range o.Parts {
@@ -280,8 +286,9 @@ func (c *counter) order(rw http.ResponseWriter, r *http.Request) {
 
 // standing is a payment as its merchant sees it.
 type standing struct {
-	Payment moongate.ID `json:"payment"`
-	Status  pay.Status  `json:"status"`
+	Payment  moongate.ID `json:"payment"`
+	Status   pay.Status  `json:"status"`
+	Crossing moongate.ID `json:"crossing"`
 }
 
 func unique(list []string) []string {

@@ -142,9 +142,21 @@ func (s *Story) firsts(p Pace) {
 		trouble   Trouble
 		refunds   []giving
 	}{
-		{Pays, Silent, nil}, {Pays, Lost, nil}, {Pays, Duplicate, nil}, {Pays, Tardy, nil}, {Pays, Reordered, nil}, {Late, None, nil},
-		{Leaves, None, nil}, {Cancels, None, nil}, {Switches, None, nil}, {Declines, Rambling, nil}, {Pays, Misread, nil}, {Pays, Unsigned, nil}, {Pays, Deaf, nil},
-		{Pays, SilentBack, []giving{{p.Returns, 100}}}, {Pays, RefundDies, []giving{{p.Returns, 100}}},
+		{Pays, Silent, nil},
+		{Pays, Lost, nil},
+		{Pays, Duplicate, nil},
+		{Pays, Tardy, nil},
+		{Pays, Reordered, nil},
+		{Late, None, nil},
+		{Leaves, None, nil},
+		{Cancels, None, nil},
+		{Switches, None, nil},
+		{Declines, Rambling, nil},
+		{Pays, Misread, nil},
+		{Pays, Unsigned, nil},
+		{Pays, Deaf, nil},
+		{Pays, SilentBack, []giving{{p.Returns, 100}}},
+		{Pays, RefundDies, []giving{{p.Returns, 100}}},
 		{Pays, None, []giving{{p.Returns, 30}, {2 * p.Returns, 30}, {3 * p.Returns, 70}}},
 	}
 	for i := range special {

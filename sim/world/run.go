@@ -124,7 +124,7 @@ func (w *World) office(c *counter) {
 	look = func() {
 		// A hub that is away is asked again; what it has to say is not lost.
 		if err := c.follow(w.ctx); err == nil || w.ctx.Err() == nil {
-			w.opt.Loop.After(w.pace.Look*w.patience, look)
+			w.opt.Loop.After(w.pace.Look*time.Duration(w.patience), look)
 		}
 	}
 	w.opt.Loop.After(w.pace.Look, look)
@@ -149,22 +149,23 @@ func (w *World) storm() {
 	w.stormed = nil
 }
 
-// block has the publisher of a link keep it shut.
+// Shut has another publisher keep another link shut, for whoever wants to meet a block.
+func (w *World) Shut(ctx context.Context, long time.Duration) (*Blocked, error) {
+	for _, l := range w.links {
+		if w.blocked == nil || l.publisher != w.blocked.By && l.good.Number > 1 {
+			return w.shut(ctx, l, long)
+		}
+	}
+	return nil, errNotYet
+}
+
+// block has the publisher of a link keep it shut, and sees that the block lifts itself.
 func (w *World) block(ctx context.Context, l placed, long time.Duration) error {
-	facts := "Readers wrote that what arrives is not what was shown; the seller was asked and did not answer."
-	evidence := sha256.Sum256([]byte(facts))
-	expires := w.opt.Loop.Now().Add(long)
-	answer, err := client.DoAs[link.BlockAnswer](ctx, w.members[l.publisher].hub, "block/"+l.code, pathBlocks, &link.BlockLinks{
-		Agreement: w.agreementOf(l.market), Destination: l.destination, Reason: "scams_and_fraud", Facts: facts,
-		Evidence: hex.EncodeToString(evidence[:]), Expires: moongate.At(expires),
-	})
+	b, err := w.shut(ctx, l, long)
 	if err != nil {
 		return err
 	}
-	w.blocked = &Blocked{
-		Code: l.code, URL: l.url, By: l.publisher, Against: l.market.Handle, Good: l.good, Reason: "scams_and_fraud", Facts: facts,
-		Block: answer.Block, Expires: expires,
-	}
+	w.blocked = b
 	w.later(long+2*w.pace.Think, "opening what is not blocked any more", func(ctx context.Context) error {
 		b := &Browser{Carrier: w.opt.Carrier, Agent: agents[0], Lang: "en"}
 		p, err := b.Open(ctx, l.url)
@@ -178,6 +179,23 @@ func (w *World) block(ctx context.Context, l placed, long time.Duration) error {
 		return nil
 	})
 	return nil
+}
+
+func (w *World) shut(ctx context.Context, l placed, long time.Duration) (*Blocked, error) {
+	facts := "Readers wrote that what arrives is not what was shown; the seller was asked and did not answer."
+	evidence := sha256.Sum256([]byte(facts))
+	expires := w.opt.Loop.Now().Add(long)
+	answer, err := client.DoAs[link.BlockAnswer](ctx, w.members[l.publisher].hub, "block/"+l.code, pathBlocks, &link.BlockLinks{
+		Agreement: w.agreementOf(l.market), Destination: l.destination, Reason: "scams_and_fraud", Facts: facts,
+		Evidence: hex.EncodeToString(evidence[:]), Expires: moongate.At(expires),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Blocked{
+		Code: l.code, URL: l.url, By: l.publisher, Against: l.market.Handle, Good: l.good, Reason: "scams_and_fraud", Facts: facts,
+		Block: answer.Block, Expires: expires,
+	}, nil
 }
 
 // meet opens the blocked link, as somebody does who found it on an old page.

@@ -102,8 +102,20 @@ func (s *shopper) read(n int) {
 	})
 }
 
-// buy fills the basket and presses the button.
+// buy fills the basket, and goes on to the cashier.
 func (s *shopper) buy(ctx context.Context) error {
+	if err := s.fill(ctx); err != nil {
+		return err
+	}
+	if s.p.behaviour == Leaves && s.p.number%2 == 0 {
+		return nil // does not even choose a wallet
+	}
+	s.then(1, "choosing a wallet", func(ctx context.Context) error { return s.choose(ctx, s.p.wallet) })
+	return nil
+}
+
+// fill fills the basket and presses the button.
+func (s *shopper) fill(ctx context.Context) error {
 	address := s.w.opt.Address(s.counter.market.Handle)
 	p, err := s.b.Open(ctx, address+"/goods/"+strconv.Itoa(s.p.goods[0]))
 	if err != nil {
@@ -125,10 +137,6 @@ func (s *shopper) buy(ctx context.Context) error {
 	s.cashier = p.URL.String()
 	s.order.purchase = &s.p
 	s.w.count(func(t *Tally) { t.Orders++ })
-	if s.p.behaviour == Leaves && s.p.number%2 == 0 {
-		return nil // does not even choose a wallet
-	}
-	s.then(1, "choosing a wallet", func(ctx context.Context) error { return s.choose(ctx, s.p.wallet) })
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/client"
@@ -19,7 +20,7 @@ func (w *World) treasury() {
 	look = func() {
 		// What could not be confirmed stays in the list, and is confirmed next time.
 		if err := w.confirm(w.ctx); err == nil || w.ctx.Err() == nil {
-			w.opt.Loop.After(w.pace.Look*w.patience, look)
+			w.opt.Loop.After(w.pace.Look*time.Duration(w.patience), look)
 		}
 	}
 	w.opt.Loop.After(w.pace.Look, look)

@@ -66,8 +66,6 @@ type Options struct {
 	WalletURL func(handle string) string // where a wallet's pages are
 	Window    moongate.Time              // of settlement; 0 for what the terms say
 	Sellers   int                        // how many
-	// Note is told of what a newcomer would want to see; nil for nobody.
-	Note func(text string)
 }
 
 // World is a cast with its servers, links and shoppers.
@@ -87,7 +85,7 @@ type World struct {
 	// Of the running story, which is told on the loop alone.
 	ctx      context.Context //nolint:containedctx // of the story; every step belongs to it
 	pace     Pace
-	patience time.Duration // of the offices, in times of thought
+	patience int // of the offices, in times of thought
 	blocked  *Blocked
 	stormed  []*Order
 	tally    Tally

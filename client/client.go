@@ -183,7 +183,7 @@ func (c *Client) once(ctx context.Context, r request, to any) (wait time.Duratio
 	case len(body) > maxAnswer:
 		return 0, &moongate.Error{Code: moongate.TooLarge, Message: fmt.Sprintf("the answer has more than %d bytes", maxAnswer), Hint: "ask for less at once"}
 	case resp.StatusCode >= 300:
-		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) //nolint:errcheck // without one we choose
+		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
 		return time.Duration(seconds) * time.Second, problemOf(resp, body)
 	}
 	if at := resp.Header.Get("Moongate-Position"); at != "" {

@@ -41,7 +41,7 @@ type script struct {
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b, _ := io.ReadAll(r.Body) //nolint:errcheck // a test
+	b, _ := io.ReadAll(r.Body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen, s.body = append(s.seen, r), append(s.body, string(b))
@@ -128,7 +128,9 @@ func TestRefusals(t *testing.T) {
 	s := &script{steps: []func(http.ResponseWriter){
 		say(422, `{"code":"limit","detail":"too much","field":"amount","hint":"less","faults":[{"field":"a","detail":"b"},{"field":"c","detail":"d","hint":"e"}]}`, "Request-Id", "req_1"),
 		say(404, `not here`, "Content-Type", "text/plain"),
-		func(w http.ResponseWriter) { http.Redirect(w, httptest.NewRequest("GET", "/", nil), "/elsewhere", 302) },
+		func(w http.ResponseWriter) {
+			http.Redirect(w, httptest.NewRequest("GET", "/", nil), "/elsewhere", http.StatusFound)
+		},
 	}}
 	c := open(t, s)
 	_, err := client.Do[answer](t.Context(), c, "/v1/payments", struct{}{})

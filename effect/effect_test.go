@@ -173,8 +173,8 @@ func TestFailuresAreTriedAgain(t *testing.T) {
 	})
 	at := x.ring("w")
 	x.eventually("it is heard", func() bool { return x.heard(at) == 1 })
-	for i, least := range []time.Duration{10, 20, 40, 40, 40} {
-		if pause := tries[i+1].Sub(tries[i]); pause < least*time.Millisecond {
+	for i, least := range []int{10, 20, 40, 40, 40} {
+		if pause := tries[i+1].Sub(tries[i]); pause < time.Duration(least)*time.Millisecond {
 			t.Errorf("the pause before try %d was %v, less than %d ms", i+2, pause, least)
 		}
 	}
@@ -468,11 +468,11 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(killEnv); dir != "" {
 		if err := killChild(dir); err != nil {
 			fmt.Fprintln(os.Stdout, "error", err)
-			os.Exit(1) //nolint:forbidigo // the child's own main
+			os.Exit(1)
 		}
-		os.Exit(0) //nolint:forbidigo // the child's own main
+		os.Exit(0)
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // as every TestMain
+	os.Exit(m.Run())
 }
 
 // killChild rings and answers until it is killed, and says what it did.
@@ -521,10 +521,10 @@ func TestAtLeastOnceAcrossKills(t *testing.T) {
 		for lines.Scan() {
 			word, rest, _ := strings.Cut(lines.Text(), " ")
 			var at journal.Position
-			fmt.Sscan(rest, &at) //nolint:errcheck // 0 where there is none
+			fmt.Sscan(rest, &at)
 			switch word {
 			case "open":
-				time.AfterFunc(time.Duration(20+round*37%150)*time.Millisecond, func() { child.Process.Kill() }) //nolint:errcheck // it may have ended
+				time.AfterFunc(time.Duration(20+round*37%150)*time.Millisecond, func() { child.Process.Kill() })
 			case "rung":
 				rung[at] = true
 			case "called":
@@ -533,7 +533,7 @@ func TestAtLeastOnceAcrossKills(t *testing.T) {
 				t.Fatal(lines.Text())
 			}
 		}
-		child.Wait() //nolint:errcheck // it was killed
+		child.Wait()
 	}
 	x := newHouse(t, options(dir), effect.Options{Now: time.Now}, func(_ context.Context, e journal.Entry) (replica.Command, error) { return &tell{}, nil })
 	before := len(x.n.Machine().Pending(0, 0))

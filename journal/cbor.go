@@ -142,7 +142,7 @@ func (m *Map) Array(key byte, n int, isNil bool) {
 }
 
 // AppendArray begins an array of n items.
-func AppendArray(b []byte, n int) []byte { return appendHead(b, cborArray, uint64(n)) } //nolint:gosec // a count
+func AppendArray(b []byte, n int) []byte { return appendHead(b, cborArray, uint64(n)) }
 
 // AppendUint appends a number that is not negative.
 func AppendUint(b []byte, v uint64) []byte { return appendHead(b, cborUint, v) }
@@ -150,7 +150,7 @@ func AppendUint(b []byte, v uint64) []byte { return appendHead(b, cborUint, v) }
 // AppendInt appends a number.
 func AppendInt(b []byte, v int64) []byte {
 	if v < 0 {
-		return appendHead(b, cborNegInt, uint64(-1-v)) //nolint:gosec // not negative
+		return appendHead(b, cborNegInt, uint64(-1-v))
 	}
 	return appendHead(b, cborUint, uint64(v))
 }

@@ -100,7 +100,7 @@ func flipped(path string, at int64, was, bit byte, w written, keep int, known bo
 	if _, err := f.WriteAt([]byte{was ^ bit}, at); err != nil {
 		return err
 	}
-	defer f.WriteAt([]byte{was}, at) //nolint:errcheck // the next flip would show it
+	defer f.WriteAt([]byte{was}, at)
 	j, err := Open(filepath.Dir(path), toys(), Options{ReadOnly: true})
 	if err != nil {
 		return mustName(err, filepath.Base(path))

@@ -142,9 +142,18 @@ func TestGroupsFollowAudiences(t *testing.T) {
 		audience, participant string
 		opens                 bool
 	}{
-		{"parties", "ann", true}, {"parties", "bo", true}, {"parties", "cy", false}, {"parties", "", false},
-		{"@cy", "cy", true}, {"@cy", "di", false}, {"@cy", "ann", false}, {"@", "", false},
-		{"hub", "ann", false}, {"hub", "hub", false}, {"public", "zoe", true}, {"public", "", true},
+		{"parties", "ann", true},
+		{"parties", "bo", true},
+		{"parties", "cy", false},
+		{"parties", "", false},
+		{"@cy", "cy", true},
+		{"@cy", "di", false},
+		{"@cy", "ann", false},
+		{"@", "", false},
+		{"hub", "ann", false},
+		{"hub", "hub", false},
+		{"public", "zoe", true},
+		{"public", "", true},
 	} {
 		if got := Opens(e, c.audience, c.participant); got != c.opens {
 			t.Errorf("Opens(%q, %q) is %v", c.audience, c.participant, got)

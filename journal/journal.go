@@ -207,7 +207,7 @@ func (j *Journal) writeDurable(index uint64) error {
 }
 
 func readDurable(path string) (uint64, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // our own directory
+	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(b) == 0 {
 		return 0, nil
 	}

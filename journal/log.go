@@ -139,7 +139,7 @@ func (l *Log) loadRows(size int64) error {
 		for i := range v {
 			v[i] = binary.LittleEndian.Uint64(row[8*i:])
 		}
-		r := interval{Number: int64(v[0]), First: Position(v[1]), Next: Position(v[2]), Entry: int64(v[3]), End: int64(v[4])} //nolint:gosec // as written
+		r := interval{Number: int64(v[0]), First: Position(v[1]), Next: Position(v[2]), Entry: int64(v[3]), End: int64(v[4])}
 		if r.Entry != have || r.First != l.seen {
 			return &Damage{File: l.rowsFile.Name(), Offset: int64(off), Reason: fmt.Sprintf("an interval begins with event %d and entry %d where %d and %d were due", r.First, r.Entry, l.seen, have)}
 		}
@@ -215,7 +215,7 @@ func (l *Log) work() {
 			l.err = err
 			l.wait.Broadcast()
 			l.mu.Unlock()
-			for range l.in { //nolint:revive // nobody may be left waiting on a full channel
+			for range l.in {
 			}
 			return
 		}
@@ -337,7 +337,7 @@ func (l *Log) flush() (proof.Checkpoint, error) {
 	var b []byte
 	for _, r := range rows {
 		start := len(b)
-		for _, v := range [5]uint64{uint64(r.Number), uint64(r.First), uint64(r.Next), uint64(r.Entry), uint64(r.End)} { //nolint:gosec // read back alike
+		for _, v := range [5]uint64{uint64(r.Number), uint64(r.First), uint64(r.Next), uint64(r.Entry), uint64(r.End)} {
 			b = binary.LittleEndian.AppendUint64(b, v)
 		}
 		b = binary.LittleEndian.AppendUint32(b, Sum(b[start:]))
@@ -350,7 +350,7 @@ func (l *Log) flush() (proof.Checkpoint, error) {
 	}
 	for _, f := range files {
 		path := filepath.Join(l.dir, filepath.FromSlash(f.Path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // public by nature
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return c, fmt.Errorf("journal: %w", err)
 		}
 		if err := writeFile(path, f.Data, 0o644, l.journal.opt.Sync); err != nil {
@@ -435,7 +435,7 @@ func (l *Log) Lag() int64 {
 	at, _ := l.journal.Durable()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return max(0, int64(at)+1-int64(l.seen)) //nolint:gosec // positions fit
+	return max(0, int64(at)+1-int64(l.seen))
 }
 
 // Close stops the log's work and makes its files durable.
@@ -465,7 +465,7 @@ func (l *Log) ReadFile(path string) ([]byte, error) {
 }
 
 func (l *Log) readTile(path string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(path))) //nolint:gosec // the path was parsed or made by us
+	return os.ReadFile(filepath.Join(l.dir, filepath.FromSlash(path)))
 }
 
 // NoSync stands in for File.Sync where a crash may lose everything: tests and simulations.

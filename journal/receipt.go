@@ -72,11 +72,11 @@ func (l *Log) openEvent(seed [32]byte, row interval, pos Position, sees func(Eve
 						if err != nil {
 							return err
 						}
-						number, found = uint64(tree.Len()), true //nolint:gosec // a length
+						number, found = uint64(tree.Len()), true
 						r.Kind = st.Kind
-						r.Groups, r.Closed = e.Open(salts, uint64(ordinal), func(audience string) bool { return sees(decoded, audience) }) //nolint:gosec // small
+						r.Groups, r.Closed = e.Open(salts, uint64(ordinal), func(audience string) bool { return sees(decoded, audience) })
 					}
-					tree.Append(e.Leaf(salts, uint64(ordinal))) //nolint:gosec // small
+					tree.Append(e.Leaf(salts, uint64(ordinal)))
 				}
 				at++
 			}

@@ -43,4 +43,4 @@ func (r *Record) Events() int {
 }
 
 // Next is the position after the record's last event.
-func (r *Record) Next() Position { return r.First + Position(r.Events()) } //nolint:gosec // a count is not negative
+func (r *Record) Next() Position { return r.First + Position(r.Events()) }

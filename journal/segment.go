@@ -71,9 +71,9 @@ func (d *Damage) Error() string {
 func appendFrame(b, payload []byte, back int64) []byte {
 	start := len(b)
 	b = append(b, marker[:]...)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(payload))) //nolint:gosec // bounded by maxRecord
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(payload)))
 	b = append(b, 0, 0, 0, 0)
-	b = binary.LittleEndian.AppendUint32(b, uint32(back)) //nolint:gosec // within a segment
+	b = binary.LittleEndian.AppendUint32(b, uint32(back))
 	binary.LittleEndian.PutUint32(b[start+8:], frameSum(b[start:], payload))
 	return append(b, payload...)
 }
@@ -109,7 +109,7 @@ var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 128<<1
 // frames reads a segment's frames from an offset, which is not within its header; visit gets each payload, which it
 // must not keep. Without a bound (to < 0) it reads to the end of the file.
 func frames(path string, from, to int64, visit func(at frame, payload []byte) error) error {
-	f, err := os.Open(path) //nolint:gosec // our own directory
+	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -166,7 +166,7 @@ func frames(path string, from, to int64, visit func(at frame, payload []byte) er
 // laterGroup tells whether behind a bad or torn frame stands a whole one of a later group: then what is wrong had been
 // durable once. It looks for markers, as the bad frame's length says nothing.
 func laterGroup(path string, bad int64) (bool, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // our own directory
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return false, fmt.Errorf("journal: %w", err)
 	}
@@ -244,7 +244,7 @@ func syncDir(dir string, sync func(*os.File) error) error {
 	if runtime.GOOS == "windows" { // a directory cannot be synced there, and need not be
 		return nil
 	}
-	d, err := os.Open(dir) //nolint:gosec // our own directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}

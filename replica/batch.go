@@ -92,7 +92,7 @@ func (n *Node) pack(tickets []*ticket) (batchID, []byte, error) {
 			return id, nil, fmt.Errorf("replica: encode %s: %w", t.env.Kind, err)
 		}
 		data = b
-		binary.LittleEndian.PutUint32(data[at:], uint32(len(data)-at-4)) //nolint:gosec // requests are bounded
+		binary.LittleEndian.PutUint32(data[at:], uint32(len(data)-at-4))
 	}
 	binary.LittleEndian.PutUint32(data, journal.Sum(data[4:]))
 	return id, data, nil

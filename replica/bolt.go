@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/moongate-hub/moongate/journal"
 )
@@ -24,7 +25,7 @@ const lockTimeout = 2 * time.Second
 // transaction before: a flipped bit there would undo what was durable, without a word. (A torn write cannot be the
 // reason: a meta is 64 bytes within one sector.)
 func checkMetas(path string) error {
-	f, err := os.Open(path) //nolint:gosec // our own directory
+	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -44,7 +45,7 @@ func checkMetas(path string) error {
 			return &journal.Damage{File: path, Offset: at, Reason: "the file ends before its second meta page"}
 		}
 		sum := fnv.New64a()
-		sum.Write(meta[:size-8]) //nolint:errcheck // a hash does not fail
+		sum.Write(meta[:size-8])
 		if binary.NativeEndian.Uint32(meta[:]) != magic || binary.NativeEndian.Uint64(meta[size-8:]) != sum.Sum64() {
 			return &journal.Damage{File: path, Offset: at, Reason: "a meta page does not have its checksum"}
 		}
@@ -75,13 +76,13 @@ func lockDir(dir string) (io.Closer, error) {
 		return bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, NoSync: true})
 	}
 	db, err := open()
-	if err != nil && !errors.Is(err, bbolt.ErrTimeout) { // it holds nothing: make it anew
+	if err != nil && !errors.Is(err, berrors.ErrTimeout) { // it holds nothing: make it anew
 		if err := removeStale(path); err != nil {
 			return nil, err
 		}
 		db, err = open()
 	}
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, fmt.Errorf("replica: another process uses %s; stop it first", dir)
 	}
 	if err != nil {

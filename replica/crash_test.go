@@ -46,11 +46,11 @@ func TestMain(m *testing.M) {
 	if order := os.Getenv(crashEnv); order != "" {
 		if err := crashChild(order); err != nil {
 			fmt.Fprintln(os.Stdout, "error", strings.ReplaceAll(err.Error(), "\n", " "))
-			os.Exit(1) //nolint:forbidigo // the child's own main
+			os.Exit(1)
 		}
-		os.Exit(0) //nolint:forbidigo // the child's own main
+		os.Exit(0)
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // as every TestMain
+	os.Exit(m.Run())
 }
 
 // say writes a line at once: the parent must know what was acknowledged before the process is killed.
@@ -74,7 +74,7 @@ func crashOptions(dir string, start moongate.Time) replica.Options {
 		Clock:        func() moongate.Time { return start + moongate.Time(time.Since(began).Microseconds())*20 }, // 20 s a second
 		Seed:         func(r *replica.Request) [32]byte { return sha(r.Caller, r.Key) },
 		SegmentBytes: 12 << 10, TrailingBytes: 1, SnapshotBytes: 1 << 40, TickEvery: 7 * time.Millisecond,
-		Fatal: func(err error) { say("error %v", err); os.Exit(1) }, //nolint:forbidigo // what the process would do
+		Fatal: func(err error) { say("error %v", err); os.Exit(1) },
 	}
 }
 
@@ -264,7 +264,7 @@ func (v *victim) run(order crashOrder, kill time.Duration, wrap ...string) (sync
 		}
 	}()
 	killIn := func(d time.Duration) {
-		timers = append(timers, time.AfterFunc(d, func() { child.Process.Kill() })) //nolint:errcheck // it may have ended
+		timers = append(timers, time.AfterFunc(d, func() { child.Process.Kill() }))
 	}
 	if kill > 0 {
 		killIn(kill)
@@ -277,7 +277,7 @@ func (v *victim) run(order crashOrder, kill time.Duration, wrap ...string) (sync
 		case "ack":
 			var n int
 			var code string
-			fmt.Sscan(rest, &n, &code) //nolint:errcheck // a line that was cut off names no code
+			fmt.Sscan(rest, &n, &code)
 			v.acked[n] = code
 		case "signed":
 			b, err := hex.DecodeString(rest)
@@ -287,12 +287,12 @@ func (v *victim) run(order crashOrder, kill time.Duration, wrap ...string) (sync
 			v.signed = append(v.signed, b)
 		case "erased", "cleared":
 			var n int
-			fmt.Sscan(rest, &n) //nolint:errcheck // one more or less
+			fmt.Sscan(rest, &n)
 			v.erased[n] = v.erased[n] || word == "cleared"
 		case "told":
 			v.told++
 		case "syncs":
-			fmt.Sscan(rest, &syncs) //nolint:errcheck // checked by its use
+			fmt.Sscan(rest, &syncs)
 		case "open":
 			if kill < 0 {
 				killIn(-kill)

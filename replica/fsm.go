@@ -293,7 +293,7 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 
 // Restore loads a snapshot and folds the journal behind it.
 func (f *fsm) Restore(r io.ReadCloser) error {
-	defer r.Close() //nolint:errcheck // read only
+	defer r.Close()
 	index, err := f.node.machine.load(r)
 	if err != nil {
 		return fmt.Errorf("replica: restore: %w", err)

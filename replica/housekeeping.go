@@ -22,7 +22,7 @@ func (n *Node) tick(ctx context.Context) {
 		}
 		if n.Leads() {
 			// Whatever goes wrong shows elsewhere, and the next tick does what this one would have done.
-			_, _ = n.Submit(ctx, Request{Command: &Tick{}}) //nolint:errcheck // see above
+			_, _ = n.Submit(ctx, Request{Command: &Tick{}})
 		}
 	}
 }
@@ -66,7 +66,7 @@ func (n *Node) snapshot(trailing int64) error {
 		c := n.raft.ReloadableConfig()
 		c.TrailingLogs = 0
 		if trailing > 0 {
-			c.TrailingLogs = uint64(max(16, trailing/max(1, bytes/items))) //nolint:gosec // positive
+			c.TrailingLogs = uint64(max(16, trailing/max(1, bytes/items)))
 		}
 		if err := n.raft.ReloadConfig(c); err != nil {
 			return fmt.Errorf("replica: %w", err)

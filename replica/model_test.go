@@ -131,7 +131,7 @@ func (m *model) decide(d *journal.Done, got []journal.Event) ([]string, error) {
 		p := m.purses[c.Purse]
 		if p.Coins+c.Coins < 0 {
 			if d.Error == nil || d.Error.Code != moongate.Limit {
-				return nil, fmt.Errorf("%d coins of %d were taken: %v", -c.Coins, p.Coins, d.Error)
+				return nil, fmt.Errorf("%d coins of %d were taken: %w", -c.Coins, p.Coins, d.Error)
 			}
 			return []string{"refused purse.put limit"}, nil
 		}

@@ -183,10 +183,9 @@ func simulate(t *testing.T, rng *rand.Rand, lives int) {
 
 type simulation struct {
 	victim
-	rng    *rand.Rand
-	again  []int // commands whose outcome is not known
-	erased map[int]bool
-	syncs  int
+	rng   *rand.Rand
+	again []int // commands whose outcome is not known
+	syncs int
 }
 
 // live opens the hub, has it work for a while, and turns the power off.

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/moongate-hub/moongate/journal"
 )
@@ -53,7 +54,7 @@ func (s *logStore) open() (err error) {
 	}
 	opt := boltOptions()
 	s.bolt, err = raftboltdb.New(raftboltdb.Options{Path: s.path, NoSync: s.noSync, BoltOptions: &opt})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return fmt.Errorf("replica: another process uses %s; stop it first", filepath.Dir(s.path))
 	}
 	if err != nil {

@@ -149,7 +149,7 @@ func (t *Table[K, V]) restore(n uint64, next func(v any) error) error {
 		}
 		t.Put(it.Key, it.Value)
 	}
-	if uint64(t.n) != n { //nolint:gosec // a length is not negative
+	if uint64(t.n) != n {
 		return fmt.Errorf("table %s: %d entries but %d keys", t.title, n, t.n)
 	}
 	return nil
@@ -161,7 +161,7 @@ type frozenTable[K comparable, V any] struct {
 	live   *atomic.Int32
 }
 
-func (f *frozenTable[K, V]) len() uint64 { return uint64(f.n) } //nolint:gosec // a length is not negative
+func (f *frozenTable[K, V]) len() uint64 { return uint64(f.n) }
 
 func (f *frozenTable[K, V]) each(visit func(any) error) error {
 	for _, s := range f.shards {
@@ -271,11 +271,11 @@ type frozenList[V any] struct {
 	live  *atomic.Int32
 }
 
-func (f *frozenList[V]) len() uint64 { return uint64(f.n) } //nolint:gosec // a length is not negative
+func (f *frozenList[V]) len() uint64 { return uint64(f.n) }
 
 func (f *frozenList[V]) each(visit func(any) error) error {
 	for i := range f.n {
-		if err := visit(&item[uint64, V]{Key: uint64(i), Value: f.pages[i/pageSize].v[i%pageSize]}); err != nil { //nolint:gosec // not negative
+		if err := visit(&item[uint64, V]{Key: uint64(i), Value: f.pages[i/pageSize].v[i%pageSize]}); err != nil {
 			return err
 		}
 	}

@@ -125,7 +125,7 @@ type vaultTotals struct {
 
 // add counts a value in (1) or out (-1).
 func (t *vaultTotals) add(value []byte, sign int64) {
-	t.n += uint64(sign) //nolint:gosec // wraps as it should
+	t.n += uint64(sign)
 	t.sum ^= binary.LittleEndian.Uint32(value[len(value)-4:])
 }
 

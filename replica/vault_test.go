@@ -207,7 +207,7 @@ func TestSecretsOfRefusedCommands(t *testing.T) {
 	t.Parallel()
 	n, _ := open(t, options(t, t.TempDir()))
 	send := func(key string, c replica.Command, s replica.Secret) {
-		n.Submit(context.Background(), replica.Request{Caller: "ann", Key: key, Command: c, Secrets: []replica.Secret{s}}) //nolint:errcheck // refusals are the point
+		n.Submit(context.Background(), replica.Request{Caller: "ann", Key: key, Command: c, Secrets: []replica.Secret{s}})
 	}
 	send("1", &put{Purse: "p", Coins: -5}, secret(1))
 	send("2", &put{Purse: "p", Fail: "malformed"}, secret(2))

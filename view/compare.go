@@ -25,7 +25,7 @@ func Compare(ctx context.Context, existing, scratch string, src Source, views ..
 	if err != nil {
 		return nil, 0, fmt.Errorf("view: %w", err)
 	}
-	defer old.Close() //nolint:errcheck // read only
+	defer old.Close()
 	var at int64
 	if err := old.QueryRowContext(ctx, `SELECT position FROM moongate_views`).Scan(&at); err != nil {
 		return []string{fmt.Sprintf("%s cannot be read (%v); delete it, it is made anew at start", existing, err)}, 0, nil
@@ -34,12 +34,12 @@ func Compare(ctx context.Context, existing, scratch string, src Source, views ..
 	if err != nil {
 		return nil, 0, err
 	}
-	defer s.Close()                                          //nolint:errcheck // thrown away
-	if end, _ := src.Durable(); journal.Position(at) > end { //nolint:gosec // not negative
+	defer s.Close() //nolint:errcheck // thrown away
+	if end, _ := src.Durable(); journal.Position(at) > end {
 		return []string{fmt.Sprintf("the views are at event %d but the journal ends at %d", at, end)}, 0, nil
 	}
-	for s.Position() < journal.Position(at) { //nolint:gosec // not negative
-		if err := s.batch(ctx, src, s.Position(), journal.Position(at)); err != nil { //nolint:gosec // not negative
+	for s.Position() < journal.Position(at) {
+		if err := s.batch(ctx, src, s.Position(), journal.Position(at)); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -47,6 +47,7 @@ func Compare(ctx context.Context, existing, scratch string, src Source, views ..
 	if err != nil {
 		return nil, 0, fmt.Errorf("view: %w", err)
 	}
+	defer tables.Close()
 	var names []string
 	for tables.Next() {
 		var n string
@@ -55,7 +56,7 @@ func Compare(ctx context.Context, existing, scratch string, src Source, views ..
 		}
 		names = append(names, n)
 	}
-	if err := errors.Join(tables.Err(), tables.Close()); err != nil {
+	if err := tables.Err(); err != nil {
 		return nil, 0, fmt.Errorf("view: %w", err)
 	}
 	for _, name := range names {
@@ -78,7 +79,7 @@ func digest(ctx context.Context, db *sql.DB, table string) (sum [32]byte, n int6
 	if err != nil {
 		return sum, 0, fmt.Errorf("view: %s: %w", table, err)
 	}
-	defer rows.Close() //nolint:errcheck // its error is asked for below
+	defer rows.Close()
 	cols, err := rows.Columns()
 	if err != nil {
 		return sum, 0, fmt.Errorf("view: %s: %w", table, err)
@@ -101,12 +102,12 @@ func digest(ctx context.Context, db *sql.DB, table string) (sum [32]byte, n int6
 }
 
 func copyFile(from, to string) error {
-	in, err := os.Open(from) //nolint:gosec // our own directory
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	defer in.Close()          //nolint:errcheck // read only
-	out, err := os.Create(to) //nolint:gosec // a temporary directory
+	defer in.Close() //nolint:errcheck // read only
+	out, err := os.Create(to)
 	if err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func (s *Store) open() (fits bool, err error) {
 	var at int64
 	err = s.write.QueryRowContext(ctx, `SELECT version, position FROM moongate_views`).Scan(&have, &at)
 	if err == nil {
-		s.at = journal.Position(at) //nolint:gosec // written by us
+		s.at = journal.Position(at)
 		return have == s.version, nil
 	}
 	var tables int
@@ -164,7 +164,7 @@ func (s *Store) open() (fits bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer tx.Rollback() //nolint:errcheck // done after the commit
+	defer tx.Rollback()
 	for _, v := range s.views {
 		if _, err := tx.ExecContext(ctx, v.Schema()); err != nil {
 			return false, fmt.Errorf("schema of %s: %w", v.Name(), err)
@@ -186,7 +186,7 @@ func cutOff(path string) (bool, error) {
 	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
 		return false, nil
 	}
-	f, err := os.Open(path) //nolint:gosec // our own file
+	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -200,7 +200,7 @@ func cutOff(path string) (bool, error) {
 	}
 	var header [100]byte
 	if _, err := f.ReadAt(header[:], 0); err != nil {
-		return true, nil //nolint:nilerr // shorter than a header
+		return true, nil
 	}
 	page := int64(binary.BigEndian.Uint16(header[16:]))
 	if page == 1 {
@@ -261,7 +261,7 @@ func (s *Store) batch(ctx context.Context, src Source, at, end journal.Position)
 	if err != nil {
 		return fmt.Errorf("view: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // done after the commit
+	defer tx.Rollback()
 	t := &Tx{ctx: ctx, tx: tx, stmts: map[string]*sql.Stmt{}}
 	n, next := 0, end
 	err = src.EntriesOf(at+1, s.kinds, func(e journal.Entry) error {
@@ -280,7 +280,7 @@ func (s *Store) batch(ctx context.Context, src Source, at, end journal.Position)
 	if err != nil && !errors.Is(err, errFull) {
 		return err
 	}
-	if err := t.Exec(`UPDATE moongate_views SET position = ?`, int64(next)); err != nil { //nolint:gosec // fits
+	if err := t.Exec(`UPDATE moongate_views SET position = ?`, int64(next)); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -300,7 +300,7 @@ func (s *Store) Follow(ctx context.Context, src Source, durable func() (journal.
 		_, moved := durable()
 		if _, err := s.CatchUp(ctx, src); err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it was told to end
 			}
 			return err
 		}

@@ -407,9 +407,9 @@ func TestMain(m *testing.M) {
 			_, err = s.CatchUp(context.Background(), j)
 		}
 		fmt.Fprintln(os.Stdout, "end", err)
-		os.Exit(0) //nolint:forbidigo // the child's own main
+		os.Exit(0)
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // as every TestMain
+	os.Exit(m.Run())
 }
 
 // TestKilledInABatch: the views go on from the last whole batch, and end as if nobody had killed them.
@@ -437,10 +437,10 @@ func TestKilledInABatch(t *testing.T) {
 		if n, err := out.Read(buf); err != nil || string(buf[:n]) != "open\n" {
 			t.Fatalf("%s %v", buf[:n], err)
 		}
-		timer := time.AfterFunc(time.Duration(20*round)*time.Millisecond, func() { child.Process.Kill() }) //nolint:errcheck // it may have ended
-		n, _ := out.Read(buf)                                                                              //nolint:errcheck // nothing, where it was killed
+		timer := time.AfterFunc(time.Duration(20*round)*time.Millisecond, func() { child.Process.Kill() })
+		n, _ := out.Read(buf)
 		timer.Stop()
-		child.Wait() //nolint:errcheck // it was killed
+		child.Wait()
 		if n > 0 {
 			if got := string(buf[:n]); got != "end <nil>\n" {
 				t.Fatal(got)

@@ -51,7 +51,7 @@ func openStation(t testing.TB, pauses ...time.Duration) *station {
 	return s
 }
 
-func random(b []byte) { rand.Read(b) } //nolint:errcheck // never fails
+func random(b []byte) { rand.Read(b) }
 
 func (s *station) start() {
 	s.t.Helper()

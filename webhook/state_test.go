@@ -123,9 +123,13 @@ func TestWants(t *testing.T) {
 		kind  string
 		want  bool
 	}{
-		{nil, "pay.settled", true}, {nil, "webhook.created", false}, {nil, "core.ticked", false},
-		{[]string{"pay.*"}, "pay.settled", true}, {[]string{"pay.*"}, "payout.sent", false},
-		{[]string{"pay.settled"}, "pay.settled", true}, {[]string{"pay.settled"}, "pay.created", false},
+		{nil, "pay.settled", true},
+		{nil, "webhook.created", false},
+		{nil, "core.ticked", false},
+		{[]string{"pay.*"}, "pay.settled", true},
+		{[]string{"pay.*"}, "payout.sent", false},
+		{[]string{"pay.settled"}, "pay.settled", true},
+		{[]string{"pay.settled"}, "pay.created", false},
 	} {
 		e := webhook.Endpoint{Terms: webhook.Terms{Kinds: tt.kinds}}
 		if e.Wants(tt.kind) != tt.want {
@@ -166,7 +170,7 @@ func TestProgress(t *testing.T) {
 // An endpoint that fails for days is disabled, and goes on where it stood.
 func TestLongFailure(t *testing.T) {
 	d := newDesk(t, webhook.Limits{Patience: moongate.Day})
-	id, through := d.create("shop"), journal.Position(0)
+	id := d.create("shop")
 	fail := func(failing bool) {
 		t.Helper()
 		d.do("", &webhook.Progress{Webhook: id, Through: d.endpoint(id).Through, Failing: failing})
@@ -193,7 +197,7 @@ func TestLongFailure(t *testing.T) {
 	if !strings.Contains(e.Disabled, since.String()) {
 		t.Fatalf("after a day of failing: %+v", e)
 	}
-	through = e.Through
+	through := e.Through
 	d.do("shop", &webhook.Enable{Webhook: id})
 	if e := d.endpoint(id); e.Disabled != "" || e.Failing != 0 || e.Through != through {
 		t.Errorf("enabled again: %+v", e)

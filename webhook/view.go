@@ -62,14 +62,14 @@ func (Log) Fold(tx *view.Tx, e journal.Entry) error {
 
 func insert(tx *view.Tx, webhook moongate.ID, number uint64, d *Delivery, again bool) error {
 	return tx.Exec(`INSERT INTO webhook_delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		webhook.String(), int64(number), int64(d.Event), d.Kind, int64(d.At), d.Tries, d.Status, d.Error, again) //nolint:gosec // fit
+		webhook.String(), int64(number), int64(d.Event), d.Kind, int64(d.At), d.Tries, d.Status, d.Error, again)
 }
 
 func prune(tx *view.Tx, webhook moongate.ID, newest uint64) error {
 	if newest <= logKeeps {
 		return nil
 	}
-	return tx.Exec(`DELETE FROM webhook_delivery WHERE webhook = ? AND number <= ?`, webhook.String(), int64(newest-logKeeps)) //nolint:gosec // fits
+	return tx.Exec(`DELETE FROM webhook_delivery WHERE webhook = ? AND number <= ?`, webhook.String(), int64(newest-logKeeps))
 }
 
 // Row is a delivery in a list.
@@ -97,7 +97,7 @@ func Deliveries(ctx context.Context, db view.DB, webhook moongate.ID, failed boo
 	if err != nil {
 		return nil, "", fmt.Errorf("webhook: deliveries: %w", err)
 	}
-	defer found.Close() //nolint:errcheck // read to the end
+	defer found.Close()
 	rows = []Row{}
 	last := int64(0)
 	for found.Next() {

@@ -368,7 +368,7 @@ func TestLostClick(t *testing.T) {
 		t.Run(fmt.Sprintf("private %v", private), func(t *testing.T) {
 			w := newWorld(t, link.Limits{})
 			if private {
-				w.terms = w.agree(strings.NewReplacer("id: news-to-mall", "id: quiet", "links:", "disclosure: [{of: marketplace, to: publisher, level: total_only}]\nlinks:").Replace(terms), w.submit)
+				w.terms = w.agree(strings.NewReplacer("id: news-to-mall", "id: quiet", "members: [news, blog]", "id: news, name: News", "links:", "disclosure: [{of: marketplace, to: publisher, level: total_only}]\nlinks:").Replace(terms), w.submit)
 			}
 			code := w.link("news", w.destination("mall", "https://mall.example/tea"))
 			res, err := w.resolve(code, link.Web)

@@ -2,12 +2,9 @@ package pay_test
 
 import (
 	"bytes"
-	"container/heap"
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -388,56 +385,6 @@ func (w *world) restart() {
 	w.open()
 }
 
-func keyOf(handle string) ed25519.PrivateKey {
-	seed := sha256.Sum256([]byte(handle))
-	return ed25519.NewKeyFromSeed(seed[:])
-}
-
-// people registers everybody and brings the terms into force.
-func people(t tester, do func(caller string, c replica.Command) any) moongate.ID {
-	t.Helper()
-	do("", &party.Register{Handle: "keeper", Kind: party.Operator, Name: "Keeper"})
-	for _, p := range []struct {
-		handle string
-		kind   party.Kind
-	}{
-		{"lotus-market", party.Platform},
-		{"willow-reads", party.Publisher},
-		{"crane-pay", party.Wallet},
-		{"carp-pay", party.Wallet},
-		{"heron-pay", party.Wallet},
-		{"tea-shop", party.Merchant},
-		{"stranger", party.Merchant},
-	} {
-		k, err := party.Prove(keyOf(p.handle), p.handle)
-		if err != nil {
-			t.Fatal(err)
-		}
-		do("keeper", &party.Register{Handle: p.handle, Kind: p.kind, Name: p.handle, Keys: []party.NewKey{k}})
-	}
-	d, err := agreement.Parse([]byte(terms))
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := do("lotus-market", &agreement.Propose{Document: d.Canonical()}).(agreement.Proposal).Agreement
-	for _, p := range d.Parties {
-		for _, who := range append(p.Members, p.ID) {
-			if who == "" {
-				continue
-			}
-			signature, err := d.SignAs(keyOf(who), p.Role, who)
-			if err != nil {
-				t.Fatal(err)
-			}
-			do(who, &agreement.Sign{
-				Agreement: id, Version: 1, Role: p.Role, Party: who,
-				Key: party.PublicKey(keyOf(who).Public().(ed25519.PublicKey)).ID(), Signature: party.Signature(signature),
-			})
-		}
-	}
-	return id
-}
-
 // request is a purchase of 100.00 at the market.
 func (w *world) request(order string) *pay.Create { return request(order, w.terms) }
 
@@ -609,92 +556,6 @@ func (w *world) browse(r *http.Request) *httptest.ResponseRecorder {
 }
 
 func (w *world) address(p moongate.ID) string { return strings.TrimPrefix(w.gate.Address(p), hubURL) }
-
-// check sees at the end of every test that the books balance and mirror what the wallets hold, that nothing was asked of
-// a wallet twice, and that folding the journal again gives the same state.
-func (w *world) check() {
-	if w.t.Failed() {
-		return
-	}
-	for _, p := range w.books.Check() {
-		w.t.Errorf("books: %+v", p)
-	}
-	for name, box := range w.wallets {
-		if w.bent {
-			continue
-		}
-		for _, v := range box.Violations() {
-			w.t.Errorf("%s: %+v", name, v)
-		}
-		w.mirror(name)
-	}
-	w.alike()
-	if err := w.local.Refold(newRooms(w.limits).machine); err != nil {
-		w.t.Error(err)
-	}
-}
-
-// mirror compares the wallet's own book with the account that mirrors it.
-func (w *world) mirror(name string) {
-	w.t.Helper()
-	book := w.wallets[name].Book(accounts[name])
-	var in, out int64
-	for _, p := range book.Payments {
-		in += p.Total
-	}
-	for _, r := range book.Refunds {
-		if r.State == "SUCCESS" {
-			out += r.Amount
-		}
-	}
-	if got := w.owed(name, ledger.Wallet); got != in-out {
-		w.t.Errorf("%s holds %d after payments of %d and refunds of %d; the hub's books say %d", name, in-out, in, out, got)
-	}
-}
-
-// clock is virtual: time passes when Advance says so, and what was put off runs on the way, in order.
-type clock struct {
-	now   time.Time
-	queue events
-	count int
-}
-
-type event struct {
-	at  time.Time
-	nth int
-	run func()
-}
-
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at.Before(e[j].at) || e[i].at.Equal(e[j].at) && e[i].nth < e[j].nth
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
-func (c *clock) Now() time.Time { return c.now }
-
-func (c *clock) After(d time.Duration, run func()) {
-	c.count++
-	heap.Push(&c.queue, event{c.now.Add(d), c.count, run})
-}
-
-func (c *clock) Advance(d time.Duration) {
-	until := c.now.Add(d)
-	for len(c.queue) > 0 && !c.queue[0].at.After(until) {
-		e := heap.Pop(&c.queue).(event)
-		c.now = e.at
-		e.run()
-	}
-	c.now = until
-}
 
 // ids are all payments there were.
 func (w *world) ids() map[moongate.ID]bool {

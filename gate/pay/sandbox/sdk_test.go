@@ -158,7 +158,7 @@ func TestOfficialSDK(t *testing.T) {
 	if !core.IsAPIError(err, "ORDER_NOT_EXIST") {
 		t.Errorf("query of an unknown order: %v", err)
 	}
-	if _, err := client.Get(ctx, consts.WechatPayAPIServer+"/v3/bill/tradebill?bill_date="+time.Now().Format(time.DateOnly)); !core.IsAPIError(err, "INVALID_REQUEST") {
+	if _, err := client.Get(ctx, consts.WechatPayAPIServer+"/v3/bill/tradebill?bill_date="+time.Now().In(time.FixedZone("CST", 8*3600)).Format(time.DateOnly)); !core.IsAPIError(err, "INVALID_REQUEST") {
 		t.Errorf("bill of today: %v", err)
 	}
 	if err := wallet.Rotate(); err != nil {

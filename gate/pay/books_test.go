@@ -1,0 +1,47 @@
+package pay_test
+
+import (
+	"github.com/moongate-hub/moongate/ledger"
+)
+
+// check sees at the end of every test that the books balance and mirror what the wallets hold, that nothing was asked of
+// a wallet twice, and that folding the journal again gives the same state.
+func (w *world) check() {
+	if w.t.Failed() {
+		return
+	}
+	for _, p := range w.books.Check() {
+		w.t.Errorf("books: %+v", p)
+	}
+	for name, box := range w.wallets {
+		if w.bent {
+			continue
+		}
+		for _, v := range box.Violations() {
+			w.t.Errorf("%s: %+v", name, v)
+		}
+		w.mirror(name)
+	}
+	w.alike()
+	if err := w.local.Refold(newRooms(w.limits).machine); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// mirror compares the wallet's own book with the account that mirrors it.
+func (w *world) mirror(name string) {
+	w.t.Helper()
+	book := w.wallets[name].Book(accounts[name])
+	var in, out int64
+	for _, p := range book.Payments {
+		in += p.Total
+	}
+	for _, r := range book.Refunds {
+		if r.State == "SUCCESS" {
+			out += r.Amount
+		}
+	}
+	if got := w.owed(name, ledger.Wallet); got != in-out {
+		w.t.Errorf("%s holds %d after payments of %d and refunds of %d; the hub's books say %d", name, in-out, in, out, got)
+	}
+}

@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +42,11 @@ type Config struct {
 	path string
 }
 
-// WalletConfig is one merchant account at one wallet. Keys are files.
+// WalletConfig is one merchant account at one wallet. Secrets are files, or env:NAME for an environment variable. Which
+// fields a kind needs, [Config.Check] says.
 type WalletConfig struct {
 	Name        string `yaml:"name"` // participant handle
-	Kind        string `yaml:"kind"` // wechatpay
+	Kind        string `yaml:"kind"` // such as wechatpay
 	BaseURL     string `yaml:"base_url,omitempty"`
 	MerchantID  string `yaml:"merchant_id"`
 	AppID       string `yaml:"app_id"`
@@ -85,7 +88,9 @@ func ReadConfig(path string) (*Config, error) {
 	for i := range c.Wallets {
 		w := &c.Wallets[i]
 		for _, p := range []*string{&w.PrivateKey, &w.APIKey, &w.PublicKey} {
-			*p = under(dir, *p)
+			if !strings.HasPrefix(*p, envSecret) {
+				*p = under(dir, *p)
+			}
 		}
 	}
 	return c, nil
@@ -154,24 +159,35 @@ func (w *WalletConfig) check(at string, seen map[string]bool, add func(field, hi
 		add(at+".name", "each wallet has a handle of its own, such as wechatpay", "%q is not a handle or is used twice", w.Name)
 	}
 	seen[w.Name] = true
-	if w.Kind != "wechatpay" {
-		add(at+".kind", "wechatpay", "%q is not a wallet that this version connects", w.Kind)
+	kind, ok := dialers[w.Kind]
+	if !ok {
+		add(at+".kind", "one of "+strings.Join(slices.Sorted(maps.Keys(dialers)), ", "), "%q is not a wallet that this version connects", w.Kind)
+		return
 	}
-	for field, v := range map[string]string{"merchant_id": w.MerchantID, "app_id": w.AppID, "serial": w.Serial} {
-		if v == "" {
-			add(at+"."+field, "the wallet's merchant console shows it", "it is missing")
+	values := w.values()
+	for _, field := range kind.needs {
+		if values[field] == "" {
+			hint := "the wallet's merchant console shows it"
+			if slices.Contains(kind.secrets, field) {
+				hint = "name a file, or env:NAME; secrets do not stand in the configuration"
+			}
+			add(at+"."+field, hint, "it is missing")
 		}
 	}
-	for field, file := range map[string]string{"private_key": w.PrivateKey, "api_v3_key": w.APIKey} {
-		info, err := os.Stat(file)
-		switch {
-		case file == "":
-			add(at+"."+field, "name a file; secrets do not stand in the configuration", "it is missing")
-		case err != nil:
-			add(at+"."+field, "name a file that exists", "%v", err)
-		case info.Mode().Perm()&0o077 != 0:
-			add(at+"."+field, "chmod 600 "+file, "other users of this machine can read %s (%v)", file, info.Mode().Perm())
+	for _, field := range kind.secrets {
+		if from := values[field]; from != "" {
+			if _, err := walletSecret(from); err != nil {
+				add(at+"."+field, "name a file that only this user can read (chmod 600), or env:NAME", "%v", err)
+			}
 		}
+	}
+}
+
+// values are the fields by the names that they have in the file.
+func (w *WalletConfig) values() map[string]string {
+	return map[string]string{
+		"merchant_id": w.MerchantID, "app_id": w.AppID, "serial": w.Serial, "private_key": w.PrivateKey, "api_v3_key": w.APIKey,
+		"public_key_id": w.PublicKeyID, "public_key": w.PublicKey,
 	}
 }
 

@@ -106,7 +106,7 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	}
 	h.Payments, err = pay.NewGate(pay.Options{
 		State: h.Pay, Read: h.machine.Read, Submit: h.Node.Submit, Wallets: opt.Wallets, Now: h.clock,
-		URL: strings.TrimSuffix(opt.Config.PublicURL, "/"), Secret: opt.Secrets.Derive("moongate/cashier/v1"),
+		URL: strings.TrimSuffix(opt.Config.PublicURL, "/"), Secret: opt.Secrets.Derive("moongate/cashier/v1"), Held: h.held,
 	})
 	if err != nil {
 		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())

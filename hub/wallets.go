@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -19,51 +18,116 @@ import (
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 )
 
+// dialer makes the connector of one kind of wallet out of an account's configuration.
+type dialer struct {
+	needs   []string // fields that must be set
+	secrets []string // of these, those that name a file or an environment variable
+	dial    func(*WalletConfig, outside) (pay.Wallet, error)
+}
+
+// outside is the world that connectors live in.
+type outside struct {
+	carrier http.RoundTripper // nil: the network
+	now     func() time.Time
+	random  io.Reader
+}
+
+// dialers are the kinds of wallets that this version connects.
+var dialers = map[string]dialer{
+	"wechatpay": {
+		needs:   []string{"merchant_id", "app_id", "serial", "private_key", "api_v3_key"},
+		secrets: []string{"private_key", "api_v3_key", "public_key"},
+		dial:    dialWeChatPay,
+	},
+}
+
 // Connect makes a connector for each wallet of the configuration. It does no I/O but for reading keys. A nil carrier is
 // the network.
-//
-// While [QuarantineFile] stands in the data directory, the connectors only ask: what would change something at a wallet
-// ends as unknown, and the payment gate then queries.
 func Connect(c *Config, carrier http.RoundTripper, now func() time.Time, random io.Reader) (map[string]pay.Wallet, error) {
 	all := map[string]pay.Wallet{}
-	held := func() bool {
-		_, err := os.Stat(filepath.Join(c.Data, QuarantineFile))
-		return !errors.Is(err, os.ErrNotExist) // in doubt it stands
-	}
 	for i := range c.Wallets {
 		w := &c.Wallets[i]
-		account, err := w.account()
+		kind, ok := dialers[w.Kind]
+		if !ok {
+			return nil, fmt.Errorf("wallet %s: kind %q is not connected by this version", w.Name, w.Kind)
+		}
+		connector, err := kind.dial(w, outside{carrier, now, random})
 		if err != nil {
 			return nil, fmt.Errorf("wallet %s: %w", w.Name, err)
 		}
-		account.Carrier, account.Now, account.Random = carrier, now, random
-		connector, err := wechatpay.New(account)
-		if err != nil {
-			return nil, fmt.Errorf("wallet %s: %w", w.Name, err)
-		}
-		all[w.Name] = &quarantined{Wallet: connector, held: held}
+		all[w.Name] = connector
 	}
 	return all, nil
 }
 
-// account reads what a connector needs to know.
-func (w *WalletConfig) account() (wechatpay.Config, error) {
-	key, err := readRSAKey(w.PrivateKey)
-	if err != nil {
-		return wechatpay.Config{}, err
-	}
-	secret, err := readSecret(w.APIKey)
-	if err != nil {
-		return wechatpay.Config{}, err
-	}
-	return wechatpay.Config{
-		MchID: w.MerchantID, AppID: w.AppID, SerialNo: w.Serial, PrivateKey: key, APIv3Key: secret, BaseURL: w.BaseURL,
-	}, nil
+// held tells whether the hub is in quarantine. In doubt it is.
+func (h *Hub) held() bool {
+	_, err := os.Stat(filepath.Join(h.Config.Data, QuarantineFile))
+	return !errors.Is(err, os.ErrNotExist)
 }
 
-// readRSAKey reads a PEM file that others may not read: PKCS #8, as the merchant platform gives it, or PKCS #1.
-func readRSAKey(path string) (*rsa.PrivateKey, error) {
-	text, err := readSecret(path)
+func dialWeChatPay(w *WalletConfig, o outside) (pay.Wallet, error) {
+	key, err := readPrivateKey(w.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := walletSecret(w.APIKey)
+	if err != nil {
+		return nil, err
+	}
+	account := wechatpay.Config{
+		MchID: w.MerchantID, AppID: w.AppID, SerialNo: w.Serial, PrivateKey: key, APIv3Key: secret, BaseURL: w.BaseURL, PublicKeyID: w.PublicKeyID,
+		Carrier: o.carrier, Now: o.now, Random: o.random,
+	}
+	if w.PublicKey != "" {
+		if account.PublicKey, err = readPublicKey(w.PublicKey); err != nil {
+			return nil, err
+		}
+	}
+	return wechatpay.New(account)
+}
+
+// envSecret begins a value that names an environment variable instead of a file.
+const envSecret = "env:"
+
+// walletSecret reads a secret of a wallet's account: a file that others may not read, or an environment variable.
+func walletSecret(from string) (string, error) {
+	name, ok := strings.CutPrefix(from, envSecret)
+	if !ok {
+		return readSecret(from)
+	}
+	text := strings.TrimSpace(os.Getenv(name))
+	if text == "" {
+		return "", &moongate.Error{Code: moongate.NotFound, Field: from, Message: fmt.Sprintf("the environment variable %s is not set", name), Hint: "set it before the hub starts, or name a file"}
+	}
+	return text, nil
+}
+
+// readPublicKey reads an RSA public key in PEM (PKIX), as a wallet's console gives it.
+func readPublicKey(from string) (*rsa.PublicKey, error) {
+	bad := &moongate.Error{Code: moongate.Malformed, Field: from, Message: "this is not an RSA public key in PEM", Hint: "it is the wallet's own key, not yours: pub_key.pem of the merchant platform"}
+	text, err := walletSecret(from)
+	if err != nil {
+		return nil, err
+	}
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || strings.TrimSpace(string(rest)) != "" {
+		return nil, bad
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, bad
+	}
+	k, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return nil, bad
+	}
+	return k, nil
+}
+
+// readPrivateKey reads an RSA key in PEM: PKCS #8, as the merchant platform gives it, or PKCS #1.
+func readPrivateKey(path string) (*rsa.PrivateKey, error) {
+	text, err := walletSecret(path)
 	if err != nil {
 		return nil, err
 	}
@@ -85,46 +149,3 @@ func readRSAKey(path string) (*rsa.PrivateKey, error) {
 	}
 	return k, nil
 }
-
-// quarantined is a connector that only asks while it is held.
-type quarantined struct {
-	*wechatpay.Wallet
-	held func() bool
-}
-
-func (q *quarantined) hold(op string) error {
-	if q.held() {
-		return pay.Fail(op, pay.Unknown, "the hub is in quarantine after a restore: it asks and does not act", nil)
-	}
-	return nil
-}
-
-// Create implements [pay.Wallet].
-func (q *quarantined) Create(ctx context.Context, o pay.Order) (pay.Handoff, error) {
-	if err := q.hold("create"); err != nil {
-		return pay.Handoff{}, err
-	}
-	return q.Wallet.Create(ctx, o)
-}
-
-// Close implements [pay.Wallet].
-func (q *quarantined) Close(ctx context.Context, no string) (pay.Outcome, error) {
-	if err := q.hold("close"); err != nil {
-		return pay.Outcome{}, err
-	}
-	return q.Wallet.Close(ctx, no)
-}
-
-// Refund implements [pay.Wallet].
-func (q *quarantined) Refund(ctx context.Context, r pay.RefundOrder) (pay.RefundOutcome, error) {
-	if err := q.hold("refund"); err != nil {
-		return pay.RefundOutcome{}, err
-	}
-	return q.Wallet.Refund(ctx, r)
-}
-
-var (
-	_ pay.Wallet        = (*quarantined)(nil)
-	_ pay.RefundQuerier = (*quarantined)(nil)
-	_ pay.Notifier      = (*quarantined)(nil)
-)

@@ -62,6 +62,9 @@ func (g *Gate) create(ctx context.Context, t *Try) *Report {
 	case !known || !a.Status.Live() || a.Status == AttemptClosing || g.opt.Now() >= p.Expires:
 		report.fail(Fail(string(OpCreate), Unknown, "the order was not wanted any more", nil))
 		return report
+	case g.held():
+		report.fail(quarantined(OpCreate))
+		return report
 	}
 	o := Order{
 		No: t.Attempt.String(), Channel: a.Channel, Amount: p.Amount, Description: p.Title, Tag: p.Payment.String(), Expires: p.Expires,
@@ -78,16 +81,23 @@ func (g *Gate) create(ctx context.Context, t *Try) *Report {
 		report.fail(err)
 		return report
 	}
-	report.Handoff = &Way{QR: h.QR, URL: h.URL, Expires: h.Expires}
+	report.Handoff = &Way{QR: h.QR, URL: h.URL, Params: h.Params, Expires: h.Expires}
 	return report
 }
 
 // check sees whether a handoff can be shown.
 func (h *Handoff) check() error {
 	u, err := url.Parse(h.URL)
+	ways := 0
+	for _, way := range []string{h.QR, h.URL, h.Params} {
+		if way != "" {
+			ways++
+		}
+	}
+	control := func(r rune) bool { return r < 0x20 || r == 0x7f }
 	switch {
-	case (h.QR == "") == (h.URL == ""), len(h.QR) > 1024, len(h.URL) > 4096, !utf8.ValidString(h.QR):
-	case strings.ContainsFunc(h.QR, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+	case ways != 1, len(h.QR) > 1024, len(h.URL) > 4096, len(h.Params) > 4096, !utf8.ValidString(h.QR + h.Params):
+	case strings.ContainsFunc(h.QR, control), strings.ContainsFunc(h.Params, control):
 	case h.URL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil):
 	default:
 		return nil
@@ -99,8 +109,12 @@ func (h *Handoff) check() error {
 func (g *Gate) ask(ctx context.Context, t *Try, op Op) *Report {
 	report := &Report{Attempt: t.Attempt, Op: op}
 	w, ok := g.opt.Wallets[t.Wallet]
-	if !ok {
+	switch {
+	case !ok:
 		report.fail(noAccount(t.Wallet))
+		return report
+	case op == OpClose && g.held():
+		report.fail(quarantined(op))
 		return report
 	}
 	call := w.Query
@@ -135,6 +149,9 @@ func (g *Gate) refund(ctx context.Context, b *Back) *RefundReport {
 		return report
 	case r.Status == "" || r.Status.Final() || a.Outcome == nil:
 		report.fail(Fail(string(OpRefund), Unknown, "the refund was not wanted any more", nil))
+		return report
+	case g.held():
+		report.fail(quarantined(OpRefund))
 		return report
 	}
 	out, err := w.Refund(ctx, RefundOrder{
@@ -177,6 +194,13 @@ func (r *RefundReport) take(out RefundOutcome, err error) {
 		return
 	}
 	r.Outcome = out.evidence()
+}
+
+// held tells whether the hub only asks.
+func (g *Gate) held() bool { return g.opt.Held != nil && g.opt.Held() }
+
+func quarantined(op Op) error {
+	return Fail(string(op), Unknown, "the hub is in quarantine after a restore: it asks and does not act", nil)
 }
 
 func noAccount(wallet string) error {

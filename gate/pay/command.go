@@ -107,6 +107,7 @@ type Way struct {
 	QR      string        `cbor:"1,keyasint,omitempty" json:"qr,omitempty"`
 	URL     string        `cbor:"2,keyasint,omitempty" json:"url,omitempty"`
 	Expires moongate.Time `cbor:"3,keyasint" json:"expires"`
+	Params  string        `cbor:"4,keyasint,omitempty" json:"params,omitempty"`
 }
 
 // Evidence is an [Outcome] as the journal keeps it: what a wallet signed about an order.

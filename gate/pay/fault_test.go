@@ -389,3 +389,30 @@ func TestOrderThatIsNotWantedAnyMore(t *testing.T) {
 	w.shop(id, "crane-pay")
 	w.stands(id, pay.Succeeded)
 }
+
+// A hub that was restored from a backup asks wallets and tells them nothing: what had been paid is found, what had not is
+// neither ordered, closed nor given back until an operator lets it go.
+func TestQuarantine(t *testing.T) {
+	w := newWorld(t)
+	returned, _ := w.paid("1002")
+	paid, attempt := w.opened("1001")
+	w.deaf = true
+	w.approve("crane-pay", attempt)
+	w.held, w.missed = true, nil
+	books := w.wallets["crane-pay"].Book(accounts["crane-pay"])
+	w.submit("lotus-market", &pay.Refund{Payment: returned, Reference: "r-1", Amount: 10_000})
+	fresh := w.purchase("1003")
+	w.choose(fresh, "carp-pay")
+	w.pass(5*time.Minute, 5*time.Second)
+	w.stands(paid, pay.Succeeded)
+	w.stands(fresh, pay.Open)
+	now := w.wallets["crane-pay"].Book(accounts["crane-pay"])
+	if len(now.Refunds) != len(books.Refunds) || w.wallets["carp-pay"].Status().Orders != 0 {
+		t.Errorf("a wallet was told to do something: %+v", now)
+	}
+	w.held, w.deaf = false, false
+	w.pass(30*time.Minute, 5*time.Second)
+	if p := w.payment(returned); p.Refunded != 10_000 {
+		t.Errorf("what was asked back in quarantine never went: %+v", p)
+	}
+}

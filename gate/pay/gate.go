@@ -33,6 +33,9 @@ type Options struct {
 	Now     func() moongate.Time
 	URL     string // how wallets and shoppers reach the hub, without a slash at the end
 	Secret  []byte // 32 bytes; the addresses of cashier pages derive from it
+	// Held tells whether wallets may only be asked, and not told to do anything: what would change something there then ends
+	// as unknown, and is asked about. nil: they may.
+	Held func() bool
 	// Show writes a cashier page; nil writes plain text.
 	Show func(http.ResponseWriter, *http.Request, Page)
 	// Client is the shopper's network address; nil takes that of the connection. Behind a proxy it is another one.

@@ -16,12 +16,13 @@ const (
 	noticeEvent = 64              // bytes of a wallet's word for an event
 )
 
-// Notify is where wallets tell of their own accord: POST /pay/notify/WALLET. A notification is acknowledged, with 204,
-// once what it says is durable. Anything that does not prove to come from the wallet is answered 401 and leaves no
+// Notify is where wallets tell of their own accord: POST /pay/notify/WALLET. A notification is acknowledged, in the words
+// that the wallet wants ([Capabilities.Ack]), once what it says is durable. Anything that does not prove to come from the wallet is answered 401 and leaves no
 // trace; a delivery that was seen before is answered as it was then.
 func (g *Gate) Notify(w http.ResponseWriter, r *http.Request) {
 	handle := r.PathValue("wallet")
-	n, ok := g.opt.Wallets[handle].(Notifier)
+	wallet := g.opt.Wallets[handle]
+	n, ok := wallet.(Notifier)
 	if !ok {
 		answer(w, http.StatusNotFound, "there is no such wallet here")
 		return
@@ -39,8 +40,8 @@ func (g *Gate) Notify(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	told := notice.told(handle)
-	if told == nil {
-		w.WriteHeader(http.StatusNoContent) // an event that nothing here is made of
+	if told == nil { // an event that nothing here is made of
+		acknowledge(w, wallet.Can().Ack)
 		return
 	}
 	g.opt.Read(func() { err = g.opt.State.Takes(told) })
@@ -52,7 +53,18 @@ func (g *Gate) Notify(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusServiceUnavailable, "not now; please tell again")
 		return
 	}
-	w.WriteHeader(http.StatusNoContent)
+	acknowledge(w, wallet.Can().Ack)
+}
+
+// acknowledge says that a notification need not come again.
+func acknowledge(w http.ResponseWriter, words string) {
+	if words == "" {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = io.WriteString(w, words) // a wallet that has gone tells again
 }
 
 func (n *Notice) told(wallet string) *Told {

@@ -53,6 +53,10 @@ type Capabilities struct {
 	RefundWindow moongate.Time // after the payment; later refunds are refused
 	MaxLife      moongate.Time // longest time an order may wait for its shopper
 	MinLife      moongate.Time // shortest; a shorter one is lengthened by the wallet
+	Hold         bool          // it is a [Capturer]: an order may be authorised first and captured later
+	SplitCap     int64         // it is a [Splitter]: the most that may be split off an order, basis points; 0 for none
+	MaxParts     int           // sub-orders of a combined order; 0 where orders cannot be combined
+	Ack          string        // body with which a notification is acknowledged; "" for 204 without one
 }
 
 // Channel is a way to hand a shopper over to the wallet.
@@ -61,7 +65,9 @@ type Channel string
 // Channels.
 const (
 	QR       Channel = "qr"       // the shopper scans a code with the wallet's app
-	Redirect Channel = "redirect" // the phone's browser goes to the wallet and comes back
+	Redirect Channel = "redirect" // the browser goes to the wallet and comes back
+	InApp    Channel = "in_app"   // a page inside the wallet's own app pays through its bridge; Order.Payer says who
+	App      Channel = "app"      // the merchant's app calls the wallet's app through its SDK
 )
 
 // Order asks a wallet to expect a payment.
@@ -75,12 +81,26 @@ type Order struct {
 	NotifyURL   string        // where notices go; without query
 	ReturnURL   string        // Redirect only: where the browser goes afterwards. It proves nothing.
 	ClientIP    string        // Redirect only: the shopper's address, which some wallets compare
+	Payer       string        // InApp only: the shopper's identifier at the wallet, for the app that asks
+	Freeze      bool          // what is paid stays frozen until it is split or released; for a [Splitter]
+	Hold        bool          // authorise only; [Capturer.Capture] takes the money
+	Parts       []OrderPart   // of a combined order; they add up to Amount. None for an order of one account
 }
 
-// Handoff takes the shopper to the wallet. One of the two is set.
+// OrderPart is what one sub-merchant gets of a combined order: an order of its own at the wallet, paid with the others or
+// not at all.
+type OrderPart struct {
+	No      string // our number, as Order.No
+	Account string // the sub-merchant's number at the wallet
+	Amount  int64  // minor units
+	Tag     string // as Order.Tag
+}
+
+// Handoff takes the shopper to the wallet. One of QR, URL and Params is set.
 type Handoff struct {
 	QR      string        // content of the code to show
 	URL     string        // where to send the browser
+	Params  string        // InApp and App: what the wallet's bridge or SDK is called with, as the wallet documents it
 	Expires moongate.Time // of this handoff; creating the order again gives a new one
 }
 
@@ -90,6 +110,7 @@ type OrderState string
 // Order states. Paid, Closed and Absent are evidence; the shopper's browser coming back is not.
 const (
 	Awaiting OrderState = "awaiting" // registered, not paid
+	Reserved OrderState = "reserved" // authorised: the shopper's money is reserved, and not yet taken
 	Paid     OrderState = "paid"     // paid; perhaps refunded since, see Outcome.Refunded
 	Closed   OrderState = "closed"   // can no longer be paid
 	Absent   OrderState = "absent"   // the wallet has never heard of this number
@@ -107,6 +128,16 @@ type Outcome struct {
 	PaidAt     moongate.Time // by the wallet's clock
 	Tag        string        // as given in the order
 	Said       string        // the wallet's own word, for people
+	Parts      []PartOutcome // of a combined order
+}
+
+// PartOutcome is what a wallet says of one sub-merchant's part.
+type PartOutcome struct {
+	No         string
+	Account    string
+	WalletRef  string
+	Amount     int64 // minor units
+	PayerTotal int64
 }
 
 // RefundOrder asks for money to go back to the shopper.
@@ -143,12 +174,14 @@ type RefundOutcome struct {
 	Said      string
 }
 
-// Notice is a notification that passed every check. Payment or Refund is set; both are nil for an event the gate has no
-// use for, which is acknowledged and forgotten.
+// Notice is a notification that passed every check. At most one of its pointers is set; all are nil for an event the
+// gate has no use for, which is acknowledged and forgotten.
 type Notice struct {
 	ID      string // the wallet's event id: the same for every delivery of one event
 	At      moongate.Time
 	Event   string // the wallet's own word, such as TRANSACTION.SUCCESS
 	Payment *Outcome
 	Refund  *RefundOutcome
+	Split   *SplitOutcome
+	Dispute *Dispute
 }

@@ -115,6 +115,7 @@ type world struct {
 	wallets map[string]*sandbox.Wallet
 	down    map[string]bool // wallets that cannot be reached
 	twice   bool            // every effect is carried out twice, as after the fall of a leader
+	held    bool            // the hub is in quarantine
 	deaf    bool            // notifications do not reach the hub; missed keeps them
 	missed  []letter
 	bent    bool // the wallets lie about amounts, so books cannot mirror theirs
@@ -203,7 +204,7 @@ func (w *world) connect() map[string]pay.Wallet {
 func (w *world) open() {
 	w.t.Helper()
 	g, err := pay.NewGate(pay.Options{
-		State: w.payments, Read: w.machine.Read, Wallets: w.links, URL: hubURL, Secret: []byte(strings.Repeat("s", 32)), Now: w.now,
+		State: w.payments, Read: w.machine.Read, Wallets: w.links, URL: hubURL, Secret: []byte(strings.Repeat("s", 32)), Now: w.now, Held: func() bool { return w.held },
 		Submit: func(_ context.Context, r replica.Request) (any, error) { return w.do(r) },
 	})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 //	DELETE /sandbox/faults      forget all faults
 //	POST   /sandbox/rotate      a new platform certificate, which signs at once
 func (w *Wallet) controls() {
-	w.mux.HandleFunc("GET /sandbox", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, http.StatusOK, w.status()) })
+	w.mux.HandleFunc("GET /sandbox", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, http.StatusOK, w.Status()) })
 	w.mux.HandleFunc("POST /sandbox/approve", w.control(func(r *http.Request) error { return w.decideOrder(r, w.Approve) }))
 	w.mux.HandleFunc("POST /sandbox/decline", w.control(func(r *http.Request) error { return w.decideOrder(r, w.Decline) }))
 	w.mux.HandleFunc("POST /sandbox/faults", w.control(func(r *http.Request) error {
@@ -42,7 +42,8 @@ type Status struct {
 	Violations []Violation `json:"violations"`
 }
 
-func (w *Wallet) status() Status {
+// Status tells how the wallet stands.
+func (w *Wallet) Status() Status {
 	s := Status{Name: w.cfg.Name, BaseURL: w.cfg.BaseURL, Merchants: w.Merchants(), Waiting: w.Waiting(), Faults: w.Faults(), Violations: w.Violations()}
 	w.mu.Lock()
 	defer w.mu.Unlock()

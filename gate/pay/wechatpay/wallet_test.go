@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,7 +45,7 @@ func TestLifeOfAnOrder(t *testing.T) {
 		t.Errorf("the same order again: %+v %v", again, err)
 	}
 	out, err := w.wallet.Query(ctx, "ORDER-01")
-	if want := (pay.Outcome{No: "ORDER-01", State: pay.Awaiting, Tag: "pay_ORDER-01", Said: "NOTPAY"}); err != nil || out != want {
+	if want := (pay.Outcome{No: "ORDER-01", State: pay.Awaiting, Tag: "pay_ORDER-01", Said: "NOTPAY"}); err != nil || !reflect.DeepEqual(out, want) {
 		t.Errorf("before: %+v %v", out, err)
 	}
 	w.Advance(time.Minute)
@@ -62,12 +63,12 @@ func TestLifeOfAnOrder(t *testing.T) {
 	if diff := cmp.Diff(want, out); diff != "" || len(out.WalletRef) != 28 {
 		t.Errorf("after (-want +got):\n%s", diff)
 	}
-	if closed, err := w.wallet.Close(ctx, "ORDER-01"); err != nil || closed != out {
+	if closed, err := w.wallet.Close(ctx, "ORDER-01"); err != nil || !reflect.DeepEqual(closed, out) {
 		t.Errorf("closing a paid order: %+v %v", closed, err)
 	}
 	w.Advance(time.Minute)
 	n, err := w.wallet.Notified(ctx, w.got[0].header, w.got[0].body)
-	if err != nil || n.Event != "TRANSACTION.SUCCESS" || n.ID == "" || n.At == 0 || n.Refund != nil || *n.Payment != out {
+	if err != nil || n.Event != "TRANSACTION.SUCCESS" || n.ID == "" || n.At == 0 || n.Refund != nil || !reflect.DeepEqual(*n.Payment, out) {
 		t.Errorf("notice %+v %v", n, err)
 	}
 

@@ -62,10 +62,26 @@ func (a *API) paymentRoutes() {
 	}, a.createPayment, func(_ Principal, _ string, _ *NewPayment, answer pay.PaymentAnswer) Till {
 		return Till{answer, a.hub.Payments.Address(answer.Payment)}
 	})
-	command[pay.WalletAnswer, pay.ChooseWallet](a, op{
+	submit(a, op{
 		path: "/v1/payments/choose-wallet", id: "choose-wallet", tag: paymentTag, summary: "Choose a wallet for the shopper", scope: party.PaymentsWrite,
-		detail: "What the cashier page does when the shopper chooses. While an attempt at another wallet may still be paid, that one is closed first.",
+		detail: "What the cashier page does when the shopper chooses. While an attempt at another wallet may still be paid, that one is closed first. With `auto` the hub chooses, by the caller's rules and by measured success, and says why.",
+	}, a.chooseWallet)
+	command[pay.Done, pay.SetRouting](a, op{
+		path: "/v1/payments/routing", id: "set-routing", tag: paymentTag, summary: "Set rules by which the hub chooses a wallet", scope: party.PaymentsWrite,
+		detail:  "In place of those before, for payments with `choose: hub`. The first rule that matches decides; where none does, the wallet whose attempts succeed most often.",
+		example: `{"rules":[{"name":"large amounts","currency":"CNY","least":50000,"wallets":["crane-pay"],"by":"order"},{"name":"everything else","by":"rate"}]}`,
 	})
+	query(a, op{path: "/v1/payments/routing", id: "routing", tag: paymentTag, summary: "Read the rules by which the hub chooses a wallet", scope: party.PaymentsRead},
+		func(_ context.Context, who Principal, _ *struct{}) (Routing, error) {
+			out := Routing{Rules: []pay.Rule{}}
+			a.hub.Machine().Read(func() {
+				out.Rules = append(out.Rules, a.hub.Pay.Routing(who.Handle)...)
+				if who.Operates() {
+					out.Rates = a.hub.Pay.Rates(moongate.At(a.hub.Now()))
+				}
+			})
+			return out, nil
+		})
 	command[pay.PaymentAnswer, pay.Cancel](a, op{
 		path: "/v1/payments/cancel", id: "cancel-payment", tag: paymentTag, summary: "Give a payment up", scope: party.PaymentsWrite,
 		detail: "Where an attempt may still be paid it is closed first; if the shopper was faster, the payment succeeds and can be refunded.",
@@ -89,6 +105,24 @@ func (a *API) paymentRoutes() {
 		})
 	a.refundRoutes()
 	a.exceptionRoutes()
+}
+
+// Routing is how the hub chooses wallets for a merchant.
+type Routing struct {
+	Rules []pay.Rule `json:"rules" nullable:"false" doc:"The caller's, in order. Without any, measured success decides."`
+	Rates []pay.Rate `json:"rates,omitempty" doc:"For operators: how the attempts of a day ended, by wallet and channel."`
+}
+
+// chooseWallet fills in the ways that the hub may choose among. The fingerprint is that of what was asked.
+func (a *API) chooseWallet(_ context.Context, _ Principal, in *pay.ChooseWallet) (p prepared[pay.WalletAnswer], err error) {
+	if p.print, err = journal.Encoding.Marshal(in); err != nil {
+		return p, err
+	}
+	if in.Auto {
+		a.hub.Payments.Ways(in, in.Channel == pay.Redirect)
+	}
+	p.command = in
+	return p, nil
 }
 
 // createPayment fills in what the merchant left to the hub. The fingerprint of the request is that of what was asked.

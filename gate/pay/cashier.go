@@ -36,6 +36,7 @@ type Till struct {
 	Opened   moongate.Time
 	Until    moongate.Time
 	Paid     moongate.Time
+	Auto     bool   // the shopper may leave the choice of the wallet to the hub
 	Change   bool   // another wallet may be chosen: the order at this one is closed first
 	Back     string // where the shopper came from
 }
@@ -110,7 +111,7 @@ func (s *State) Till(id moongate.ID, now moongate.Time) (Till, bool) {
 	}
 	switch t.State {
 	case TillChoosing, TillFailed:
-		t.Wallets = p.Wallets
+		t.Wallets, t.Auto = p.Wallets, p.Choose == ByHub
 	case TillAwaiting:
 		t.Handoff, t.Code, t.Change = a.Way.URL, a.Way.QR, p.Attempts < maxAttempts
 	}
@@ -145,16 +146,22 @@ func (g *Gate) Cashier(w http.ResponseWriter, r *http.Request) {
 
 func (g *Gate) choose(w http.ResponseWriter, r *http.Request, id moongate.ID) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil || !r.PostForm.Has("wallet") {
+	if err := r.ParseForm(); err != nil || !r.PostForm.Has("wallet") && !r.PostForm.Has("auto") {
 		g.showTill(w, r, id, http.StatusBadRequest, &moongate.Error{Code: moongate.Malformed, Field: "wallet", Message: "the form does not name a wallet", Hint: "choose one"})
 		return
 	}
-	c := &ChooseWallet{Payment: id, Wallet: r.PostForm.Get("wallet"), Channel: g.channel(r, r.PostForm.Get("wallet"))}
+	c := &ChooseWallet{Payment: id, Wallet: r.PostForm.Get("wallet"), Auto: r.PostForm.Has("auto")}
+	if c.Auto {
+		c.Wallet = ""
+		g.Ways(c, phone(r))
+	} else {
+		c.Channel = g.channel(c.Wallet, phone(r))
+	}
 	var useful bool
 	var err error
 	g.opt.Read(func() { useful, err = g.opt.State.Useful(c, g.opt.Now()) })
 	if useful {
-		if c.Channel == Redirect {
+		if c.Channel == Redirect || c.Auto {
 			g.homes.put(id, g.opt.Client(r))
 		}
 		_, err = g.opt.Submit(r.Context(), replica.Request{Command: c})
@@ -169,14 +176,32 @@ func (g *Gate) choose(w http.ResponseWriter, r *http.Request, id moongate.ID) {
 	}
 }
 
-// channel is how a shopper with this browser best gets to a wallet.
-func (g *Gate) channel(r *http.Request, wallet string) Channel {
+// Ways fills in how the shopper gets to each wallet of the payment, for the hub to choose among them: on a phone, or
+// before another screen.
+func (g *Gate) Ways(c *ChooseWallet, phone bool) {
+	var wallets []string
+	g.opt.Read(func() {
+		p, _ := g.opt.State.Lookup(c.Payment)
+		wallets = p.Wallets
+	})
+	for _, handle := range wallets {
+		if _, ok := g.opt.Wallets[handle]; ok {
+			c.Ways = append(c.Ways, WalletWay{handle, g.channel(handle, phone)})
+		}
+	}
+}
+
+// phone tells whether the shopper's browser is on one.
+func phone(r *http.Request) bool { return strings.Contains(r.UserAgent(), "Mobile") }
+
+// channel is how a shopper best gets to a wallet.
+func (g *Gate) channel(wallet string, phone bool) Channel {
 	w, ok := g.opt.Wallets[wallet]
 	if !ok {
 		return QR
 	}
 	ways := w.Can().Channels
-	if slices.Contains(ways, Redirect) && (strings.Contains(r.UserAgent(), "Mobile") || !slices.Contains(ways, QR)) {
+	if slices.Contains(ways, Redirect) && (phone || !slices.Contains(ways, QR)) {
 		return Redirect
 	}
 	return QR

@@ -15,6 +15,21 @@ func (s *State) choose(step *replica.Step, c *ChooseWallet) (WalletAnswer, error
 		return WalletAnswer{}, err
 	}
 	a, _ := s.attempts.Get(p.Attempt)
+	var why *Chosen
+	if c.Auto {
+		if m, err := s.consider(&p, &a, c, step.At); m == moveNone {
+			return WalletAnswer{Attempt: p.Attempt, Wallet: a.Wallet}, err
+		}
+		if step.Caller == "" && p.Choose != ByHub {
+			return WalletAnswer{}, &moongate.Error{Code: moongate.Refused, Field: "auto", Message: "the shopper chooses the wallet of this payment", Hint: "name one"}
+		}
+		way, reason, ok := s.pick(step, &p, c.Ways)
+		if !ok {
+			return WalletAnswer{}, &moongate.Error{Code: moongate.Refused, Field: "auto", Message: "no wallet is left to choose for this payment", Hint: "name one, or start a new payment"}
+		}
+		c = &ChooseWallet{Payment: c.Payment, Wallet: way.Wallet, Channel: way.Channel, Ways: c.Ways}
+		why = reason
+	}
 	m, err := s.consider(&p, &a, c, step.At)
 	if err != nil {
 		return WalletAnswer{}, err
@@ -34,7 +49,11 @@ func (s *State) choose(step *replica.Step, c *ChooseWallet) (WalletAnswer, error
 		}
 		plan.Drop(step)
 		if m == moveOpen {
-			return WalletAnswer{Attempt: s.emitOpen(step, &p, c.Wallet, c.channel())}, nil
+			to, ways := WalletWay{c.Wallet, c.channel()}, c.Ways
+			if why == nil {
+				ways = nil
+			}
+			return WalletAnswer{Attempt: s.emitChosen(step, &p, to, why, ways), Wallet: c.Wallet, Chosen: why}, nil
 		}
 		s.emitClose(step, &p, p.Attempt, &a, WhySwitched, c.Wallet, c.channel())
 	}
@@ -80,6 +99,10 @@ func (s *State) consider(p *Payment, a *Attempt, c *ChooseWallet, now moongate.T
 		return 0, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment is %s", p.stands()), Hint: "start a new one"}
 	case now >= p.Expires:
 		return 0, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment could be paid until %s", p.Expires), Hint: "start a new one"}
+	case c.Auto && live:
+		return moveNone, nil // while one may be paid, no other is tried
+	case c.Auto:
+		return moveOpen, nil
 	case c.Wallet == "" && live && a.Status != AttemptClosing:
 		return moveGiveUp, nil
 	case c.Wallet == "":

@@ -25,8 +25,18 @@ type Create struct {
 	Touches   []share.Touch    `cbor:"13,keyasint,omitempty" json:"-"`                 // from click tokens, which the gate has opened
 	// Suspend says, in at most 200 characters, why nobody knows yet whose the money is: an order that does not add up.
 	// It is taken in all the same, and waits in suspense under an exception until an operator divides it or gives it back.
-	Suspend string `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
+	Suspend string  `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
+	Choose  Chooser `cbor:"15,keyasint,omitempty" json:"choose,omitempty"` // who chooses the wallet; the shopper where it is missing
 }
+
+// Chooser is who chooses the wallet of a payment.
+type Chooser string
+
+// Choosers. A shopper may always choose another wallet than the hub did.
+const (
+	ByShopper Chooser = "shopper"
+	ByHub     Chooser = "hub" // by the merchant's rules and by measured success
+)
 
 // ChooseWallet sends the shopper to a wallet. While an attempt at another wallet may still be paid, that one is closed
 // first: the answer then says Switching, and the new attempt follows by itself. An empty wallet only gives up the one
@@ -35,6 +45,9 @@ type ChooseWallet struct {
 	Payment moongate.ID `cbor:"1,keyasint" json:"payment"`
 	Wallet  string      `cbor:"2,keyasint" json:"wallet"`
 	Channel Channel     `cbor:"3,keyasint,omitempty" json:"channel,omitempty"` // qr by default
+	// Auto lets the hub choose, by the merchant's rules and by measured success, among the ways that the gate has filled in.
+	Auto bool        `cbor:"4,keyasint,omitempty" json:"auto,omitempty"`
+	Ways []WalletWay `cbor:"5,keyasint,omitempty" json:"-"`
 }
 
 // Cancel gives a payment up. Where an attempt may still be paid it is closed first; if the shopper was faster, the
@@ -159,6 +172,8 @@ type PaymentAnswer struct {
 type WalletAnswer struct {
 	Attempt   moongate.ID `cbor:"1,keyasint,omitzero" json:"attempt,omitzero"`
 	Switching bool        `cbor:"2,keyasint,omitempty" json:"switching,omitempty"` // the attempt before is being closed
+	Wallet    string      `cbor:"3,keyasint,omitempty" json:"wallet,omitempty"`    // that the hub chose
+	Chosen    *Chosen     `cbor:"4,keyasint,omitempty" json:"chosen,omitempty"`    // why
 }
 
 // RefundAnswer names a refund.

@@ -42,6 +42,7 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 		Purchase: Purchase{
 			Of: Of{step.Caller, step.NewID(moongate.KindPayment)}, Order: c.Order, From: c.From, To: c.To, Agreement: c.Agreement, Class: c.Class,
 			Amount: c.Amount, Payees: c.Payees, Title: c.Title, Wallets: c.Wallets, ReturnURL: c.ReturnURL, Expires: expires, Suspend: c.Suspend,
+			Choose: c.Choose,
 		},
 		Touches: c.Touches, Subject: c.Subject,
 	}
@@ -141,6 +142,8 @@ func (c *Create) check(now moongate.Time) error {
 		return malformed("suspend", fmt.Sprintf("it has %d characters", utf8.RuneCountInString(c.Suspend)), "say in at most 200 why the money must wait")
 	case c.Suspend != "" && len(c.Payees) > 0:
 		return malformed("payees", "whose the money is cannot be said and left open at once", "leave the payees out, or suspend")
+	case c.Choose != "" && c.Choose != ByShopper && c.Choose != ByHub:
+		return malformed("choose", fmt.Sprintf("%.20q is neither shopper nor hub", c.Choose), "leave it out for the shopper")
 	case c.Expires != 0 && (c.Expires < now+minLife || c.Expires > now+maxLife):
 		return malformed("expires", fmt.Sprintf("%s is not between two minutes and a day from now", c.Expires), "leave it out for half an hour")
 	}

@@ -50,6 +50,7 @@ type Purchase struct {
 	ReturnURL string           `cbor:"12,keyasint,omitempty" json:"return_url,omitempty"`
 	Expires   moongate.Time    `cbor:"13,keyasint" json:"expires"`
 	Suspend   string           `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
+	Choose    Chooser          `cbor:"15,keyasint,omitempty" json:"choose,omitempty"`
 }
 
 // Journey is what only the hub knows of a payment.
@@ -68,13 +69,20 @@ type Try struct {
 // AttemptOpened says that a wallet is asked to expect the payment. Effect: create the order there.
 type AttemptOpened struct {
 	Opening `audience:"merchant"`
-	Chain   `audience:"hub"`
+	Ways    `audience:"hub"`
 }
 
 // Opening is what [AttemptOpened] says.
 type Opening struct {
 	Try
 	Channel Channel `cbor:"5,keyasint" json:"channel"`
+	Chosen  *Chosen `cbor:"6,keyasint,omitempty" json:"chosen,omitempty"` // why, where the hub chose
+}
+
+// Ways is what only the hub knows of an opening: how this shopper gets to each wallet, where the hub may choose.
+type Ways struct {
+	Chain
+	To []WalletWay `cbor:"3,keyasint,omitempty"`
 }
 
 // CreateDue says that the order is asked for once more, for a fresh way to it. Effect: create the order, the same.

@@ -34,10 +34,15 @@ func (s *State) Fold(e journal.Entry) {
 		})
 	case *AttemptEnded:
 		s.changeAttempt(e.Position, &v.Try, 0, func(a *Attempt) {
+			if a.Status.Live() {
+				s.foldRate(e.At, a, v.Status)
+			}
 			a.Status, a.Outcome, a.Message, a.Asked, a.Way = v.Status, v.Outcome, v.Message, 0, Way{}
 		})
 	case *Settled:
 		s.foldSettled(e, v)
+	case *RoutingSet:
+		s.foldRouting(v)
 	default:
 		s.foldRefunds(e)
 	}
@@ -82,7 +87,7 @@ func (s *State) foldCreated(e journal.Entry, v *Created) {
 
 func (s *State) foldOpened(e journal.Entry, v *AttemptOpened) {
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
-		p.Attempt, p.NextTo, p.NextBy = v.Attempt, "", ""
+		p.Attempt, p.NextTo, p.NextBy, p.Ways = v.Attempt, "", "", v.To
 		p.Attempts++
 	})
 	s.attempts.Put(v.Attempt, Attempt{
@@ -112,7 +117,7 @@ func (s *State) foldClose(e journal.Entry, v *CloseDue) {
 
 func (s *State) foldSettled(e journal.Entry, v *Settled) {
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
-		p.Status, p.Ended, p.NextTo, p.NextBy = v.Status, e.At, "", ""
+		p.Status, p.Ended, p.NextTo, p.NextBy, p.Ways = v.Status, e.At, "", "", nil
 		if !v.Crossing.IsZero() {
 			p.Crossing = v.Crossing
 		}

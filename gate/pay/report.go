@@ -46,10 +46,15 @@ func (s *State) head(p *Payment) Chain {
 }
 
 func (s *State) emitOpen(step *replica.Step, p *Payment, wallet string, channel Channel) moongate.ID {
+	return s.emitChosen(step, p, WalletWay{wallet, channel}, nil, nil)
+}
+
+// emitChosen opens an attempt, with the reason for it and the ways to go on by where the hub chose.
+func (s *State) emitChosen(step *replica.Step, p *Payment, to WalletWay, why *Chosen, ways []WalletWay) moongate.ID {
 	id := step.NewID(moongate.KindAttempt)
 	c := s.head(p)
 	c.Next = step.At + patience
-	step.Emit(&AttemptOpened{Opening: Opening{Try: Try{p.Of, id, wallet}, Channel: channel}, Chain: c})
+	step.Emit(&AttemptOpened{Opening: Opening{Try: Try{p.Of, id, to.Wallet}, Channel: to.Channel, Chosen: why}, Ways: Ways{c, ways}})
 	return id
 }
 
@@ -252,6 +257,12 @@ func (s *State) end(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, 
 		step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Expired}, Chain: s.head(p)})
 	case p.NextTo != "" && p.Attempts < maxAttempts:
 		s.emitOpen(step, p, p.NextTo, p.NextBy)
+	case len(p.Ways) > 0 && end.Status == AttemptFailed && p.Attempts < maxAttempts:
+		// The wallet surely does not have the order, and the hub was to choose: the next one is tried.
+		if to, why, ok := s.pick(step, p, p.Ways); ok {
+			why.Instead = a.Wallet
+			s.emitChosen(step, p, to, why, p.Ways)
+		}
 	}
 }
 

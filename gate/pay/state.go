@@ -122,6 +122,7 @@ type Payment struct {
 	Forget   moongate.Time    `cbor:"16,keyasint,omitempty"`
 	Head     journal.Position `cbor:"17,keyasint"`
 	Overdue  bool             `cbor:"18,keyasint,omitempty"` // its time was over and its attempt is being closed
+	Ways     []WalletWay      `cbor:"19,keyasint,omitempty"` // to go on with by itself, where the hub chose
 }
 
 // Attempt is one order at one wallet, as the state keeps it.
@@ -190,6 +191,8 @@ type State struct {
 	refunds    *replica.Table[moongate.ID, Refunding]
 	exceptions *replica.Table[moongate.ID, Exception]
 	orders     *replica.Table[orderKey, moongate.ID]
+	routing    *replica.Table[string, Routing]
+	rates      *replica.Table[rateKey, rates]
 
 	// Derived from the tables.
 	due      *replica.Due[dueKey]
@@ -219,6 +222,8 @@ func New(parties *party.State, crossings *crossing.State, limits Limits) *State 
 		refunds:    replica.NewTable[moongate.ID, Refunding]("refunds"),
 		exceptions: replica.NewTable[moongate.ID, Exception]("exceptions"),
 		orders:     replica.NewTable[orderKey, moongate.ID]("orders"),
+		routing:    replica.NewTable[string, Routing]("routing"),
+		rates:      replica.NewTable[rateKey, rates]("rates"),
 	}
 	s.Rebuild()
 	return s
@@ -231,13 +236,13 @@ func (s *State) Name() string { return "pay" }
 func (s *State) Events() []journal.Event {
 	return []journal.Event{
 		&Created{}, &AttemptOpened{}, &CreateDue{}, &HandedOver{}, &QueryDue{}, &CloseDue{}, &Doubted{}, &AttemptEnded{}, &Settled{},
-		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{},
+		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{}, &RoutingSet{},
 	}
 }
 
 // Tables lists the room's state.
 func (s *State) Tables() []replica.Stored {
-	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders}
+	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates}
 }
 
 // Listens has time forget what is over.
@@ -248,6 +253,7 @@ func (s *State) Listens() []string { return []string{(&replica.Ticked{}).EventKi
 func (s *State) Register(m *replica.Machine) {
 	replica.Handle(m, s.create)
 	replica.Handle(m, s.choose)
+	replica.Handle(m, s.setRouting)
 	replica.Handle(m, s.cancel)
 	replica.Handle(m, s.comeBack)
 	replica.Handle(m, s.refund)

@@ -234,6 +234,7 @@ func clip(s string, most int) string {
 func (o *Outcome) evidence() *Evidence {
 	return &Evidence{
 		State: o.State, WalletRef: clip(o.WalletRef, 64), Amount: o.Amount, PayerTotal: o.PayerTotal, PaidAt: o.PaidAt, Said: clip(o.Said, 200),
+		Settled: o.Settled,
 	}
 }
 

@@ -131,6 +131,7 @@ type Evidence struct {
 	PayerTotal int64         `cbor:"4,keyasint,omitempty" json:"payer_total,omitempty"`
 	PaidAt     moongate.Time `cbor:"5,keyasint,omitempty" json:"paid_at,omitzero"`
 	Said       string        `cbor:"6,keyasint,omitempty" json:"said,omitempty"`
+	Settled    *int64        `cbor:"7,keyasint,omitempty" json:"settled,omitempty"` // what the wallet owes, where that is less
 }
 
 // Told reports a wallet's notification that passed every check. Payment or Refund is set.

@@ -185,6 +185,7 @@ type Settlement struct {
 	Attempt  moongate.ID `cbor:"4,keyasint,omitzero" json:"attempt,omitzero"`
 	Wallet   string      `cbor:"5,keyasint,omitempty" json:"wallet,omitempty"`
 	Crossing moongate.ID `cbor:"6,keyasint,omitzero" json:"crossing,omitzero"`
+	Coupon   int64       `cbor:"7,keyasint,omitempty" json:"coupon,omitempty"` // of the amount, what the wallet does not owe
 }
 
 // Back names a refund.
@@ -206,7 +207,8 @@ type Reversal struct {
 	Reference string       `cbor:"5,keyasint,omitempty" json:"reference,omitempty"`
 	Amount    money.Amount `cbor:"6,keyasint" json:"amount"`
 	Reason    string       `cbor:"7,keyasint,omitempty" json:"reason,omitempty"`
-	Crossing  moongate.ID  `cbor:"8,keyasint" json:"crossing"` // pending until the wallet has said what became of it
+	Crossing  moongate.ID  `cbor:"8,keyasint" json:"crossing"`                 // pending until the wallet has said what became of it
+	Cash      *int64       `cbor:"9,keyasint,omitempty" json:"cash,omitempty"` // of the amount, what the merchants' money bears, where a coupon bore the rest
 }
 
 // Origin is what only the hub knows of a refund.

@@ -74,7 +74,7 @@ var reasonOf = map[TroubleKind]string{
 // release divides money that stands in suspense, under the terms that are in force now.
 func (s *State) release(step *replica.Step, x *Exception, c *Resolve) error {
 	p, ok := s.payments.Get(x.Payment)
-	if !ok || p.Status != Held || p.Attempt != x.Attempt || x.Amount != p.Amount {
+	if !ok || p.Status != Held || p.Attempt != x.Attempt || x.Amount != s.expected(&p) {
 		return &moongate.Error{Code: moongate.Conflict, Message: "the money does not fit the payment it came for", Hint: "give it back"}
 	}
 	payees := p.Payees
@@ -82,15 +82,29 @@ func (s *State) release(step *replica.Step, x *Exception, c *Resolve) error {
 		payees = c.Payees
 	}
 	passage := p.division(x.Wallet, payees)
-	passage.Releases = x.Crossing
+	passage.Releases, passage.Amount = x.Crossing, x.Amount.Minor
+	if len(c.Payees) == 0 && x.Amount != p.Amount {
+		var err error
+		if passage.Payees, err = scaled(payees, x.Amount.Minor); err != nil {
+			return err
+		}
+	}
 	plan, err := s.crossings.Plan(step, passage)
 	if err != nil {
 		return err
 	}
-	recorded := plan.Emit(step)
-	s.settle(step, &p, Succeeded, x.Attempt, x.Wallet, recorded.ID)
+	s.succeed(step, &p, x.Attempt, x.Wallet, plan.Emit(step))
 	s.settleException(step, x, Release, step.Caller, c.Note)
 	return nil
+}
+
+// expected is what the wallet should owe for a payment that is held: the order, less a coupon that it told of.
+func (s *State) expected(p *Payment) money.Amount {
+	a, _ := s.attempts.Get(p.Attempt)
+	if a.Outcome == nil || a.Outcome.Amount != p.Amount {
+		return p.Amount
+	}
+	return a.Outcome.owed()
 }
 
 // heard ends the exception about a silence that is over, where it is still open.

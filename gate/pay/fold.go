@@ -117,7 +117,7 @@ func (s *State) foldClose(e journal.Entry, v *CloseDue) {
 
 func (s *State) foldSettled(e journal.Entry, v *Settled) {
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
-		p.Status, p.Ended, p.NextTo, p.NextBy, p.Ways = v.Status, e.At, "", "", nil
+		p.Status, p.Ended, p.NextTo, p.NextBy, p.Ways, p.Coupon = v.Status, e.At, "", "", nil, v.Coupon
 		if !v.Crossing.IsZero() {
 			p.Crossing = v.Crossing
 		}
@@ -152,6 +152,7 @@ func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 		if v.Origin.Exception.IsZero() {
 			p.Refunds++
 			p.Reserved += v.Amount.Minor
+			p.ReservedCash += v.cash()
 		}
 	})
 }
@@ -169,6 +170,7 @@ func (s *State) foldRefundEnded(e journal.Entry, v *RefundEnded) {
 		s.changePayment(e.Position, v.Of, func(p *Payment) {
 			if v.Status == RefundFailed {
 				p.Reserved -= r.Amount.Minor
+				p.ReservedCash -= r.cash()
 			} else {
 				p.Refunded += r.Amount.Minor
 			}

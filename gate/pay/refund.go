@@ -47,8 +47,21 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 			Hint: "refunds that are under way count",
 		}
 	}
+	cash, payees := p.cash(c.Amount), slices.Clone(c.Payees)
+	var coupon *int64
+	if cash != c.Amount {
+		if coupon = &cash; cash == 0 {
+			return RefundAnswer{}, &moongate.Error{
+				Code: moongate.Limit, Field: "amount", Message: fmt.Sprintf("%s would come out of the coupon alone", money.Of(c.Amount, p.Amount.Currency)),
+				Hint: "give more back at once",
+			}
+		}
+		if payees, err = scaled(payees, cash); err != nil {
+			return RefundAnswer{}, err
+		}
+	}
 	plan, err := s.crossings.Plan(step, crossing.Passage{
-		Kind: crossing.Refund, Reverses: p.Crossing, Currency: p.Amount.Currency, Amount: c.Amount, Payees: slices.Clone(c.Payees), Pending: true,
+		Kind: crossing.Refund, Reverses: p.Crossing, Currency: p.Amount.Currency, Amount: cash, Payees: payees, Pending: true,
 	})
 	if err != nil {
 		return RefundAnswer{}, err
@@ -57,10 +70,18 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 	a, _ := s.attempts.Get(p.Attempt)
 	id := step.NewID(moongate.KindRefund)
 	step.Emit(&RefundOpened{
-		Reversal: Reversal{Back: Back{p.Of, id, a.Wallet}, Reference: c.Reference, Amount: money.Of(c.Amount, p.Amount.Currency), Reason: c.Reason, Crossing: recorded.ID},
+		Reversal: Reversal{Back: Back{p.Of, id, a.Wallet}, Reference: c.Reference, Amount: money.Of(c.Amount, p.Amount.Currency), Reason: c.Reason, Crossing: recorded.ID, Cash: coupon},
 		Origin:   Origin{Chain: Chain{s.head(&p).Before, step.At + patience}, Attempt: p.Attempt, By: step.Caller},
 	})
 	return RefundAnswer{id, RefundAsked}, nil
+}
+
+// cash is what the refund takes from the merchants' money.
+func (r *Reversal) cash() int64 {
+	if r.Cash != nil {
+		return *r.Cash
+	}
+	return r.Amount.Minor
 }
 
 func (c *Refund) check() error {

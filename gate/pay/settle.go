@@ -20,16 +20,33 @@ func (s *State) paid(step *replica.Step, p *Payment, id moongate.ID, a *Attempt,
 	case p.Suspend != "":
 		s.hold(step, p, id, a, op, e, TroubleUnclear, p.Suspend)
 	default:
-		plan, err := s.crossings.Plan(step, p.passage(a.Wallet))
+		passage, err := p.owed(a.Wallet, e)
+		var plan *crossing.Plan
+		if err == nil {
+			plan, err = s.crossings.Plan(step, passage)
+		}
 		if err != nil {
 			s.hold(step, p, id, a, op, e, TroubleRefused, err.Error())
 			return
 		}
 		s.endPaid(step, p, id, a, op, e)
 		recorded := plan.Emit(step)
-		s.settle(step, p, Succeeded, id, a.Wallet, recorded.ID)
+		s.succeed(step, p, id, a.Wallet, recorded)
 		s.closeOther(step, p, id)
 	}
+}
+
+// owed is the crossing of a payment that was paid: of what the wallet owes for it.
+func (p *Payment) owed(wallet string, e *Evidence) (crossing.Passage, error) {
+	passage := p.passage(wallet)
+	owed := e.owed().Minor
+	if owed == p.Amount.Minor {
+		return passage, nil
+	}
+	var err error
+	passage.Amount = owed
+	passage.Payees, err = scaled(passage.Payees, owed)
+	return passage, err
 }
 
 // closeOther closes the attempt that is still open where another one was paid.
@@ -44,18 +61,26 @@ func (s *State) endPaid(step *replica.Step, p *Payment, id moongate.ID, a *Attem
 	s.heard(step, a.Alarm)
 }
 
+// succeed ends a payment whose money was divided; what the crossing does not hold of it a coupon bore.
+func (s *State) succeed(step *replica.Step, p *Payment, attempt moongate.ID, wallet string, recorded *crossing.Recorded) {
+	step.Emit(&Settled{
+		Settlement: Settlement{Of: p.Of, Status: Succeeded, Attempt: attempt, Wallet: wallet, Crossing: recorded.ID, Coupon: p.Amount.Minor - recorded.Amount},
+		Chain:      s.head(p),
+	})
+}
+
 func (s *State) settle(step *replica.Step, p *Payment, status Status, attempt moongate.ID, wallet string, crossing moongate.ID) {
 	step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: status, Attempt: attempt, Wallet: wallet, Crossing: crossing}, Chain: s.head(p)})
 }
 
 // hold puts money that cannot be divided into suspense. The payment waits for a person.
 func (s *State) hold(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, op Op, e *Evidence, kind TroubleKind, facts string) {
-	plan, why := s.suspense(step, p, a.Wallet, e.Amount)
+	plan, why := s.suspense(step, p, a.Wallet, e.owed())
 	s.endPaid(step, p, id, a, op, e)
 	held := s.emitSuspense(step, plan)
 	s.settle(step, p, Held, id, a.Wallet, held)
 	s.closeOther(step, p, id)
-	s.trouble(step, Trouble{Of: p.Of, Kind: kind, Wallet: a.Wallet, Attempt: id, Crossing: held, Amount: e.Amount, Facts: facts + why}, 0)
+	s.trouble(step, Trouble{Of: p.Of, Kind: kind, Wallet: a.Wallet, Attempt: id, Crossing: held, Amount: e.owed(), Facts: facts + why}, 0)
 }
 
 // late takes in money for an attempt that had ended, or a payment that had: it goes into suspense, and back to the
@@ -70,14 +95,14 @@ func (s *State) late(step *replica.Step, p *Payment, id moongate.ID, a *Attempt,
 	if p.Status == Succeeded {
 		kind, facts = TroubleDouble, fmt.Sprintf("%s was paid %s for a payment that had succeeded before", a.Wallet, e.Amount)
 	}
-	plan, why := s.suspense(step, p, a.Wallet, e.Amount)
+	plan, why := s.suspense(step, p, a.Wallet, e.owed())
 	s.endPaid(step, p, id, a, op, e)
 	held := s.emitSuspense(step, plan)
 	next := step.At
 	if held.IsZero() {
 		next = 0 // not in the books, so nothing can be taken out of them: a person must look
 	}
-	s.trouble(step, Trouble{Of: p.Of, Kind: kind, Wallet: a.Wallet, Attempt: id, Crossing: held, Amount: e.Amount, Facts: facts + why}, next)
+	s.trouble(step, Trouble{Of: p.Of, Kind: kind, Wallet: a.Wallet, Attempt: id, Crossing: held, Amount: e.owed(), Facts: facts + why}, next)
 }
 
 // suspense plans to book money as an exception. Where even that is refused, the reason goes into the facts: the amount

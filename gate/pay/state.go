@@ -123,6 +123,9 @@ type Payment struct {
 	Head     journal.Position `cbor:"17,keyasint"`
 	Overdue  bool             `cbor:"18,keyasint,omitempty"` // its time was over and its attempt is being closed
 	Ways     []WalletWay      `cbor:"19,keyasint,omitempty"` // to go on with by itself, where the hub chose
+	Coupon   int64            `cbor:"20,keyasint,omitempty"` // of the amount, what the wallet does not owe: a coupon of the merchant's own
+	// ReservedCash is Reserved counted in what the wallet owes.
+	ReservedCash int64 `cbor:"21,keyasint,omitempty"`
 }
 
 // Attempt is one order at one wallet, as the state keeps it.

@@ -125,6 +125,7 @@ type Outcome struct {
 	WalletRef  string        // the wallet's own number, once paid
 	Amount     money.Amount  // what was ordered
 	PayerTotal int64         // what the shopper paid, minor units; less than Amount where a coupon paid the rest
+	Settled    *int64        // what the wallet owes for it, minor units, where that is less than Amount: a coupon of the merchant's own
 	PaidAt     moongate.Time // by the wallet's clock
 	Tag        string        // as given in the order
 	Said       string        // the wallet's own word, for people

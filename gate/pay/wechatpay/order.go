@@ -255,7 +255,28 @@ func (w *Wallet) outcome(t *payments.Transaction) (pay.Outcome, error) {
 		return nonsense("paid, but without number, amount or time")
 	}
 	out.PaidAt = moongate.At(at)
+	if unfunded, ok := unfundedCoupons(t, out.Amount.Minor); !ok {
+		return nonsense("promotion_detail")
+	} else if unfunded > 0 {
+		settled := out.Amount.Minor - unfunded
+		out.Settled = &settled
+	}
 	return out, nil
+}
+
+// unfundedCoupons adds up the coupons that nobody has paid for in advance (type NOCASH, 免充值券): the wallet does not owe the
+// merchant what they took off. What it owes is the bill's 应结订单金额.
+func unfundedCoupons(t *payments.Transaction, total int64) (sum int64, ok bool) {
+	for _, d := range t.PromotionDetail {
+		if value(d.Type) != "NOCASH" {
+			continue
+		}
+		if n := value(d.Amount); n < 0 || n > total-sum {
+			return 0, false
+		}
+		sum += value(d.Amount)
+	}
+	return sum, true
 }
 
 func value[T any](p *T) T {

@@ -39,10 +39,7 @@ func TestDocumentedCommandsParse(t *testing.T) {
 				}
 				seen++
 				var c cli
-				p, err := kong.New(&c, kong.Name("moongate"), kong.Exit(func(int) {}))
-				if err != nil {
-					t.Fatal(err)
-				}
+				p := newParser(&c, kong.Exit(func(int) {}))
 				// Files that the reader is to have are not there in a fresh clone.
 				if _, err := p.Parse(args[1:]); err != nil && !strings.Contains(err.Error(), "no such file") {
 					t.Errorf("%s: %s: %v", page, strings.TrimSpace(line), err)

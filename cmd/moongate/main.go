@@ -6,20 +6,17 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
-	"github.com/moongate-hub/moongate"
-	"github.com/moongate-hub/moongate/agreement"
-	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/party"
 )
 
 // version is set by the build.
@@ -42,6 +39,7 @@ type cli struct {
 	Init      initVerb      `cmd:"" help:"Make a configuration, keys and the first operator."`
 	Config    configVerb    `cmd:"" help:"Explain what is wrong with a configuration."`
 	Serve     serveVerb     `cmd:"" help:"Run a hub."`
+	Party     partyVerb     `cmd:"" help:"Let participants in, and manage their keys and credentials, at a running hub."`
 	Agreement agreementVerb `cmd:"" help:"Check, explain and show agreements."`
 	Demo      demoVerb      `cmd:"" help:"Run wallets, gardens and a hub, and watch purchases cross."`
 	Replay    replayVerb    `cmd:"" help:"Run historical orders through a hub of their own."`
@@ -82,22 +80,12 @@ func random(b []byte) {
 func run(e *env, args []string) int {
 	var c cli
 	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("moongate"), kong.Writers(e.out, e.err), kong.UsageOnError(),
-		kong.Description("The gate between walled gardens: links, payments and traffic between platforms, under signed terms, with proof."),
-		kong.Exit(func(code int) { exit = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Bind(e),
-	)
-	if err != nil {
-		panic(err) // the verbs above contradict each other
-	}
-	k, err := parser.Parse(args)
+	k, err := newParser(&c, kong.Writers(e.out, e.err), kong.Exit(func(code int) { exit = code }), kong.Bind(e)).Parse(args)
 	if exit >= 0 {
 		return exit // --help was printed
 	}
 	if err != nil {
-		fmt.Fprintf(e.err, "moongate: %v\nRun moongate --help for the verbs.\n", err)
+		e.misuse(args, err)
 		return 2
 	}
 	e.json = c.JSON
@@ -108,47 +96,18 @@ func run(e *env, args []string) int {
 	return 0
 }
 
-// errSilent ends a verb that has already said what is wrong.
-var errSilent = errors.New("")
-
-// fail says what went wrong, where, and what to do.
-func (e *env) fail(err error) {
-	if errors.Is(err, errSilent) {
-		return
+// newParser knows the verbs.
+func newParser(c *cli, options ...kong.Option) *kong.Kong {
+	p, err := kong.New(c, append([]kong.Option{
+		kong.Name("moongate"),
+		kong.Description("The gate between walled gardens: links, payments and traffic between platforms, under signed terms, with proof."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.Vars{"scopes": strings.Join((party.AllScopes | party.OperatorScope).Names(), ", ")},
+	}, options...)...)
+	if err != nil {
+		panic(err) // the verbs above contradict each other
 	}
-	var faults agreement.Faults
-	var one *moongate.Error
-	var damage *journal.Damage
-	if e.json {
-		out := map[string]any{"error": err.Error(), "code": moongate.CodeOf(err)}
-		if errors.As(err, &faults) {
-			out["faults"] = faults
-		} else if errors.As(err, &one) {
-			out["error"], out["field"], out["hint"] = one.Message, one.Field, one.Hint
-		}
-		_ = json.NewEncoder(e.err).Encode(out) // nowhere left to say it
-		return
-	}
-	t := newTerminal(e.err)
-	switch {
-	case errors.As(err, &faults):
-		for _, f := range faults {
-			t.line("%s %s", t.red("✗"), f.Error())
-		}
-	case errors.As(err, &damage):
-		t.line("%s %s", t.red("✗"), err)
-	case errors.As(err, &one):
-		where := ""
-		if one.Field != "" {
-			where = one.Field + ": "
-		}
-		t.line("%s %s%s", t.red("✗"), where, one.Message)
-		if one.Hint != "" {
-			t.line("  %s", one.Hint)
-		}
-	default:
-		t.line("%s %s", t.red("✗"), err)
-	}
+	return p
 }
 
 // show prints a result: one JSON object, or text.
@@ -156,6 +115,7 @@ func (e *env) show(v any, text func(*terminal)) error {
 	if e.json {
 		enc := json.NewEncoder(e.out)
 		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false) // a terminal is no page
 		return enc.Encode(v)
 	}
 	t := newTerminal(e.out)

@@ -179,7 +179,7 @@ func (c *Client) once(ctx context.Context, r request, to any) (wait time.Duratio
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return 0, unknown("the answer broke off", err)
+		return 0, r.unknown("the answer broke off", err)
 	case len(body) > maxAnswer:
 		return 0, &moongate.Error{Code: moongate.TooLarge, Message: fmt.Sprintf("the answer has more than %d bytes", maxAnswer), Hint: "ask for less at once"}
 	case resp.StatusCode >= 300:
@@ -239,11 +239,16 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 		if errors.As(err, &bad) { // its text repeats the URL, which may carry what is secret
 			err = bad.Err
 		}
-		return nil, unknown("the hub was not reached, or did not answer", err)
+		return nil, r.unknown("the hub was not reached, or did not answer", err)
 	}
 	return resp, nil
 }
 
-func unknown(what string, cause error) error {
-	return fmt.Errorf("%w (%w)", &moongate.Error{Code: moongate.Unknown, Message: what, Hint: "send the same request again with the same key"}, cause)
+// unknown is an outcome that nobody told.
+func (r *request) unknown(what string, cause error) error {
+	hint := "send the same request again with the same key"
+	if r.key == "" {
+		hint = "ask again; check the URL, and whether the hub runs"
+	}
+	return fmt.Errorf("%w (%w)", &moongate.Error{Code: moongate.Unknown, Message: what, Hint: hint}, cause)
 }

@@ -78,7 +78,7 @@ func (c *Client) stream(ctx context.Context, after *string, yield func(Event, er
 	if resp.StatusCode != http.StatusOK || kind != "text/event-stream" {
 		body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 		if err != nil {
-			return false, false, unknown("the answer broke off", err)
+			return false, false, r.unknown("the answer broke off", err)
 		}
 		return false, false, problemOf(resp, body)
 	}
@@ -138,6 +138,6 @@ func readStream(from io.Reader, alive func(), event func(id string, data []byte)
 	case errors.Is(err, bufio.ErrTooLong):
 		return &moongate.Error{Code: moongate.TooLarge, Message: fmt.Sprintf("an event has more than %d bytes", maxLine)}
 	default:
-		return unknown("the stream broke off", err)
+		return (&request{}).unknown("the stream broke off", err)
 	}
 }

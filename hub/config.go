@@ -18,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/party"
 )
 
 // Config is what an operator decides. Secrets are not in it: they are files of their own.
@@ -81,7 +82,13 @@ func ReadConfig(path string) (*Config, error) {
 	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c); err != nil {
 		return nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("%s: %s", path, yaml.FormatError(err, false, true)), Hint: "the fields are explained in docs/operations.md"}
 	}
-	dir := filepath.Dir(path)
+	c.locate()
+	return c, nil
+}
+
+// locate makes relative paths relative to the file that they stand in.
+func (c *Config) locate() {
+	dir := filepath.Dir(c.path)
 	for _, p := range []*string{&c.Data, &c.Secrets} {
 		*p = under(dir, *p)
 	}
@@ -93,7 +100,6 @@ func ReadConfig(path string) (*Config, error) {
 			}
 		}
 	}
-	return c, nil
 }
 
 func under(dir, p string) string {
@@ -133,6 +139,8 @@ func (c *Config) Check() []*moongate.Error {
 	}
 	if !handlePattern.MatchString(c.Operator) {
 		add("operator", "lower-case letters, digits and hyphens, up to 40", "%q is not a handle", c.Operator)
+	} else if err := party.CheckHandle(c.Operator); err != nil {
+		add("operator", "choose another", "the handle %q is reserved", c.Operator)
 	}
 	for _, l := range []struct {
 		field   string
@@ -217,33 +225,39 @@ func (c *Config) Authority() string {
 	return strings.ToLower(u.Host)
 }
 
-// Init writes a configuration, secrets and an empty data directory below dir, and changes nothing that is there.
+// Init writes a configuration, secrets and an empty data directory below dir, and changes nothing that is there. What is
+// wrong with the configuration is found before anything is written.
 func Init(dir string, c Config, random func([]byte), now time.Time) (*Config, error) {
-	path := filepath.Join(dir, "moongate.yaml")
-	if _, err := os.Stat(path); err == nil {
-		return nil, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s exists already", path), Hint: "use another directory; nothing was changed"}
+	c.path, c.Data, c.Secrets = filepath.Join(dir, "moongate.yaml"), "data", "secrets"
+	if _, err := os.Stat(c.path); err == nil {
+		return nil, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s exists already", c.path), Hint: "use another directory; nothing was changed"}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("init: %w", err)
+	if there, err := os.ReadDir(filepath.Join(dir, c.Data)); err == nil && len(there) > 0 {
+		return nil, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s is not empty", filepath.Join(dir, c.Data)), Hint: "use another directory; nothing was changed"}
 	}
-	c.Data, c.Secrets = "data", "secrets"
-	if err := MakeSecrets(filepath.Join(dir, "secrets"), c.Name, random); err != nil {
-		return nil, err
+	read := c
+	read.Wallets = slices.Clone(c.Wallets)
+	read.locate()
+	for _, fault := range read.Check() {
+		if fault.Field != "secrets" { // they are made now
+			return nil, fault
+		}
 	}
 	body, err := yaml.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
-	text := fmt.Sprintf("# Configuration of a Moongate hub, made %s. Check it with: moongate config check\n%s", now.UTC().Format(time.DateOnly), body)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return nil, fmt.Errorf("init: %w", err)
+	for _, d := range []string{dir, read.Data} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("init: %w", err)
+		}
 	}
-	read, err := ReadConfig(path)
-	if err != nil {
+	if err := MakeSecrets(read.Secrets, c.Name, random); err != nil {
 		return nil, err
 	}
-	if faults := read.Check(); len(faults) > 0 {
-		return nil, errors.Join(faults[0], os.Remove(path))
+	text := fmt.Sprintf("# Configuration of a Moongate hub, made %s. Check it with: moongate config check\n%s", now.UTC().Format(time.DateOnly), body)
+	if err := os.WriteFile(c.path, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("init: %w", err)
 	}
-	return read, os.MkdirAll(read.Data, 0o700)
+	return ReadConfig(c.path)
 }

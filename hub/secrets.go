@@ -35,6 +35,11 @@ func MakeSecrets(dir, name string, random func([]byte)) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("secrets: %w", err)
 	}
+	for _, file := range []string{mainSecretFile, logSecretFile, logPublicFile} {
+		if _, err := os.Lstat(filepath.Join(dir, file)); err == nil {
+			return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s exists already", filepath.Join(dir, file)), Hint: "keys are never overwritten; use another directory"}
+		}
+	}
 	var key, seed [32]byte
 	random(key[:])
 	random(seed[:])
@@ -44,9 +49,6 @@ func MakeSecrets(dir, name string, random func([]byte)) error {
 	}
 	for file, text := range map[string]string{mainSecretFile: hex.EncodeToString(key[:]), logSecretFile: signer, logPublicFile: verifier} {
 		f, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, os.ErrExist) {
-			return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s exists already", filepath.Join(dir, file)), Hint: "keys are never overwritten; use another directory"}
-		}
 		if err != nil {
 			return fmt.Errorf("secrets: %w", err)
 		}

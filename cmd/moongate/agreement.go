@@ -15,6 +15,14 @@ type agreementVerb struct {
 	Examples agreementExamples `cmd:"" help:"List the example documents, or print one."`
 	Schema   agreementSchema   `cmd:"" help:"Print the JSON Schema of documents."`
 	Hash     agreementHash     `cmd:"" help:"Print the canonical form (RFC 8785) that the parties sign, or its SHA-256."`
+
+	List      agreementList      `cmd:"" help:"List the versions that a running hub holds."`
+	Show      agreementShow      `cmd:"" help:"Explain a version that a running hub holds, and show who has signed it."`
+	Propose   agreementPropose   `cmd:"" help:"Put a document before its parties, at a running hub."`
+	Sign      agreementSign      `cmd:"" help:"Sign a version in which you are named, at a running hub."`
+	Accept    agreementAccept    `cmd:"" help:"Accept an open offer, at a running hub."`
+	Withdraw  agreementWithdraw  `cmd:"" help:"Take a version back that is not agreed yet, at a running hub."`
+	Terminate agreementTerminate `cmd:"" help:"Give notice, at a running hub."`
 }
 
 type agreementCheck struct {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/moongate-hub/moongate/hub"
@@ -29,42 +31,67 @@ type initVerb struct {
 	Dir       string `arg:"" optional:"" default:"." help:"Directory to make it in."`
 	Name      string `default:"hub.example/moongate" help:"The hub's name for good: origin of its public log."`
 	Listen    string `default:"127.0.0.1:8600" help:"Address to serve on."`
-	PublicURL string `default:"http://127.0.0.1:8600" help:"How wallets and shoppers reach the hub."`
+	PublicURL string `help:"How wallets and shoppers reach the hub; the address that it serves on unless set." placeholder:"URL"`
 	Operator  string `default:"operator" help:"Handle of the first operator."`
+	Save      string `help:"Write the operator's token into this new file, for nobody else to read, and do not show it." placeholder:"FILE"`
 }
 
 func (v initVerb) Run(e *env) error {
+	if v.PublicURL == "" {
+		v.PublicURL = "http://" + v.Listen
+	}
 	c, err := hub.Init(v.Dir, hub.Config{Name: v.Name, Listen: v.Listen, PublicURL: v.PublicURL, Operator: v.Operator}, e.random, e.now())
 	if err != nil {
 		return err
 	}
-	s, err := hub.ReadSecrets(c.Secrets)
-	if err != nil {
-		return err
-	}
-	h, err := hub.Open(e.ctx, hub.Options{Config: c, Secrets: s, Now: e.now, Random: e.random, Virtual: true})
-	if err != nil {
-		return err
-	}
-	token, err := h.Bootstrap(e.ctx, "Operator")
-	if closeErr := h.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
 	path := filepath.Join(v.Dir, "moongate.yaml")
-	result := map[string]string{"config": path, "operator": v.Operator, "token": token, "log_key": s.Verifier}
+	s, token, err := v.found(e, c)
+	if err != nil { // all of it was made just now
+		return errors.Join(err, os.RemoveAll(c.Data), os.RemoveAll(c.Secrets), os.Remove(path))
+	}
+	result := map[string]string{"config": path, "operator": v.Operator, "log_key": s.Verifier}
+	if v.Save == "" {
+		result["token"] = token
+	} else {
+		result["token_file"] = v.Save
+	}
 	return e.show(result, func(t *terminal) {
 		t.line("%s %s", t.green("✓"), path)
 		t.line("  operator   %s", v.Operator)
-		t.line("  API token  %s", token)
-		t.line("             %s", t.dim("shown this once; it signs you in to the console too"))
+		if v.Save == "" {
+			t.line("  API token  %s", token)
+			t.line("             %s", t.dim("shown this once; it signs you in to the console too"))
+		} else {
+			t.line("  API token  in %s, which only you can read; it signs you in to the console too", v.Save)
+		}
 		t.line("  log key    %s", s.Verifier)
 		t.line("             %s", t.dim("give it to everybody: receipts verify under it"))
 		t.line("")
 		t.line("Next: moongate serve -c %s", path)
 	})
+}
+
+// found makes the hub's first operator, and keeps its token.
+func (v initVerb) found(e *env, c *hub.Config) (s *hub.Secrets, token string, err error) {
+	if s, err = hub.ReadSecrets(c.Secrets); err != nil {
+		return nil, "", err
+	}
+	var file *secretFile
+	if v.Save != "" {
+		if file, err = newFile(v.Save); err != nil {
+			return nil, "", err
+		}
+		defer func() { err = file.close(err) }()
+	}
+	h, err := hub.Open(e.ctx, hub.Options{Config: c, Secrets: s, Now: e.now, Random: e.random, Virtual: true})
+	if err != nil {
+		return nil, "", err
+	}
+	token, err = h.Bootstrap(e.ctx, "Operator")
+	if err = errors.Join(err, h.Close()); err == nil && file != nil {
+		err = file.keep(token)
+	}
+	return s, token, err
 }
 
 type configVerb struct {

@@ -18,15 +18,15 @@ import (
 // hubFlags say which running hub a verb talks to, and as whom. A secret never stands on the command line, where every
 // user of the machine can read it.
 type hubFlags struct {
-	Hub       string `default:"http://127.0.0.1:8600" env:"MOONGATE_HUB" help:"The running hub; ${default} unless set." placeholder:"URL"`
-	TokenFile string `xor:"who" help:"File that holds an API token. Without it, the environment variable MOONGATE_TOKEN is the token." placeholder:"FILE"`
-	Sign      string `xor:"who" help:"Private key that signs each request, instead of a token." placeholder:"FILE"`
+	Hub       string `group:"hub" default:"http://127.0.0.1:8600" env:"MOONGATE_HUB" help:"The running hub; ${default} unless set." placeholder:"URL"`
+	TokenFile string `group:"hub" xor:"who" help:"File that holds an API token. Without it, the environment variable MOONGATE_TOKEN is the token." placeholder:"FILE"`
+	Sign      string `group:"hub" xor:"who" help:"Private key that signs each request, instead of a token." placeholder:"FILE"`
 }
 
 // changeFlags are those of a verb that changes something.
 type changeFlags struct {
 	hubFlags
-	IdempotencyKey string `help:"Repeat a request whose outcome stayed unknown: the key that its error named. What was done then is not done again." placeholder:"KEY"`
+	IdempotencyKey string `group:"hub" help:"Repeat a request whose outcome stayed unknown: the key that its error named. What was done then is not done again." placeholder:"KEY"`
 }
 
 // tokenVariable is where a token may stand in the environment.

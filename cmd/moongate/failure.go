@@ -37,6 +37,10 @@ func failureOf(err error) failure {
 		f.Message, f.Field, f.Hint = saidWithout(err, one), one.Field, one.Hint
 		f.Message = strings.TrimPrefix(f.Message, one.Field+": ")
 	}
+	var path *fs.PathError
+	if errors.As(err, &path) && path.Error() == err.Error() {
+		f.Field, f.Message = path.Path, path.Err.Error()
+	}
 	var faults agreement.Faults
 	var answer *client.Failure
 	var damage *journal.Damage

@@ -40,7 +40,7 @@ type cli struct {
 	Config    configVerb    `cmd:"" help:"Explain what is wrong with a configuration."`
 	Serve     serveVerb     `cmd:"" help:"Run a hub."`
 	Party     partyVerb     `cmd:"" help:"Let participants in, and manage their keys and credentials, at a running hub."`
-	Agreement agreementVerb `cmd:"" help:"Check, explain and show agreements."`
+	Agreement agreementVerb `cmd:"" help:"Check and explain agreements; propose, sign and list them at a running hub."`
 	Demo      demoVerb      `cmd:"" help:"Run wallets, gardens and a hub, and watch purchases cross."`
 	Replay    replayVerb    `cmd:"" help:"Run historical orders through a hub of their own."`
 	Log       logVerb       `cmd:"" help:"Verify a public log or a receipt, of any hub."`
@@ -102,6 +102,7 @@ func newParser(c *cli, options ...kong.Option) *kong.Kong {
 		kong.Name("moongate"),
 		kong.Description("The gate between walled gardens: links, payments and traffic between platforms, under signed terms, with proof."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.ExplicitGroups([]kong.Group{{Key: "hub", Title: "Which hub, and who asks:"}}),
 		kong.Vars{"scopes": strings.Join((party.AllScopes | party.OperatorScope).Names(), ", ")},
 	}, options...)...)
 	if err != nil {

@@ -38,12 +38,12 @@ func (h *handle) UnmarshalText(b []byte) error {
 }
 
 type partyRegister struct {
-	changeFlags
 	Handle handle     `arg:"" help:"Its name for good: lower-case letters, digits and inner hyphens, up to 40."`
 	Kind   party.Kind `required:"" help:"What it is in the first place: platform, wallet, merchant, publisher, app, data-holder, observer or operator." placeholder:"KIND"`
 	Name   string     `required:"" help:"What people read." placeholder:"TEXT"`
 	NameZH string     `name:"name-zh" help:"What people read in Chinese." placeholder:"TEXT"`
 	Key    []string   `sep:"none" help:"Its key: a private key, or the proof that moongate party key prove gives where the key is not yours to see. May be given up to eight times." placeholder:"FILE"`
+	changeFlags
 }
 
 func (v partyRegister) Run(e *env) error {
@@ -75,10 +75,10 @@ func (v partyRegister) Run(e *env) error {
 }
 
 type partyList struct {
-	hubFlags
-	pageFlags
 	Kind   party.Kind `help:"Only those of this kind." placeholder:"KIND"`
 	Search string     `help:"A part of the handle or of a name." placeholder:"TEXT"`
+	pageFlags
+	hubFlags
 }
 
 func (v partyList) Run(e *env) error {
@@ -116,8 +116,8 @@ func day(at moongate.Time) string { return at.Go().Format("2006-01-02") }
 func moment(at moongate.Time) string { return at.Go().Format("2006-01-02 15:04 UTC") }
 
 type partyShow struct {
-	hubFlags
 	Handle handle `arg:"" help:"Who."`
+	hubFlags
 }
 
 func (v partyShow) Run(e *env) error {
@@ -129,7 +129,18 @@ func (v partyShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.show(p, func(t *terminal) {
+	type namedKey struct {
+		ID string `json:"id"`
+		party.Key
+	}
+	out := struct {
+		party.Participant
+		Keys []namedKey `json:"keys"`
+	}{p.Participant, []namedKey{}}
+	for _, k := range p.Keys {
+		out.Keys = append(out.Keys, namedKey{k.Public.ID(), k})
+	}
+	return e.show(out, func(t *terminal) {
 		t.line("%s  %s", t.bold(p.Handle), strings.TrimSpace(p.Name+" "+p.NameZH))
 		standing := "active"
 		if p.Suspended != "" {
@@ -159,10 +170,10 @@ func keyStanding(k party.Key, now moongate.Time) string {
 }
 
 type partyRename struct {
-	changeFlags
 	Handle handle `arg:"" help:"Who."`
 	Name   string `required:"" help:"What people read." placeholder:"TEXT"`
 	NameZH string `name:"name-zh" help:"What people read in Chinese; without it there is no Chinese name any more." placeholder:"TEXT"`
+	changeFlags
 }
 
 func (v partyRename) Run(e *env) error {
@@ -175,9 +186,9 @@ func (v partyRename) Run(e *env) error {
 }
 
 type partySuspend struct {
-	changeFlags
 	Handle handle `arg:"" help:"Who."`
 	Reason string `required:"" help:"Why, for the participant to read." placeholder:"TEXT"`
+	changeFlags
 }
 
 func (v partySuspend) Run(e *env) error {
@@ -190,8 +201,8 @@ func (v partySuspend) Run(e *env) error {
 }
 
 type partyResume struct {
-	changeFlags
 	Handle handle `arg:"" help:"Who."`
+	changeFlags
 }
 
 func (v partyResume) Run(e *env) error {

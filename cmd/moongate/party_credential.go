@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -23,12 +22,12 @@ type credentialVerb struct {
 const pathCredentials = "/v1/credentials"
 
 type credentialIssue struct {
-	changeFlags
 	Handle  handle   `arg:"" help:"Whose it is to be."`
 	Name    string   `required:"" help:"What it is used for, for people to read." placeholder:"TEXT"`
 	Scopes  []string `required:"" help:"What it may do, joined by commas: ${scopes}; or all, which is all but operator." placeholder:"NAMES"`
 	Expires string   `help:"When it ends: a date, a time (RFC 3339) or a span from now, such as 90d. It does not end by itself unless set." placeholder:"WHEN"`
 	Save    string   `help:"Write the token into this new file, for nobody else to read, and do not show it." placeholder:"FILE"`
+	changeFlags
 }
 
 func (v credentialIssue) Run(e *env) (err error) {
@@ -40,20 +39,12 @@ func (v credentialIssue) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	// The file is there before the token is: a token that nobody could keep is not asked for.
-	var file *os.File
+	var file *secretFile
 	if v.Save != "" {
 		if file, err = newFile(v.Save); err != nil {
 			return err
 		}
-		defer func() {
-			if closed := file.Close(); err == nil {
-				err = closed
-			}
-			if err != nil {
-				err = errors.Join(err, os.Remove(v.Save))
-			}
-		}()
+		defer func() { err = file.close(err) }()
 	}
 	token, err := change[api.Token](e, v.changeFlags, pathCredentials, &api.NewCredential{Handle: string(v.Handle), Name: v.Name, Scopes: scopes, Expires: expires})
 	if err != nil {
@@ -71,11 +62,8 @@ func (v credentialIssue) Run(e *env) (err error) {
 		out["token"] = token.Token
 	} else {
 		out["token_file"] = v.Save
-		if _, err := file.WriteString(token.Token + "\n"); err != nil {
+		if err := file.keep(token.Token); err != nil {
 			return fmt.Errorf("the credential %s was issued, but its token is lost (revoke it): %w", token.ID, err)
-		}
-		if err := file.Sync(); err != nil {
-			return fmt.Errorf("the credential %s was issued, but its token may be lost (revoke it): %w", token.ID, err)
 		}
 	}
 	return e.show(out, func(t *terminal) {
@@ -126,8 +114,8 @@ func parseWhen(field, text string, now time.Time) (moongate.Time, error) {
 }
 
 type credentialList struct {
-	hubFlags
 	Handle handle `arg:"" help:"Whose."`
+	hubFlags
 }
 
 func (v credentialList) Run(e *env) error {
@@ -153,9 +141,9 @@ func (v credentialList) Run(e *env) error {
 }
 
 type credentialRevoke struct {
-	changeFlags
 	Handle     handle      `arg:"" help:"Whose."`
 	Credential moongate.ID `arg:"" help:"Its id."`
+	changeFlags
 }
 
 func (v credentialRevoke) Run(e *env) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -103,12 +104,12 @@ func readProof(path, handle string) (k party.NewKey, err error) {
 }
 
 type keyAdd struct {
-	changeFlags
 	Handle   handle             `arg:"" help:"Whose key it is."`
 	File     string             `arg:"" help:"The new key: a private key, or the proof that moongate party key prove gives."`
 	Replaces string             `help:"Id of the key that goes." placeholder:"ID"`
 	Overlap  agreement.Duration `help:"For how long both are valid, such as 12h; at most 30d. The old one ends at once unless set." placeholder:"SPAN"`
 	Endorse  string             `help:"A key of the participant's that is valid, and vouches for the new one; the one that signs the request unless set. An operator needs none." placeholder:"FILE"`
+	changeFlags
 }
 
 func (v keyAdd) Run(e *env) error {
@@ -129,6 +130,10 @@ func (v keyAdd) Run(e *env) error {
 		c.Endorsement = party.Signature(ed25519.Sign(old, party.EndorsementStatement(string(v.Handle), key.Public, v.Replaces)))
 	}
 	answer, err := change[party.KeyAnswer](e, v.changeFlags, "/v1/keys", c)
+	var refusal *moongate.Error
+	if errors.As(err, &refusal) && refusal.Field == "endorsed_by" {
+		return &moongate.Error{Code: refusal.Code, Field: "--endorse", Message: fmt.Sprintf("no valid key of %s vouches for the new one", v.Handle), Hint: "name the file of one; if all are lost, ask the operator"}
+	}
 	if err != nil {
 		return err
 	}
@@ -148,10 +153,10 @@ func (v keyAdd) Run(e *env) error {
 }
 
 type keyRevoke struct {
-	changeFlags
 	Handle handle `arg:"" help:"Whose key it is."`
-	Key    string `arg:"" help:"Its id, or the file of the private key."`
+	Key    string `arg:"" help:"Its id, or the file of the private key. Before an id that begins with a hyphen write -- ."`
 	Reason string `required:"" help:"Why." placeholder:"TEXT"`
+	changeFlags
 }
 
 func (v keyRevoke) Run(e *env) error {

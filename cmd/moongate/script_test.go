@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -34,5 +38,86 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NO_COLOR", "1")
 			return nil
 		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"freeport": scriptFreePort, "await": scriptAwait, "grab": scriptGrab, "flip": scriptFlip, "cut": scriptCut,
+		},
 	})
+}
+
+// usage refuses a command of a script that is not called as it should be.
+func usage(ts *testscript.TestScript, neg bool, args []string, n int, how string) {
+	if neg || len(args) != n {
+		ts.Fatalf("usage: %s", how)
+	}
+}
+
+// scriptFreePort puts an address that nobody listens on into a variable.
+func scriptFreePort(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 1, "freeport VARIABLE")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+// scriptAwait waits until a hub serves.
+func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 1, "await ADDRESS")
+	deadline := time.Now().Add(time.Minute)
+	for {
+		resp, err := http.Get("http://" + args[0] + "/healthz")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nobody serves at %s: %v", args[0], err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// scriptGrab puts what a group of a pattern matches in a file, or in stdout or stderr, into a variable.
+func scriptGrab(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 3, "grab VARIABLE FILE PATTERN")
+	found := regexp.MustCompile(args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(found) != 2 {
+		ts.Fatalf("%s matches nothing in %s", args[2], args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// scriptFlip flips one bit of the byte at an offset of the file that a pattern names.
+func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 2, "flip FILE OFFSET")
+	path, b := oneFile(ts, args[0])
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if at >= len(b) {
+		ts.Fatalf("%s has only %d bytes", path, len(b))
+	}
+	b[at] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// scriptCut takes bytes off the end of the file that a pattern names.
+func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 2, "cut FILE BYTES")
+	path, b := oneFile(ts, args[0])
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, b[:max(0, len(b)-n)], 0o600))
+}
+
+func oneFile(ts *testscript.TestScript, pattern string) (string, []byte) {
+	found, err := filepath.Glob(ts.MkAbs(pattern))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%s names %d files", pattern, len(found))
+	}
+	b, err := os.ReadFile(found[0])
+	ts.Check(err)
+	return found[0], b
 }

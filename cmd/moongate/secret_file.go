@@ -13,24 +13,32 @@ import (
 	"github.com/moongate-hub/moongate"
 )
 
+// secretFile is a new file for one secret that is not there yet. The file comes first: a secret that could not be kept
+// is not asked for.
+type secretFile struct {
+	path string
+	f    *os.File
+}
+
 // newFile makes a file that only this user can read, and never writes over one.
-func newFile(path string) (*os.File, error) {
+func newFile(path string) (*secretFile, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return nil, &moongate.Error{Code: moongate.Conflict, Field: path, Message: "it exists already", Hint: "nothing is written over; use another name"}
 	}
-	return f, err
+	return &secretFile{path, f}, err
 }
 
-// writeSecret writes a file that only this user can read. It is all there, or not at all.
-func writeSecret(path string, body []byte) error {
-	f, err := newFile(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(body)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
+// keep writes the secret, durably.
+func (s *secretFile) keep(secret string) error {
+	_, err := s.f.WriteString(secret + "\n")
+	return errors.Join(err, s.f.Sync())
+}
+
+// close ends the file; where something went wrong, nothing is left of it.
+func (s *secretFile) close(err error) error {
+	if err = errors.Join(err, s.f.Close()); err != nil {
+		return errors.Join(err, os.Remove(s.path))
 	}
 	return nil
 }
@@ -73,7 +81,11 @@ func writeKey(path string, key ed25519.PrivateKey) error {
 	if err != nil {
 		return err
 	}
-	return writeSecret(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}))
+	f, err := newFile(path)
+	if err != nil {
+		return err
+	}
+	return f.close(f.keep(strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der})))))
 }
 
 // readKey reads a private key.

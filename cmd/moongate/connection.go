@@ -30,7 +30,7 @@ type changeFlags struct {
 }
 
 // tokenVariable is where a token may stand in the environment.
-const tokenVariable = "MOONGATE_TOKEN" //nolint:gosec // the name of the variable
+const tokenVariable = "MOONGATE_TOKEN"
 
 // connect gives a client that says who asks.
 func (f hubFlags) connect(e *env) (*client.Client, error) {

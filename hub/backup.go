@@ -56,8 +56,8 @@ func (h *Hub) Backup(w io.Writer) (*Manifest, error) {
 			return nil, err
 		}
 	}
-	at, index := h.Node.Journal().Durable()
-	for _, f := range h.Node.Journal().Files() {
+	files, at, index := h.Node.Journal().Files()
+	for _, f := range files {
 		if err := b.file("journal/"+filepath.Base(f.Path), f); err != nil {
 			return nil, err
 		}

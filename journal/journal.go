@@ -352,13 +352,14 @@ type File struct {
 	Size int64
 }
 
-// Files lists the segment files as far as they are durable: what a backup copies, while the journal goes on.
-func (j *Journal) Files() []File {
+// Files lists the segment files as far as they are durable, and the position and index of the last event and record in
+// them: what a backup copies, and says of itself, while the journal goes on.
+func (j *Journal) Files() (files []File, at Position, index uint64) {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
-	out := make([]File, 0, len(j.segs))
+	files = make([]File, 0, len(j.segs))
 	for _, s := range j.segs {
-		out = append(out, File{Path: s.path, Size: s.size})
+		files = append(files, File{Path: s.path, Size: s.size})
 	}
-	return out
+	return files, j.fence - 1, j.done
 }

@@ -386,6 +386,66 @@ func TestReadersBesideTheWriter(t *testing.T) {
 	}
 }
 
+// TestFilesEndWhereTheySay: while the journal is written, the files of a backup end with the event and the record that
+// are told with them, no later. A restore holds the one against the other.
+func TestFilesEndWhereTheySay(t *testing.T) {
+	t.Parallel()
+	type end struct {
+		bytes int64
+		at    Position
+	}
+	ends := map[uint64]end{} // by the last record, of a journal that nobody writes meanwhile
+	rng := rand.New(rand.NewPCG(5, 6))
+	var w written
+	for range 3000 {
+		w = append(w, w.next(rng))
+	}
+	write := func(j *Journal, each func()) {
+		for _, r := range w {
+			if err := errors.Join(j.Append(r), j.Sync()); err != nil {
+				t.Fatal(err)
+			}
+			each()
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := func(j *Journal) (uint64, end) {
+		files, at, index := j.Files()
+		e := end{at: at}
+		for _, f := range files {
+			e.bytes += f.Size
+		}
+		return index, e
+	}
+	opt := Options{SegmentBytes: 4000, Sync: NoSync}
+	j := openJournal(t, t.TempDir(), opt)
+	write(j, func() { index, e := ended(j); ends[index] = e })
+	j = openJournal(t, t.TempDir(), opt)
+	stop, looked := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-stop:
+				looked <- n
+				return
+			default:
+			}
+			// A file that was just begun holds its header and no record.
+			if index, e := ended(j); index > 0 && e != ends[index] && e != (end{ends[index].bytes + int64(segmentHeader), ends[index].at}) {
+				t.Errorf("the files have %d bytes and end with event %d, as they say; up to record %d it was %+v", e.bytes, e.at, index, ends[index])
+			}
+		}
+	}()
+	write(j, func() {})
+	close(stop)
+	if n := <-looked; n < 100 {
+		t.Errorf("looked %d times: this test shows too little", n)
+	}
+}
+
 // fileBytes reads all files below a directory.
 func fileBytes(t testing.TB, dir string) map[string][]byte {
 	t.Helper()

@@ -19,7 +19,8 @@ func (p *Pages) health(v *visit) (console.Page, error) {
 	if p.hub.Node.Leads() {
 		page.Role = "alone" // one node, so far
 	}
-	for _, f := range p.hub.Node.Journal().Files() {
+	files, _, _ := p.hub.Node.Journal().Files()
+	for _, f := range files {
 		page.Bytes += f.Size
 		page.Segments++
 	}

@@ -343,7 +343,8 @@ func crossingCase(ctx context.Context, opt Options, submitters int, hot bool) (C
 
 func (w *world) bytes() int64 {
 	n := int64(0)
-	for _, f := range w.node.Journal().Files() {
+	files, _, _ := w.node.Journal().Files()
+	for _, f := range files {
 		n += f.Size
 	}
 	return n

@@ -39,6 +39,13 @@ func (n *Node) batch(ctx context.Context) {
 			}
 			break
 		}
+		if n.opt.TickEvery > 0 && n.clock.check(n.opt.Clock()) != nil {
+			for _, t := range tickets {
+				t.answer(nil, errClock)
+			}
+			<-slots
+			continue
+		}
 		id, data, err := n.pack(tickets)
 		if err != nil {
 			n.fatal(err)

@@ -80,6 +80,7 @@ func (f *fsm) apply(l *raft.Log) {
 		return
 	}
 	f.last = l.Index
+	n.clock.state.Store(int64(n.machine.core.clock.Get().Now)) // nobody but this goroutine writes it
 	f.written <- a
 }
 
@@ -272,6 +273,7 @@ func (f *fsm) foldJournal(after uint64) error {
 		return err
 	}
 	f.rebuild()
+	f.node.clock.state.Store(int64(m.core.clock.Get().Now))
 	return nil
 }
 

@@ -39,7 +39,8 @@ type Options struct {
 	EraseEvery    time.Duration        // how often the bytes of erased keys are cleared from the disk: see Compact; 1 h
 	SnapshotBytes int64                // of raft log after which a snapshot is due; 128 MiB
 	TrailingBytes int64                // of raft log kept behind a snapshot; 16 MiB
-	TickEvery     time.Duration        // how often time passes by itself; 0: only when told
+	TickEvery     time.Duration        // how often time passes by itself; 0: only when told, and Clock is not a wall clock
+	AcceptClock   bool                 // an operator's consent to a wall clock that is far from the state's time
 	SegmentBytes  int64                // of a journal segment
 	NoSync        bool                 // tests and simulations that lose nothing by a crash
 	Sync          func(*os.File) error // of the journal's files; nil means File.Sync. Tests put faults in
@@ -99,6 +100,7 @@ type Node struct {
 	process [8]byte  // tells this process's batches from an earlier one's
 	local   sync.Map // batch id → []*ticket
 	durable *signal
+	clock   clock
 
 	life   context.Context // ends when the node is closed
 	stop   context.CancelFunc
@@ -172,6 +174,10 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 		return nil, errors.Join(err, n.Close())
 	}
 	if opt.TickEvery > 0 {
+		n.clock.agreed.Store(opt.AcceptClock)
+		if err := n.clock.check(opt.Clock()); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
 		n.done.Add(1)
 		go n.tick(ctx2)
 	}

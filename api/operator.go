@@ -19,6 +19,7 @@ type Health struct {
 	Hub        string           `json:"hub" example:"hub.example.org"`
 	Leads      bool             `json:"leads" doc:"This node decides."`
 	Quarantine bool             `json:"quarantine" doc:"Restored from a backup: wallets are asked, never told."`
+	Clock      string           `json:"clock,omitempty" doc:"How the machine's clock is off; until it is right nothing is decided."`
 	Position   journal.Position `json:"position" doc:"Of the last durable event."`
 	ViewsLag   journal.Position `json:"views_lag" doc:"Events that the lists have not taken in."`
 	LogLag     int64            `json:"log_lag" doc:"Events that the public log has not taken in."`
@@ -106,6 +107,9 @@ func (a *API) health() Health {
 	h := Health{
 		Hub: a.hub.Config.Name, Leads: a.hub.Node.Leads(), Position: at, LogLag: a.hub.Node.Log().Lag(), LogSize: a.hub.Node.Log().Size(),
 		Effects: len(a.hub.Machine().Pending(0, 0)), Buried: len(a.hub.Machine().Buried()), Requests: a.load.requests.Load(), Streams: a.load.streams.Load(),
+	}
+	if fault := a.hub.Node.ClockFault(); fault != nil {
+		h.Clock = fault.Message
 	}
 	if views := a.hub.Views.Position(); views < at {
 		h.ViewsLag = at - views

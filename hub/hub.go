@@ -43,6 +43,8 @@ type Options struct {
 	// NoSync gives up durability, for simulations that are thrown away.
 	NoSync bool
 	Skip   map[uint64][32]byte
+	// AcceptClock is an operator's consent to a clock that is far from the hub's time.
+	AcceptClock bool
 	// Wallets are the accounts that payments go through, by the wallet's handle; Payers have them pay out.
 	Wallets map[string]pay.Wallet
 	Payers  map[string]settle.Payer
@@ -157,7 +159,7 @@ func (h *Hub) nodeOptions() replica.Options {
 	o := replica.Options{
 		Dir: h.Config.Data, Hub: h.Config.Tag(), Secret: h.Secrets.Derive(nodeSecret),
 		Clock: h.clock,
-		Seed:  h.opt.Seed, NoSync: h.opt.NoSync, Skip: h.opt.Skip, Fatal: h.opt.Fatal,
+		Seed:  h.opt.Seed, NoSync: h.opt.NoSync, Skip: h.opt.Skip, Fatal: h.opt.Fatal, AcceptClock: h.opt.AcceptClock,
 		QueueBytes: int64(h.Config.Limits.QueueMB) << 20, SegmentBytes: int64(h.Config.Limits.SegmentMB) << 20,
 	}
 	if !h.opt.Virtual {
@@ -197,13 +199,22 @@ func (h *Hub) start(ctx context.Context) {
 func (h *Hub) publish(ctx context.Context) {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
+	off := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		if !h.Node.Leads() {
+		switch fault := h.Node.ClockFault(); {
+		case fault != nil && !off:
+			h.Log.Error("nothing is decided", "error", fault, "hint", fault.Hint)
+		case fault == nil && off:
+			h.Log.Info("the clock is right again")
+		}
+		off = h.Node.ClockFault() != nil
+		// Behind a barrier: what an earlier leader committed is in the log before this one signs it.
+		if !h.Node.Leads() || h.Node.Current(ctx) != nil {
 			continue
 		}
 		if err := h.Publish(); err != nil {

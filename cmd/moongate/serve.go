@@ -30,6 +30,7 @@ type serveVerb struct {
 	Drain     time.Duration `default:"15s" help:"How long requests under way may take to end when the hub is stopped."`
 	Demo      bool          `hidden:"" help:"Say on every page that this is a demonstration."`
 	Leash     bool          `hidden:"" help:"Stop when standard input ends: with whoever started this."`
+	Accept    bool          `name:"accept-clock" help:"Start although this machine's clock is far from the hub's time: the clock is right."`
 	SkipEntry []string      `help:"Leave a poisoned raft entry out, on every node alike: its index and SHA-256." placeholder:"INDEX@HASH"`
 }
 
@@ -62,7 +63,7 @@ func (v serveVerb) Run(e *env) error {
 		return err
 	}
 	h, err := hub.Open(e.ctx, hub.Options{
-		Config: c, Secrets: s, Now: e.now, Random: e.random, Skip: skip, Log: log, Wallets: wallets,
+		Config: c, Secrets: s, Now: e.now, Random: e.random, Skip: skip, AcceptClock: v.Accept, Log: log, Wallets: wallets,
 		Fatal: func(err error) {
 			// What is in memory may be wrong now: nothing more is written, not even in passing.
 			log.Error("the hub must stop; start it again", "error", err)

@@ -85,6 +85,8 @@ const (
 	KindInstruction Kind = 17
 	KindConversion  Kind = 18
 	KindSession     Kind = 19
+	KindDispute     Kind = 20
+	KindSplit       Kind = 21
 )
 
 var prefixes = [...]string{
@@ -92,6 +94,7 @@ var prefixes = [...]string{
 	KindDestination: "dst", KindClick: "clk", KindTransfer: "trf", KindWindow: "win", KindStatement: "stm",
 	KindWebhook: "whk", KindCredential: "key", KindSubject: "sub", KindOffer: "off", KindBlock: "blk",
 	KindException: "exc", KindInstruction: "ins", KindConversion: "cnv", KindSession: "ses",
+	KindDispute: "dsp", KindSplit: "spl",
 }
 
 // String is the kind's prefix in identifiers, such as "pay".

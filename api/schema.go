@@ -108,6 +108,9 @@ var texts = map[reflect.Type]reflect.Type{
 	reflect.TypeFor[pay.TroubleKind]():   reflect.TypeFor[enumText[pay.TroubleKind]](),
 	reflect.TypeFor[pay.Action]():        reflect.TypeFor[enumText[pay.Action]](),
 	reflect.TypeFor[pay.Channel]():       reflect.TypeFor[enumText[pay.Channel]](),
+	reflect.TypeFor[pay.Chooser]():       reflect.TypeFor[enumText[pay.Chooser]](),
+	reflect.TypeFor[pay.Preference]():    reflect.TypeFor[enumText[pay.Preference]](),
+	reflect.TypeFor[pay.Because]():       reflect.TypeFor[enumText[pay.Because]](),
 	reflect.TypeFor[settle.Status]():     reflect.TypeFor[enumText[settle.Status]](),
 	reflect.TypeFor[settle.Progress]():   reflect.TypeFor[enumText[settle.Progress]](),
 }
@@ -126,9 +129,12 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pay.Status]():        {"open", "succeeded", "held", "expired", "cancelled", "returned"},
 	reflect.TypeFor[pay.AttemptStatus](): {"awaiting", "opening", "unknown", "closing", "paid", "closed", "failed"},
 	reflect.TypeFor[pay.RefundStatus]():  {"asked", "accepted", "unknown", "held_up", "succeeded", "failed"},
-	reflect.TypeFor[pay.TroubleKind]():   {"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back"},
+	reflect.TypeFor[pay.TroubleKind]():   {"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute"},
 	reflect.TypeFor[pay.Action]():        {"give_back", "release", "dismiss"},
 	reflect.TypeFor[pay.Channel]():       {"qr", "redirect"},
+	reflect.TypeFor[pay.Chooser]():       {"shopper", "hub"},
+	reflect.TypeFor[pay.Preference]():    {"rate", "order"},
+	reflect.TypeFor[pay.Because]():       {"rate", "order", "probe"},
 	reflect.TypeFor[settle.Status]():     {"open", "closed", "pending", "settled", "aborted"},
 	reflect.TypeFor[settle.Progress]():   {"planned", "sent", "manual", "paid", "returned"},
 }

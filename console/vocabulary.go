@@ -50,7 +50,7 @@ var vocabularies = map[string][]string{
 		"share", "held", "commission", "traffic", "wallet_fee", "tax", "kept", "refund",
 	},
 	"exception": {
-		"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back",
+		"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute",
 		"mismatch", "without_items", "without_payment", "missing_ours", "missing_theirs", "status", "fee", "timing",
 	},
 	// Events, with what became of it behind the last point where one event tells of several ends.
@@ -90,6 +90,7 @@ var vocabularies = map[string][]string{
 		"pay.refund_moved",
 		"pay.refund_ended.succeeded",
 		"pay.refund_ended.failed",
+		"pay.dispute_moved",
 		"pay.exception_opened",
 		"pay.exception_resolved",
 		"settle.opened",

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/moongate-hub/moongate"
@@ -152,6 +153,7 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 	case *pay.AttemptOpened:
 		wallet(event.Wallet)
 		try = event.Attempt
+		step.Note = chosen(event.Chosen, v.lang)
 	case *pay.CreateDue:
 		wallet(event.Wallet)
 		step.State = "asking"
@@ -205,6 +207,12 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 		if event.Outcome != nil {
 			step.Amount = event.Outcome.Amount
 		}
+	case *pay.DisputeMoved:
+		wallet(event.Wallet)
+		step.State, step.Amount, step.Note = string(event.State), event.Amount, event.Reason
+		if !event.Crossing.IsZero() {
+			step.Ref = console.Ref{Kind: "crossing", ID: event.Crossing.String()}
+		}
 	case *pay.ExceptionOpened:
 		step.State, step.Amount, step.Note = "exception", event.Amount, event.Facts
 		step.Ref = console.Ref{Kind: "exception", ID: event.Exception.String()}
@@ -212,4 +220,30 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 		step.State, step.Note = "resolved", event.Note
 	}
 	return step, try
+}
+
+// chosen says why the hub sent a shopper to a wallet; nothing where he chose himself.
+func chosen(c *pay.Chosen, lang console.Lang) string {
+	if c == nil {
+		return ""
+	}
+	en, zh := "Chosen by the hub", "由枢纽选择"
+	switch c.Because {
+	case pay.BecauseOrder:
+		en, zh = en+" as the first in order", zh+"：按顺序优先"
+	case pay.BecauseRate:
+		en, zh = en+" by measured success", zh+"：按实测成功率"
+	case pay.BecauseProbe:
+		en, zh = en+" to learn how it does", zh+"：用于测量成功率"
+	}
+	if c.Percent > 0 {
+		en, zh = fmt.Sprintf("%s, %d %% within a day", en, c.Percent), fmt.Sprintf("%s，一日内 %d%%", zh, c.Percent)
+	}
+	if c.Rule != "" {
+		en, zh = en+"; rule: "+c.Rule, zh+"；规则："+c.Rule
+	}
+	if c.Instead != "" {
+		en, zh = en+"; instead of "+c.Instead, zh+"；替代 "+c.Instead
+	}
+	return inLang(lang, en, zh)
 }

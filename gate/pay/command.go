@@ -134,13 +134,14 @@ type Evidence struct {
 	Settled    *int64        `cbor:"7,keyasint,omitempty" json:"settled,omitempty"` // what the wallet owes, where that is less
 }
 
-// Told reports a wallet's notification that passed every check. Payment or Refund is set.
+// Told reports a wallet's notification that passed every check. One of Payment, Refund and Dispute is set.
 type Told struct {
-	Wallet  string          `cbor:"1,keyasint"`
-	Event   string          `cbor:"2,keyasint"` // the wallet's own word
-	Order   string          `cbor:"3,keyasint"` // the number it is about, as we gave it
-	Payment *Evidence       `cbor:"4,keyasint,omitempty"`
-	Refund  *RefundEvidence `cbor:"5,keyasint,omitempty"`
+	Wallet  string           `cbor:"1,keyasint"`
+	Event   string           `cbor:"2,keyasint"` // the wallet's own word
+	Order   string           `cbor:"3,keyasint"` // the number it is about, as we gave it
+	Payment *Evidence        `cbor:"4,keyasint,omitempty"`
+	Refund  *RefundEvidence  `cbor:"5,keyasint,omitempty"`
+	Dispute *DisputeEvidence `cbor:"6,keyasint,omitempty"`
 }
 
 // RefundEvidence is a [RefundOutcome] as the journal keeps it.

@@ -65,6 +65,9 @@ func (s *State) foldRefunds(e journal.Entry) {
 		})
 	case *RefundEnded:
 		s.foldRefundEnded(e, v)
+	case *DisputeMoved:
+		s.foldDispute(e.At, v)
+		s.chain(e.Position, v.Of)
 	case *ExceptionOpened:
 		s.foldTrouble(e, v)
 	case *ExceptionResolved:
@@ -188,6 +191,14 @@ func (s *State) foldTrouble(e journal.Entry, v *ExceptionOpened) {
 	if v.Next != 0 {
 		s.due.Add(v.Next, dueKey{dueException, v.Exception})
 	}
+	if v.Kind == TroubleDispute {
+		for _, key := range s.ofDisputes[v.Payment] {
+			if d, ok := s.disputes.Get(key); ok && d.Exception.IsZero() && d.Attempt == v.Attempt && d.Wallet == v.Wallet {
+				d.Exception = v.Exception
+				s.disputes.Put(key, d)
+			}
+		}
+	}
 	if v.Kind == TroubleSilent {
 		if a, ok := s.attempts.Get(v.Attempt); ok {
 			a.Alarm = v.Exception
@@ -252,7 +263,10 @@ func (s *State) Rebuild() {
 		return string(a.id[:]) < string(b.id[:])
 	})
 	s.fading = replica.DueByID()
-	s.of, s.troubled = map[moongate.ID][]moongate.ID{}, map[moongate.ID]int{}
+	s.of, s.troubled, s.ofDisputes = map[moongate.ID][]moongate.ID{}, map[moongate.ID]int{}, map[moongate.ID][]disputeKey{}
+	for key, d := range s.disputes.All() {
+		s.ofDisputes[d.Payment] = append(s.ofDisputes[d.Payment], key)
+	}
 	for id, p := range s.payments.All() {
 		if p.Status == Open && !p.Overdue {
 			s.due.Add(p.Expires, dueKey{dueExpiry, id})
@@ -310,6 +324,10 @@ func (s *State) forget(now moongate.Time) {
 			s.refunds.Delete(id)
 			s.attempts.Delete(id)
 		}
+		for _, d := range s.ofDisputes[key] {
+			s.disputes.Delete(d)
+		}
+		delete(s.ofDisputes, key)
 		delete(s.of, key)
 		s.orders.Delete(orderKey{Merchant: p.Merchant, Order: p.Order})
 		s.payments.Delete(key)
@@ -323,6 +341,11 @@ func (s *State) busy(id moongate.ID) bool {
 			return true
 		}
 		if r, ok := s.refunds.Get(of); ok && !r.Status.Final() {
+			return true
+		}
+	}
+	for _, key := range s.ofDisputes[id] {
+		if d, ok := s.disputes.Get(key); ok && !d.State.over() {
 			return true
 		}
 	}

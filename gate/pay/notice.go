@@ -74,6 +74,8 @@ func (n *Notice) told(wallet string) *Told {
 		t.Order, t.Payment = clip(n.Payment.No, 64), n.Payment.evidence()
 	case n.Refund != nil:
 		t.Order, t.Refund = clip(n.Refund.No, 64), n.Refund.evidence()
+	case n.Dispute != nil:
+		t.Order, t.Dispute = clip(n.Dispute.OrderNo, 64), n.Dispute.evidence()
 	default:
 		return nil
 	}

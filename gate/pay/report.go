@@ -131,6 +131,11 @@ func (s *State) told(step *replica.Step, c *Told) (Done, error) {
 		p, _ := s.payments.Get(a.Payment)
 		s.learn(step, &p, id, &a, OpNotice, c.Payment)
 		return Done{}, nil
+	case ours && c.Dispute != nil:
+		a, _ := s.attempts.Get(id)
+		p, _ := s.payments.Get(a.Payment)
+		s.contested(step, &p, id, c.Wallet, c.Dispute)
+		return Done{}, nil
 	case ours:
 		r, _ := s.refunds.Get(id)
 		s.learnRefund(step, id, &r, OpNotice, c.Refund)
@@ -140,8 +145,11 @@ func (s *State) told(step *replica.Step, c *Told) (Done, error) {
 		return Done{}, err
 	}
 	t := Trouble{Exception: step.NewID(moongate.KindException), Kind: TroubleStranger, Wallet: c.Wallet, Facts: fmt.Sprintf("%s told of %s about %q, which is no order of ours there", c.Wallet, c.Event, c.Order)}
-	if c.Payment != nil {
+	switch {
+	case c.Payment != nil:
 		t.Amount = c.Payment.Amount
+	case c.Dispute != nil:
+		t.Amount = c.Dispute.Amount
 	}
 	step.Emit(&ExceptionOpened{Trouble: t, Handling: Handling{Number: c.Order}})
 	return Done{}, nil
@@ -152,7 +160,7 @@ func (s *State) about(c *Told) (id moongate.ID, ours bool) {
 	id, err := moongate.ParseID(c.Order)
 	switch {
 	case err != nil:
-	case c.Payment != nil:
+	case c.Payment != nil || c.Dispute != nil:
 		a, ok := s.attempts.Get(id)
 		return id, ok && a.Wallet == c.Wallet
 	case c.Refund != nil:

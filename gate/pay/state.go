@@ -81,6 +81,7 @@ const (
 	TroubleRefundStuck   TroubleKind = "refund_stuck"  // a refund that the wallet cannot finish alone
 	TroubleContradiction TroubleKind = "contradiction" // a wallet takes back what it had said for good
 	TroubleGiveBack      TroubleKind = "give_back"     // money should go back by itself, and cannot
+	TroubleDispute       TroubleKind = "dispute"       // the shopper contests the payment at the wallet: somebody must answer there
 )
 
 // Limits bound what the room keeps. What is zero takes the default.
@@ -196,12 +197,15 @@ type State struct {
 	orders     *replica.Table[orderKey, moongate.ID]
 	routing    *replica.Table[string, Routing]
 	rates      *replica.Table[rateKey, rates]
+	disputes   *replica.Table[disputeKey, Disputed]
 
 	// Derived from the tables.
 	due      *replica.Due[dueKey]
 	fading   *replica.Due[moongate.ID]     // payments to forget
 	of       map[moongate.ID][]moongate.ID // attempts and refunds of a payment
 	troubled map[moongate.ID]int           // open exceptions of a payment
+
+	ofDisputes map[moongate.ID][]disputeKey // of a payment
 }
 
 // New makes an empty room over those below it.
@@ -227,6 +231,7 @@ func New(parties *party.State, crossings *crossing.State, limits Limits) *State 
 		orders:     replica.NewTable[orderKey, moongate.ID]("orders"),
 		routing:    replica.NewTable[string, Routing]("routing"),
 		rates:      replica.NewTable[rateKey, rates]("rates"),
+		disputes:   replica.NewTable[disputeKey, Disputed]("disputes"),
 	}
 	s.Rebuild()
 	return s
@@ -239,13 +244,13 @@ func (s *State) Name() string { return "pay" }
 func (s *State) Events() []journal.Event {
 	return []journal.Event{
 		&Created{}, &AttemptOpened{}, &CreateDue{}, &HandedOver{}, &QueryDue{}, &CloseDue{}, &Doubted{}, &AttemptEnded{}, &Settled{},
-		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{}, &RoutingSet{},
+		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{}, &RoutingSet{}, &DisputeMoved{},
 	}
 }
 
 // Tables lists the room's state.
 func (s *State) Tables() []replica.Stored {
-	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates}
+	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates, s.disputes}
 }
 
 // Listens has time forget what is over.

@@ -19,6 +19,7 @@ import (
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/money"
@@ -47,9 +48,9 @@ offer: {kind: closed}
 `
 
 // openMarket is a world with a wallet at which payments can be made.
-func openMarket(t *testing.T) (*world, *sandbox.Wallet, sandbox.Merchant) {
+func openMarket(t *testing.T) (*world, *wechatbox.Wallet, wechatbox.Merchant) {
 	t.Helper()
-	wallet, err := sandbox.New(sandbox.Config{Name: "Lotus Pay", BaseURL: "https://wallet.test", Now: time.Now, Random: rand.Reader, Scale: 1000})
+	wallet, err := wechatbox.New(sandbox.Config{Name: "Lotus Pay", BaseURL: "https://wallet.test", Now: time.Now, Random: rand.Reader, Scale: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

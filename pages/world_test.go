@@ -31,6 +31,7 @@ import (
 	"github.com/moongate-hub/moongate/gate/link"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/pages"
@@ -77,8 +78,8 @@ type world struct {
 	t       testing.TB
 	hub     *hub.Hub
 	url     string
-	wallet  *sandbox.Wallet
-	account sandbox.Merchant
+	wallet  *wechatbox.Wallet
+	account wechatbox.Merchant
 	tokens  map[string]string // by handle
 	keys    map[string]ed25519.PrivateKey
 	log     *safeBuffer
@@ -165,7 +166,7 @@ func (w *world) openWallet(dir string) hub.WalletConfig {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	w.t.Cleanup(server.Close)
 	var err error
-	if w.wallet, err = sandbox.New(sandbox.Config{Name: "Crane Pay", BaseURL: server.URL, Now: time.Now, Random: rand.Reader, Scale: 10}); err != nil {
+	if w.wallet, err = wechatbox.New(sandbox.Config{Name: "Crane Pay", BaseURL: server.URL, Now: time.Now, Random: rand.Reader, Scale: 10}); err != nil {
 		w.t.Fatal(err)
 	}
 	handler = w.wallet

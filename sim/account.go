@@ -7,13 +7,13 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/sim/world"
 )
 
 // writeAccount writes the credentials of an account at a wallet where a hub's configuration names them.
-func writeAccount(dir string, p world.Purse, m sandbox.Merchant, url string) (hub.WalletConfig, error) {
+func writeAccount(dir string, p world.Purse, m wechatbox.Merchant, url string) (hub.WalletConfig, error) {
 	c := hub.WalletConfig{
 		Name: p.Handle, Kind: "wechatpay", BaseURL: url, MerchantID: m.MchID, AppID: m.AppID, Serial: m.SerialNo,
 		PrivateKey: filepath.Join(dir, "apiclient_key.pem"), APIKey: filepath.Join(dir, "apiv3.key"),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/sim/world"
 )
@@ -95,7 +96,7 @@ func (l *Live) openWallet(ctx context.Context, p world.Purse) error {
 		return err
 	}
 	url := "http://" + listener.Addr().String()
-	w, err := sandbox.New(sandbox.Config{Name: p.Name, BaseURL: url, Now: l.opt.Now, Random: l.chance.Stream("wallet " + p.Handle), Scale: haste})
+	w, err := wechatbox.New(sandbox.Config{Name: p.Name, BaseURL: url, Now: l.opt.Now, Random: l.chance.Stream("wallet " + p.Handle), Scale: haste})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -113,7 +114,7 @@ func (l *Live) openWallet(ctx context.Context, p world.Purse) error {
 		}
 	}
 	l.Wallets = append(l.Wallets, account)
-	l.sandbox[p.Handle], l.urls[p.Handle] = w, url
+	l.sandbox[p.Handle], l.urls[p.Handle] = w.Wallet, url
 	l.serve(listener, w)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/replica"
 	"github.com/moongate-hub/moongate/sim/world"
@@ -173,7 +174,7 @@ func under(handle string, h http.Handler) http.Handler {
 // openWallet makes a sandbox wallet with the hub's account there.
 func (s *stage) openWallet(p world.Purse) error {
 	stream := s.chance.Stream("wallet " + p.Handle)
-	w, err := sandbox.New(sandbox.Config{
+	w, err := wechatbox.New(sandbox.Config{
 		Name: p.Name, BaseURL: walletURL(p.Handle), Now: s.loop.Now, Random: stream, After: s.loop.After, Carrier: s.network,
 	})
 	if err != nil {
@@ -188,7 +189,7 @@ func (s *stage) openWallet(p world.Purse) error {
 		return err
 	}
 	s.config.Wallets = append(s.config.Wallets, account)
-	s.wallets[p.Handle] = w
+	s.wallets[p.Handle] = w.Wallet
 	s.network.Carry(p.Handle+".example", w.InMemory())
 	return nil
 }

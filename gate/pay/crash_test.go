@@ -24,6 +24,7 @@ import (
 	"github.com/moongate-hub/moongate/effect"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
@@ -241,11 +242,11 @@ func TestKilled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 	defer cancel()
 	began := time.Now()
-	var box *sandbox.Wallet
+	var box *wechatbox.Wallet
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { box.ServeHTTP(rw, r) }))
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	base := "http://" + srv.Listener.Addr().String()
-	box, err := sandbox.New(sandbox.Config{
+	box, err := wechatbox.New(sandbox.Config{
 		Name: "Crane Pay", BaseURL: base, Now: fast(began), Random: rand.Reader, AckTime: time.Second,
 		After: func(d time.Duration, run func()) { time.AfterFunc(d/60, run) },
 	})
@@ -263,7 +264,7 @@ func TestKilled(t *testing.T) {
 	h.start()
 	defer h.kill()
 
-	for _, op := range []sandbox.Op{sandbox.OpNative, sandbox.OpNative, sandbox.OpQuery} {
+	for _, op := range []sandbox.Op{sandbox.OpCreate, sandbox.OpCreate, sandbox.OpQuery} {
 		if err := box.Inject(sandbox.Fault{Kind: sandbox.DropAfter, Op: op, Times: 2}); err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +274,7 @@ func TestKilled(t *testing.T) {
 	paid := make(chan struct{}, shoppers)
 	for i := range shoppers {
 		done.Go(func() {
-			h.shop(ctx, box, i)
+			h.shop(ctx, box.Wallet, i)
 			paid <- struct{}{}
 		})
 	}
@@ -301,7 +302,7 @@ func TestKilled(t *testing.T) {
 }
 
 // configure writes down what the hub needs to start, and to start again.
-func (h *hub) configure(m sandbox.Merchant, wallet string, began time.Time) {
+func (h *hub) configure(m wechatbox.Merchant, wallet string, began time.Time) {
 	h.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

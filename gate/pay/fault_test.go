@@ -11,6 +11,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/ledger"
 )
 
@@ -56,7 +57,7 @@ func TestEveryFaultOfEveryCall(t *testing.T) {
 	if testing.Short() {
 		kinds = kinds[:2]
 	}
-	ops := []sandbox.Op{sandbox.OpCertificates, sandbox.OpNative, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund}
+	ops := []sandbox.Op{wechatbox.OpCertificates, sandbox.OpCreate, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund}
 	for _, op := range ops {
 		for _, fault := range kinds {
 			for _, twice := range []bool{false, true} {
@@ -222,7 +223,7 @@ func TestSwitchThatComesTooLate(t *testing.T) {
 // told again that it is over.
 func TestSilentWallet(t *testing.T) {
 	w := newWorld(t)
-	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.DropAfter, Op: sandbox.OpNative})
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.DropAfter, Op: sandbox.OpCreate})
 	id := w.purchase("1001")
 	attempt := w.choose(id, "crane-pay")
 	w.settle()
@@ -284,7 +285,7 @@ func TestExpiry(t *testing.T) {
 // An order that the wallet would not have is not lost time: another wallet can be chosen at once.
 func TestWalletRefuses(t *testing.T) {
 	w := newWorld(t)
-	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.Refuse, Code: "NO_AUTH", Op: sandbox.OpNative})
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.Refuse, Code: "NO_AUTH", Op: sandbox.OpCreate})
 	id, attempt := w.opened("1001")
 	if a := w.attempt(attempt); a.Status != pay.AttemptFailed || !strings.Contains(a.Message, "wallet says") {
 		t.Fatalf("%+v", a)
@@ -376,7 +377,7 @@ func TestLatePaymentOfAnotherAmount(t *testing.T) {
 func TestOrderThatIsNotWantedAnyMore(t *testing.T) {
 	w := newWorld(t)
 	id := w.purchase("1001")
-	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.DropBefore, Op: sandbox.OpNative}) // a trap
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.DropBefore, Op: sandbox.OpCreate}) // a trap
 	attempt := w.choose(id, "crane-pay")
 	w.choose(id, "")
 	w.settle()

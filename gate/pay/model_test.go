@@ -14,6 +14,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/replica"
 )
@@ -51,7 +52,7 @@ func TestWhateverHappens(t *testing.T) {
 
 var (
 	requestFaults = []sandbox.Kind{sandbox.DropBefore, sandbox.DropAfter, sandbox.Garbage, sandbox.Unsigned, sandbox.Probe, sandbox.Skew}
-	requestOps    = []sandbox.Op{sandbox.OpNative, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund, sandbox.OpCertificates}
+	requestOps    = []sandbox.Op{sandbox.OpCreate, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund, wechatbox.OpCertificates}
 	noticeFaults  = []sandbox.Kind{sandbox.Delay, sandbox.Duplicate, sandbox.Reorder, sandbox.Lose, sandbox.Probe, sandbox.WrongAmount}
 	walletFaults  = []sandbox.Fault{{Kind: sandbox.PayClosed, Op: sandbox.OpApprove}, {Kind: sandbox.RefundAbnormal, Op: sandbox.OpRefund}, {Kind: sandbox.RefundClosed, Op: sandbox.OpRefund}}
 )

@@ -96,7 +96,7 @@ func TestMeasuredSuccessChooses(t *testing.T) {
 func TestFailOver(t *testing.T) {
 	w := newWorld(t)
 	w.submit("lotus-market", &pay.SetRouting{Rules: []pay.Rule{{Name: "in order", Wallets: []string{"crane-pay", "carp-pay"}, By: pay.ByOrder}}})
-	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.Refuse, Op: sandbox.OpNative, Code: "NO_AUTH"})
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.Refuse, Op: sandbox.OpCreate, Code: "NO_AUTH"})
 	id, _ := w.auto("1001", 10_000)
 	a := w.attempt(w.payment(id).Attempt)
 	if a.Wallet != "carp-pay" || a.Status != pay.AttemptAwaiting {
@@ -108,7 +108,7 @@ func TestFailOver(t *testing.T) {
 		}
 	}
 
-	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.DropAfter, Op: sandbox.OpNative})
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.DropAfter, Op: sandbox.OpCreate})
 	unknown, _ := w.auto("1002", 10_000)
 	if a := w.attempt(w.payment(unknown).Attempt); a.Wallet != "crane-pay" || a.Status != pay.AttemptUnknown {
 		t.Errorf("%+v", a)
@@ -124,7 +124,7 @@ func TestFailOver(t *testing.T) {
 	}
 
 	for _, wallet := range []string{"crane-pay", "carp-pay"} {
-		w.inject(wallet, sandbox.Fault{Kind: sandbox.Refuse, Op: sandbox.OpNative, Code: "NO_AUTH"})
+		w.inject(wallet, sandbox.Fault{Kind: sandbox.Refuse, Op: sandbox.OpCreate, Code: "NO_AUTH"})
 	}
 	none, _ := w.auto("1003", 10_000)
 	if a := w.attempt(w.payment(none).Attempt); a.Status != pay.AttemptFailed {

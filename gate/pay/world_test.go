@@ -24,6 +24,7 @@ import (
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
@@ -170,7 +171,7 @@ func (w *world) connect() map[string]pay.Wallet {
 	connectors := map[string]pay.Wallet{}
 	for i, name := range []string{"crane-pay", "carp-pay"} {
 		next := 2 * i
-		box, err := sandbox.New(sandbox.Config{
+		box, err := wechatbox.New(sandbox.Config{
 			Name: name, BaseURL: "https://" + name + ".test", Now: w.clock.Now, After: w.After, Carrier: roundTrip(w.deliver),
 			Random: mathrand.NewChaCha8([32]byte{byte(i)}),
 			NewKey: func() (*rsa.PrivateKey, error) { next++; return keys()[next%len(keys())], nil },
@@ -182,7 +183,7 @@ func (w *world) connect() map[string]pay.Wallet {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.wallets[name] = box
+		w.wallets[name] = box.Wallet
 		connectors[name], err = wechatpay.New(wechatpay.Config{
 			MchID: m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key, BaseURL: "https://" + name + ".test",
 			Now: w.clock.Now, Random: mathrand.NewChaCha8([32]byte{8, byte(i)}),

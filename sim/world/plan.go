@@ -235,7 +235,7 @@ func weightsOf(apps []App) []int {
 func (t Trouble) faultsOf() (before, after []sandbox.Fault) {
 	native := func(k sandbox.Kind) []sandbox.Fault {
 		// Whichever way the shopper is handed over.
-		return []sandbox.Fault{{Kind: k, Op: sandbox.OpNative}}
+		return []sandbox.Fault{{Kind: k, Op: sandbox.OpCreate}}
 	}
 	notify := func(k sandbox.Kind, times int, delay time.Duration, amount int64) []sandbox.Fault {
 		return []sandbox.Fault{{Kind: k, Op: sandbox.OpNotify, Times: times, Delay: delay, Amount: amount}}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -9,33 +10,33 @@ import (
 // controls lays out what a test drives the wallet with over HTTP. Writing wants a JSON content type, which a foreign
 // page cannot send without asking first.
 //
-//	GET    /sandbox             what there is: merchants, counts, faults, violations
+//	GET    /sandbox             what there is: accounts, counts, faults, violations
 //	POST   /sandbox/approve     {"mchid":…,"out_trade_no":…} pays an order without a browser
 //	POST   /sandbox/decline     the same, declining
 //	POST   /sandbox/faults      a Fault
 //	DELETE /sandbox/faults      forget all faults
-//	POST   /sandbox/rotate      a new platform certificate, which signs at once
+//
+// A wire may have more, added with [Wallet.Control].
 func (w *Wallet) controls() {
 	w.mux.HandleFunc("GET /sandbox", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, http.StatusOK, w.Status()) })
-	w.mux.HandleFunc("POST /sandbox/approve", w.control(func(r *http.Request) error { return w.decideOrder(r, w.Approve) }))
-	w.mux.HandleFunc("POST /sandbox/decline", w.control(func(r *http.Request) error { return w.decideOrder(r, w.Decline) }))
-	w.mux.HandleFunc("POST /sandbox/faults", w.control(func(r *http.Request) error {
+	w.Control("POST /sandbox/approve", func(r *http.Request) error { return w.decideOrder(r, w.Approve) })
+	w.Control("POST /sandbox/decline", func(r *http.Request) error { return w.decideOrder(r, w.Decline) })
+	w.Control("POST /sandbox/faults", func(r *http.Request) error {
 		var f Fault
 		if err := decode(r, &f); err != nil {
 			return err
 		}
 		return w.Inject(f)
-	}))
-	w.mux.HandleFunc("DELETE /sandbox/faults", w.control(func(*http.Request) error { w.Clear(); return nil }))
-	w.mux.HandleFunc("POST /sandbox/rotate", w.control(func(*http.Request) error { return w.RotateNow() }))
+	})
+	w.Control("DELETE /sandbox/faults", func(*http.Request) error { w.Clear(); return nil })
 }
 
 // Status is what the wallet says of itself.
 type Status struct {
 	Name       string      `json:"name"`
 	BaseURL    string      `json:"base_url"`
-	Serial     string      `json:"platform_serial"`
-	Merchants  []string    `json:"merchants"`
+	Serial     string      `json:"platform_serial,omitempty"` // of the certificate that signs, where there is one
+	Accounts   []string    `json:"accounts"`
 	Orders     int         `json:"orders"`
 	Waiting    int         `json:"notifications_waiting"`
 	Faults     []Fault     `json:"faults"`
@@ -44,22 +45,23 @@ type Status struct {
 
 // Status tells how the wallet stands.
 func (w *Wallet) Status() Status {
-	s := Status{Name: w.cfg.Name, BaseURL: w.cfg.BaseURL, Merchants: w.Merchants(), Waiting: w.Waiting(), Faults: w.Faults(), Violations: w.Violations()}
+	s := Status{Name: w.cfg.Name, BaseURL: w.cfg.BaseURL, Waiting: w.Waiting(), Faults: w.Faults(), Violations: w.Violations()}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s.Serial, s.Orders = w.signer(nil).serial, w.orders
+	w.wire.Status(&s)
 	return s
 }
 
-func (w *Wallet) decideOrder(r *http.Request, do func(mchID, no string) error) error {
-	var p struct {
-		MchID string `json:"mchid"`
-		No    string `json:"out_trade_no"`
-	}
+func (w *Wallet) decideOrder(r *http.Request, do func(account, no string) error) error {
+	var p map[string]string
 	if err := decode(r, &p); err != nil {
 		return err
 	}
-	return do(p.MchID, p.No)
+	account, no := p[w.wire.Account], p["out_trade_no"]
+	if account == "" || no == "" || len(p) != 2 {
+		return fmt.Errorf("sandbox: %s and out_trade_no are wanted, and nothing else", w.wire.Account)
+	}
+	return do(account, no)
 }
 
 func decode(r *http.Request, into any) error {
@@ -68,8 +70,9 @@ func decode(r *http.Request, into any) error {
 	return d.Decode(into)
 }
 
-func (w *Wallet) control(do func(*http.Request) error) http.HandlerFunc {
-	return func(rw http.ResponseWriter, r *http.Request) {
+// Control adds an endpoint to drive the wallet with. An error is answered 409.
+func (w *Wallet) Control(pattern string, do func(*http.Request) error) {
+	w.mux.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
 		if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "application/json" {
 			reply(rw, http.StatusUnsupportedMediaType, map[string]string{"error": "Content-Type must be application/json"})
 			return
@@ -80,7 +83,7 @@ func (w *Wallet) control(do func(*http.Request) error) http.HandlerFunc {
 			return
 		}
 		reply(rw, http.StatusOK, map[string]bool{"ok": true})
-	}
+	})
 }
 
 func reply(rw http.ResponseWriter, status int, v any) {

@@ -1,12 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/moongate-hub/moongate"
@@ -15,19 +11,17 @@ import (
 // Op is what a fault interferes with.
 type Op string
 
-// Operations.
+// Operations that every wallet has. A wire adds names of its own for parts of them, such as one per way to pay.
 const (
-	OpCertificates Op = "certificates"
-	OpNative       Op = "native"
-	OpH5           Op = "h5"
-	OpQuery        Op = "query"
-	OpClose        Op = "close"
-	OpRefund       Op = "refund"
-	OpQueryRefund  Op = "query_refund"
-	OpTradeBill    Op = "tradebill"
-	OpDownload     Op = "download"
-	OpNotify       Op = "notify"
-	OpApprove      Op = "approve"
+	OpCreate      Op = "create" // any way to order
+	OpQuery       Op = "query"
+	OpClose       Op = "close"
+	OpRefund      Op = "refund"
+	OpQueryRefund Op = "query_refund"
+	OpBill        Op = "bill"
+	OpDownload    Op = "download"
+	OpNotify      Op = "notify"
+	OpApprove     Op = "approve"
 )
 
 // Kind is how a wallet misbehaves.
@@ -40,7 +34,7 @@ const (
 	DropAfter   Kind = "drop_after"   // does the work, then drops the connection
 	Refuse      Kind = "refuse"       // answers with the error Code, having done nothing
 	Unsigned    Kind = "unsigned"     // leaves out the signature
-	Probe       Kind = "probe"        // signs wrongly on purpose: WECHATPAY/SIGNTEST/
+	Probe       Kind = "probe"        // signs wrongly on purpose, as wallets do to see whether anybody checks
 	Garbage     Kind = "garbage"      // answers 200 with a page of HTML
 	Skew        Kind = "skew"         // signs with a clock that is off by Delay
 	WrongAmount Kind = "wrong_amount" // names a total that is off by Amount, in an answer or a notification
@@ -50,7 +44,7 @@ const (
 	Reorder   Kind = "reorder"   // a delivery waits until another has overtaken it
 
 	PayClosed      Kind = "pay_closed"      // op approve: the shopper was typing while the close came, and pays all the same
-	RefundAbnormal Kind = "refund_abnormal" // op refund: the card is gone; the refund ends ABNORMAL
+	RefundAbnormal Kind = "refund_abnormal" // op refund: the card is gone; a person must see to the refund. For wallets that know such a state
 	RefundClosed   Kind = "refund_closed"   // op refund: the refund fails for good
 )
 
@@ -72,8 +66,8 @@ func (w *Wallet) Inject(f Fault) error {
 	if !slices.Contains(kinds, f.Kind) {
 		return &moongate.Error{Code: moongate.Malformed, Field: "kind", Message: fmt.Sprintf("%.40q is no fault", f.Kind), Hint: fmt.Sprint(kinds)}
 	}
-	if _, known := catalogue[f.Code]; f.Kind == Refuse && !known {
-		return &moongate.Error{Code: moongate.Malformed, Field: "code", Message: fmt.Sprintf("%.40q is no error code", f.Code), Hint: fmt.Sprint(slices.Sorted(maps.Keys(catalogue)))}
+	if f.Kind == Refuse && !slices.Contains(w.wire.Codes, f.Code) {
+		return &moongate.Error{Code: moongate.Malformed, Field: "code", Message: fmt.Sprintf("%.40q is no error code", f.Code), Hint: fmt.Sprint(w.wire.Codes)}
 	}
 	if f.Times == 0 {
 		f.Times = 1
@@ -112,15 +106,19 @@ func (w *Wallet) SetSkew(d time.Duration) {
 	w.skew = d
 }
 
-// matching takes the faults that fit, at most one of each kind, and uses them up by one.
-func (w *Wallet) matching(op Op, no string) map[Kind]*Fault {
-	var hit map[Kind]*Fault
+// Hits are the faults that fit one moment, at most one of each kind.
+type Hits map[Kind]*Fault
+
+// Hits takes the faults that fit an operation under any of its names, and uses them up by one. The caller holds the
+// lock.
+func (w *Wallet) Hits(no string, ops ...Op) Hits {
+	var hit Hits
 	w.faults = slices.DeleteFunc(w.faults, func(f *Fault) bool {
-		if (f.Op != "" && f.Op != op) || (f.No != "" && f.No != no) || hit[f.Kind] != nil {
+		if (f.Op != "" && !slices.Contains(ops, f.Op)) || (f.No != "" && f.No != no) || hit[f.Kind] != nil {
 			return false
 		}
 		if hit == nil {
-			hit = map[Kind]*Fault{}
+			hit = Hits{}
 		}
 		hit[f.Kind] = f
 		if f.Times > 0 {
@@ -131,66 +129,18 @@ func (w *Wallet) matching(op Op, no string) map[Kind]*Fault {
 	return hit
 }
 
-func shiftOf(f *Fault) time.Duration {
-	if f == nil {
-		return 0
+// Shift is by how much a fault of kind [Skew] sets the clock wrong.
+func (h Hits) Shift() time.Duration {
+	if f := h[Skew]; f != nil {
+		return f.Delay
 	}
-	return f.Delay
+	return 0
 }
 
-// bumpAmount adds to every "total" in a body.
-func bumpAmount(body []byte, by int64) []byte {
-	var v map[string]json.RawMessage
-	var amount map[string]json.RawMessage
-	if json.Unmarshal(body, &v) != nil || json.Unmarshal(v["amount"], &amount) != nil {
-		return body
+// Bump is by how many fen a fault of kind [WrongAmount] changes a total.
+func (h Hits) Bump() int64 {
+	if f := h[WrongAmount]; f != nil {
+		return f.Amount
 	}
-	total, err := strconv.ParseInt(string(bytes.TrimSpace(amount["total"])), 10, 64)
-	if err != nil {
-		return body
-	}
-	amount["total"] = json.RawMessage(strconv.FormatInt(total+by, 10))
-	changed, err := json.Marshal(amount)
-	if err != nil {
-		return body
-	}
-	v["amount"] = changed
-	if changed, err = json.Marshal(v); err != nil {
-		return body
-	}
-	return changed
-}
-
-// Violation is something that a careful merchant would never ask. A wallet that is real would shrug, or pay twice.
-type Violation struct {
-	At     time.Time `json:"at"`
-	Rule   string    `json:"rule"`
-	MchID  string    `json:"mchid"`
-	No     string    `json:"no"`
-	Detail string    `json:"detail"`
-}
-
-// Rules that violations break.
-const (
-	RulePaidTwice    = "paid_twice"    // two paid orders carry the same attach: one purchase was paid twice
-	RuleRefundTwice  = "refund_twice"  // two refunds of an order carry the same reference after # in their reason
-	RuleOverRefund   = "over_refund"   // more was asked back than was paid
-	RuleOtherOrder   = "other_order"   // an order number was used for another order
-	RuleOtherRefund  = "other_refund"  // a refund number was used for another refund
-	RuleRefundUnpaid = "refund_unpaid" // money was asked back that was never paid
-)
-
-// Violations lists what was asked that should not have been, oldest first, the first thousand.
-func (w *Wallet) Violations() []Violation {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.violations)
-}
-
-func (w *Wallet) violated(rule, mchID, no, format string, args ...any) {
-	if len(w.violations) < maxViolations {
-		v := Violation{At: w.now(), Rule: rule, MchID: mchID, No: no, Detail: fmt.Sprintf(format, args...)}
-		w.violations = append(w.violations, v)
-		w.keep(record{Violation: &v})
-	}
+	return 0
 }

@@ -5,54 +5,52 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"time"
 )
 
-// schedule is how long the wallet waits after each failed delivery: fifteen more tries in twenty-four hours and four
-// minutes (支付成功回调通知, 通知频率).
-var schedule = []time.Duration{
-	15 * time.Second, 15 * time.Second, 30 * time.Second, 3 * time.Minute, 10 * time.Minute, 20 * time.Minute,
-	30 * time.Minute, 30 * time.Minute, 30 * time.Minute, 60 * time.Minute,
-	3 * time.Hour, 3 * time.Hour, 3 * time.Hour, 6 * time.Hour, 6 * time.Hour,
+const (
+	notifyDelay  = time.Second      // until the first delivery
+	reorderPause = 10 * time.Second // how long a held-back notification waits for one to overtake it
+	maxReply     = 1 << 10          // of a shop's answer, that is read
+)
+
+// Notice is a notification until it is acknowledged or given up.
+type Notice struct {
+	ID      string // the same in every delivery
+	Account string
+	No      string // the order or refund it is about
+	URL     string
+	Created time.Time
+	Content json.RawMessage // the wire's own
+	Tries   int             `json:",omitempty"`
+	Ended   bool            `json:",omitempty"` // acknowledged or given up
 }
 
-// notice is a notification until it is acknowledged or given up.
-type notice struct {
-	ID       string
-	MchID    string
-	No       string // the order or refund it is about
-	URL      string
-	Event    string
-	Summary  string
-	About    string // original_type and associated_data: transaction or refund
-	Created  time.Time
-	Resource json.RawMessage
-	Tries    int  `json:",omitempty"`
-	Ended    bool `json:",omitempty"` // acknowledged or given up
+// Delivery is one try, made under the lock and sent outside it.
+type Delivery struct {
+	Body []byte
+	Seal func(h http.Header, body []byte) ([]byte, error) // signs: it writes headers, and may complete the body
 }
 
-// notify puts a notification on its way. The caller holds the lock.
-func (w *Wallet) notify(m *merchant, to, event, summary, about, no string, resource map[string]any) {
-	text, err := json.Marshal(resource)
+// Notify puts a notification on its way, with the wire's content in it. The caller holds the lock.
+func (w *Wallet) Notify(n *Notice, content any) {
+	text, err := json.Marshal(content)
 	if err != nil {
-		panic(fmt.Sprintf("sandbox: %s of %s: %v", event, no, err)) // our own strings and numbers
+		panic(fmt.Sprintf("sandbox: notification of %s: %v", n.No, err)) // our own strings and numbers
 	}
-	id := w.hex(16)
-	n := &notice{
-		ID:    id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:],
-		MchID: m.MchID, No: no, URL: to, Event: event, Summary: summary, About: about, Created: w.now(), Resource: text,
-	}
+	n.Created, n.Content = w.Now(), text
 	w.notices[n.ID] = n
-	w.keep(record{Notice: n})
+	w.Keep(lineNotice, n)
 	w.deliverLater(n, notifyDelay)
 }
 
-func (w *Wallet) deliverLater(n *notice, d time.Duration) {
+func (w *Wallet) deliverLater(n *Notice, d time.Duration) {
 	id := n.ID
-	w.later(d, func() { w.deliver(id) })
+	w.Later(d, func() { w.deliver(id) })
 }
 
 // deliver makes one try, and sees to what a fault wants besides.
@@ -64,7 +62,7 @@ func (w *Wallet) deliver(id string) {
 		return
 	}
 	w.held = slices.DeleteFunc(w.held, func(other string) bool { return other == id })
-	hit := w.matching(OpNotify, n.No)
+	hit := w.Hits(n.No, OpNotify)
 	if f := hit[Delay]; f != nil {
 		w.deliverLater(n, f.Delay)
 		w.mu.Unlock()
@@ -76,16 +74,17 @@ func (w *Wallet) deliver(id string) {
 		w.mu.Unlock()
 		return
 	}
-	request, err := w.request(n, hit)
+	to := n.URL
+	delivery, err := w.wire.Deliver(n, hit)
 	again := hit[Duplicate] != nil
 	lost := hit[Lose] != nil
 	w.mu.Unlock()
 
 	acknowledged := false
 	if err == nil && !lost {
-		acknowledged = w.send(request)
+		acknowledged = w.send(to, delivery)
 		if again {
-			acknowledged = w.send(request) || acknowledged
+			acknowledged = w.send(to, delivery) || acknowledged
 		}
 	}
 	w.mu.Lock()
@@ -99,88 +98,47 @@ func (w *Wallet) deliver(id string) {
 }
 
 // tried books a try: the notification ends, or comes again by the schedule.
-func (w *Wallet) tried(n *notice, acknowledged bool) {
+func (w *Wallet) tried(n *Notice, acknowledged bool) {
 	if n.Ended {
 		return
 	}
-	if acknowledged || n.Tries >= len(schedule) {
+	if acknowledged || n.Tries >= len(w.wire.Schedule) {
 		n.Ended = true
 		delete(w.notices, n.ID)
 	} else {
-		w.deliverLater(n, schedule[n.Tries])
+		w.deliverLater(n, w.wire.Schedule[n.Tries])
 		n.Tries++
 	}
-	w.keep(record{Notice: n})
+	w.Keep(lineNotice, n)
 }
 
-// delivery is a notification ready to send: every try is signed anew.
-type delivery struct {
-	url  string
-	body []byte
-	seal seal
-}
-
-func (w *Wallet) request(n *notice, hit map[Kind]*Fault) (delivery, error) {
-	text := []byte(n.Resource)
-	if f := hit[WrongAmount]; f != nil {
-		text = bumpAmount(text, f.Amount)
-	}
-	s, err := encrypt(w.merchants[n.MchID].APIv3Key, w.token(12), n.About, text)
-	if err != nil {
-		return delivery{}, err
-	}
-	s.OriginalType = n.About
-	body, err := json.Marshal(struct {
-		ID           string `json:"id"`
-		CreateTime   string `json:"create_time"`
-		ResourceType string `json:"resource_type"`
-		EventType    string `json:"event_type"`
-		Summary      string `json:"summary"`
-		Resource     sealed `json:"resource"`
-	}{n.ID, stamp(n.Created), "encrypt-resource", n.Event, n.Summary, s})
-	if err != nil {
-		return delivery{}, err
-	}
-	d := delivery{url: n.URL, body: body, seal: w.seal(w.merchants[n.MchID], shiftOf(hit[Skew]))}
-	if hit[Probe] != nil {
-		d.seal.spoil = "WECHATPAY/SIGNTEST/"
-	}
-	return d, nil
-}
-
-// send posts a notification and tells whether it was acknowledged: 200 or 204 within five seconds.
-func (w *Wallet) send(d delivery) bool {
+// send posts a notification and tells whether it was acknowledged in time.
+func (w *Wallet) send(to string, d Delivery) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), w.cfg.AckTime)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(d.body))
+	header := http.Header{}
+	body, err := d.Seal(header, d.Body)
 	if err != nil {
 		return false
 	}
-	r.Header.Set("Content-Type", "application/json; charset=utf-8")
-	r.Header.Set("User-Agent", "Mozilla/4.0")
-	if err := d.seal.sign(r.Header, d.body); err != nil {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
 		return false
 	}
+	r.Header = header
 	answer, err := w.cfg.Carrier.RoundTrip(r)
 	if err != nil {
 		return false
 	}
-	_ = answer.Body.Close() // only the status counts
-	return answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusNoContent
+	reply, err := io.ReadAll(io.LimitReader(answer.Body, maxReply))
+	_ = answer.Body.Close() // what was read counts
+	return err == nil && w.wire.Acknowledged(answer.StatusCode, reply)
 }
 
 // resume puts on their way again what was under way when the wallet stopped.
 func (w *Wallet) resume() {
 	for _, id := range slices.Sorted(maps.Keys(w.notices)) {
 		w.deliverLater(w.notices[id], notifyDelay)
-	}
-	for _, mchID := range slices.Sorted(maps.Keys(w.merchants)) {
-		m := w.merchants[mchID]
-		for _, no := range slices.Sorted(maps.Keys(m.refunds)) {
-			if r := m.refunds[no]; r.State == processing {
-				w.finishLater(r)
-			}
-		}
 	}
 }
 

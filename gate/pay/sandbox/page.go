@@ -2,12 +2,17 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
+
+// pagePath is where the shopper's answer goes, and the page is shown again.
+const pagePath = "/sandbox/pay"
 
 //go:embed page.html
 var pageText string
@@ -19,13 +24,8 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
 // pages lays out what a shopper sees.
 func (w *Wallet) pages() {
-	w.mux.HandleFunc("GET /wxpay/bizpayurl", func(rw http.ResponseWriter, r *http.Request) {
-		w.servePage(rw, r, r.URL.Query().Get("pr"))
-	})
-	w.mux.HandleFunc("GET /cgi-bin/mmpayweb-bin/checkmweb", func(rw http.ResponseWriter, r *http.Request) {
-		w.servePage(rw, r, r.URL.Query().Get("prepay_id"))
-	})
-	w.mux.HandleFunc("POST /wxpay/decide", w.decide)
+	w.mux.HandleFunc("GET "+pagePath, func(rw http.ResponseWriter, r *http.Request) { w.ServePage(rw, r, r.URL.Query().Get("token")) })
+	w.mux.HandleFunc("POST "+pagePath, w.decide)
 	w.mux.HandleFunc("GET /sandbox/page.css", func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/css; charset=utf-8")
 		rw.Header().Set("Cache-Control", "max-age=3600")
@@ -33,29 +33,57 @@ func (w *Wallet) pages() {
 	})
 }
 
-// pageView is what the template shows.
-type pageView struct {
-	Lang        string
-	Words       map[string]string
-	Wallet      string
-	State       string // open, paid, closed, expired, gone
-	Declined    bool
-	Yuan        string
+// PageState is where an order stands for its shopper.
+type PageState string
+
+// Page states.
+const (
+	PageOpen    PageState = "open"
+	PagePaid    PageState = "paid"
+	PageClosed  PageState = "closed"
+	PageExpired PageState = "expired"
+	pageGone    PageState = "gone"
+)
+
+// Page is what a shopper sees of an order.
+type Page struct {
+	State       PageState
+	Declined    bool // was declined before, and may still be paid
+	Fen         int64
 	Description string
 	No          string
-	Until       string
-	Token       string
-	Return      string // where the shop wants the browser back; checked
-	Other       string // this page in the other language
+	Until       time.Time
+	Return      string // where the shop wants the browser back, where the order says so; not checked yet
 }
 
-func (w *Wallet) servePage(rw http.ResponseWriter, r *http.Request, token string) {
+// pageView is what the template shows.
+type pageView struct {
+	Page
+	Action string
+	Lang   string
+	Words  map[string]string
+	Wallet string
+	Yuan   string
+	Until  string
+	Token  string
+	Return string // checked
+	Other  string // this page in the other language
+}
+
+// ServePage shows the page of the order behind a token. The token is the permission: whoever has it may pay.
+func (w *Wallet) ServePage(rw http.ResponseWriter, r *http.Request, token string) {
 	w.mu.Lock()
-	v := w.view(token, r.URL.Query().Get("redirect_url"))
+	p, ok := w.wire.Page(token)
 	w.mu.Unlock()
-	v.Lang = language(r)
-	v.Words = words[v.Lang]
+	if !ok {
+		p = Page{State: pageGone}
+	}
 	q := r.URL.Query()
+	v := pageView{
+		Page: p, Action: pagePath, Lang: language(r), Wallet: w.cfg.Name, Yuan: Yuan(p.Fen), Until: p.Until.In(Beijing).Format("15:04"), Token: token,
+		Return: safeReturn(cmp.Or(p.Return, q.Get("redirect_url"))),
+	}
+	v.Words = words[v.Lang]
 	q.Set("lang", map[string]string{"zh": "en", "en": "zh"}[v.Lang])
 	v.Other = r.URL.Path + "?" + q.Encode()
 	var out bytes.Buffer
@@ -69,41 +97,13 @@ func (w *Wallet) servePage(rw http.ResponseWriter, r *http.Request, token string
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	if v.State == "gone" {
+	if v.State == pageGone {
 		rw.WriteHeader(http.StatusNotFound)
 	}
 	_, _ = rw.Write(out.Bytes()) // a client that has gone is its own affair
 }
 
-// view describes the order behind a token; the caller holds the lock.
-func (w *Wallet) view(token, back string) pageView {
-	v := pageView{Wallet: w.cfg.Name, State: "gone", Token: token, Return: safeReturn(back)}
-	to, ok := w.handoffs[token]
-	if !ok {
-		return v
-	}
-	o := w.merchants[to.mchID].orders[to.no]
-	v.Yuan, v.Description, v.No = yuan(o.Total), o.Description, o.No
-	until := o.Expires
-	if to.until.Before(until) {
-		until = to.until
-	}
-	v.Until = until.In(beijing).Format("15:04")
-	v.Declined = o.Declined > 0
-	switch {
-	case o.State == success || o.State == refunded:
-		v.State = "paid"
-	case o.State == closed:
-		v.State = "closed"
-	case w.now().After(until):
-		v.State = "expired"
-	default:
-		v.State = "open"
-	}
-	return v
-}
-
-// decide takes the shopper's yes or no. The token is the permission: whoever has the code may pay.
+// decide takes the shopper's yes or no, and shows what became of it.
 func (w *Wallet) decide(rw http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(rw, r.Body, 8<<10)
 	if err := r.ParseForm(); err != nil {
@@ -112,22 +112,13 @@ func (w *Wallet) decide(rw http.ResponseWriter, r *http.Request) {
 	}
 	token, back := r.PostForm.Get("token"), safeReturn(r.PostForm.Get("redirect_url"))
 	w.mu.Lock()
-	if to, ok := w.handoffs[token]; ok && !w.now().After(to.until) {
-		m := w.merchants[to.mchID]
-		o := m.orders[to.no]
-		if r.PostForm.Get("answer") == "approve" {
-			_ = w.approve(m, o) // where it is too late, the page that follows says so
-		} else if o.State == notPaid {
-			o.Declined++
-			w.keep(record{Order: o})
-		}
-	}
+	w.wire.Answer(token, r.PostForm.Get("answer") == "approve")
 	w.mu.Unlock()
-	q := url.Values{"pr": {token}, "lang": {language(r)}}
+	q := url.Values{"token": {token}, "lang": {language(r)}}
 	if back != "" {
 		q.Set("redirect_url", back)
 	}
-	http.Redirect(rw, r, "/wxpay/bizpayurl?"+q.Encode(), http.StatusSeeOther)
+	http.Redirect(rw, r, pagePath+"?"+q.Encode(), http.StatusSeeOther)
 }
 
 // safeReturn accepts an absolute web address only: anything else would run in this page's name.

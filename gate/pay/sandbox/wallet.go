@@ -2,14 +2,10 @@ package sandbox
 
 import (
 	"crypto/rsa"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
-	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,25 +13,12 @@ import (
 	"github.com/moongate-hub/moongate"
 )
 
-// Documented waits; each is divided by Config.Scale.
-const (
-	notifyDelay  = time.Second      // until the first delivery
-	refundTime   = 5 * time.Second  // until a refund is done
-	refundGap    = time.Minute      // between two refunds of one order
-	reorderPause = 10 * time.Second // how long a held-back notification waits for one to overtake it
-)
-
 // Bounds, so that a runaway client fills nothing.
 const (
 	maxBody       = 64 << 10
 	maxFaults     = 1000
 	maxViolations = 1000
-	maxFiles      = 64
-	maxMerchants  = 100
 )
-
-// beijing is the zone of every time the wallet writes.
-var beijing = time.FixedZone("CST", 8*3600)
 
 // Config is the world a sandbox lives in.
 type Config struct {
@@ -54,53 +37,43 @@ type Config struct {
 	AckTime time.Duration                     // how long a notification waits for its answer; 5 s where zero
 }
 
-// Wallet is one sandbox wallet with its merchants' accounts. It is an http.Handler; its methods may be called at the
-// same time.
+// Wire is what makes a wallet one of its kind. Its functions are called under the wallet's lock, but for Acknowledged.
+type Wire struct {
+	Account  string          // what the control endpoints call an account, such as "mchid"
+	Codes    []string        // error codes that a fault of kind [Refuse] can force
+	Schedule []time.Duration // how long the wallet waits after each failed delivery of a notification
+
+	Acknowledged func(status int, body []byte) bool // whether a shop's answer ends a notification
+	Deliver      func(n *Notice, hit Hits) (Delivery, error)
+	Load         func(kind string, into func(v any) error) error // puts a line of the state file back
+	Start        func() error                                    // makes what is missing after the state file was read, and goes on where it stopped
+	Approve      func(account, no string) error
+	Decline      func(account, no string) error
+	Book         func(account string) Book
+	Page         func(token string) (Page, bool)
+	Answer       func(token string, approved bool) // the shopper's, on the page
+	Status       func(*Status)
+}
+
+// Wallet is what every sandbox wallet has. It is an http.Handler; its methods may be called at the same time, but for
+// those that say that the caller holds the lock: they are for the package that speaks the wire.
 type Wallet struct {
 	cfg   Config
+	wire  Wire
 	mux   *http.ServeMux
 	store *store // nil without a state file
 
-	mu         sync.Mutex // guards what follows; never held while something is sent or signed
-	platform   []*platform
-	public     *platform // the public key, once somebody asked for it; it has no certificate
-	merchants  map[string]*merchant
-	handoffs   map[string]handoff
-	files      map[string]billFile
-	notices    map[string]*notice
+	mu         sync.Mutex // guards what follows and the wire's own state; never held while something is sent or signed
+	notices    map[string]*Notice
 	held       []string // notices that wait for one to overtake them
 	faults     []*Fault
 	violations []Violation
-	orders     int // over all merchants
 	skew       time.Duration
 	closed     bool
 }
 
-// Merchant is what a merchant needs to reach its account, as the merchant platform would give it.
-type Merchant struct {
-	MchID      string
-	AppID      string
-	SerialNo   string
-	PrivateKey *rsa.PrivateKey
-	APIv3Key   string
-}
-
-// merchant is an account with its book.
-type merchant struct {
-	Merchant
-	orders   map[string]*order  // by out_trade_no
-	byRef    map[string]*order  // paid ones, by transaction_id
-	byAttach map[string]string  // attach of the paid → the first out_trade_no
-	refunds  map[string]*refund // by out_refund_no
-	public   bool               // its last request asked for the public key
-}
-
-func newMerchant(m Merchant) *merchant {
-	return &merchant{Merchant: m, orders: map[string]*order{}, byRef: map[string]*order{}, byAttach: map[string]string{}, refunds: map[string]*refund{}}
-}
-
-// New makes a wallet, or reads it back from Config.State.
-func New(cfg Config) (*Wallet, error) {
+// New makes the common part of a wallet. The wire adds its endpoints with [Wallet.Handle], then calls [Wallet.Open].
+func New(cfg Config, wire Wire) (*Wallet, error) {
 	base, err := url.Parse(cfg.BaseURL)
 	if err != nil || base.Host == "" || strings.TrimSuffix(base.Path, "/") != "" {
 		return nil, &moongate.Error{Code: moongate.Malformed, Field: "base_url", Message: fmt.Sprintf("%.80q is not scheme and host", cfg.BaseURL), Hint: "like http://127.0.0.1:7788"}
@@ -129,18 +102,20 @@ func New(cfg Config) (*Wallet, error) {
 	if cfg.AckTime == 0 {
 		cfg.AckTime = 5 * time.Second
 	}
-	w := &Wallet{
-		cfg: cfg, merchants: map[string]*merchant{}, handoffs: map[string]handoff{}, files: map[string]billFile{}, notices: map[string]*notice{},
-	}
-	w.routes()
-	if err := w.open(); err != nil {
-		return nil, err
-	}
+	w := &Wallet{cfg: cfg, wire: wire, mux: http.NewServeMux(), notices: map[string]*Notice{}}
+	w.pages()
+	w.controls()
 	return w, nil
 }
 
-// open reads the state file and makes what is missing.
-func (w *Wallet) open() error {
+// Config is what the wallet was made with, defaults filled in.
+func (w *Wallet) Config() Config { return w.cfg }
+
+// Handle adds an endpoint.
+func (w *Wallet) Handle(pattern string, serve http.HandlerFunc) { w.mux.HandleFunc(pattern, serve) }
+
+// Open reads the state file and starts the wire.
+func (w *Wallet) Open() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.cfg.State != "" {
@@ -150,43 +125,11 @@ func (w *Wallet) open() error {
 		}
 		w.store = s
 	}
-	if len(w.platform) == 0 {
-		if err := w.rotate(w.now()); err != nil {
-			return err
-		}
+	if err := w.wire.Start(); err != nil {
+		return err
 	}
 	w.resume()
 	return nil
-}
-
-// AddMerchant opens an account, or gives the credentials of one that is open already.
-func (w *Wallet) AddMerchant(mchID, appID string) (Merchant, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if m, ok := w.merchants[mchID]; ok {
-		if m.AppID != appID {
-			return Merchant{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("merchant %s is bound to app %s", mchID, m.AppID), Hint: "use that app id"}
-		}
-		return m.Merchant, nil
-	}
-	if len(w.merchants) >= maxMerchants || !digits(mchID, 8, 12) || appID == "" || len(appID) > 32 {
-		return Merchant{}, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("merchant %.20q with app %.40q cannot be opened", mchID, appID), Hint: "a merchant number is 8 to 12 digits; a hundred merchants at most"}
-	}
-	key, err := w.cfg.NewKey()
-	if err != nil {
-		return Merchant{}, err
-	}
-	m := newMerchant(Merchant{MchID: mchID, AppID: appID, SerialNo: w.hex(20), PrivateKey: key, APIv3Key: w.token(32)})
-	w.merchants[mchID] = m
-	w.keep(record{Merchant: m.saved()})
-	return m.Merchant, nil
-}
-
-// Merchants lists the merchant numbers, sorted.
-func (w *Wallet) Merchants() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Sorted(maps.Keys(w.merchants))
 }
 
 // Close stops deliveries and closes the state file. Requests afterwards are answered 500.
@@ -200,16 +143,36 @@ func (w *Wallet) Close() error {
 	return w.store.close()
 }
 
-// now is the wallet's own clock, which may be wrong.
-func (w *Wallet) now() time.Time { return w.cfg.Now().Add(w.skew) }
+// Approve pays an order, as its shopper would on the page.
+func (w *Wallet) Approve(account, no string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wire.Approve(account, no)
+}
 
-// wait is a documented wait, scaled.
-func (w *Wallet) wait(d time.Duration) time.Duration { return d / time.Duration(w.cfg.Scale) }
+// Decline records that the shopper said no. The order stays open: the shopper may think better of it.
+func (w *Wallet) Decline(account, no string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wire.Decline(account, no)
+}
 
-// later runs something after a scaled wait, unless the wallet was closed meanwhile. The caller holds the lock; run does
+// Lock guards the wire's state too.
+func (w *Wallet) Lock() { w.mu.Lock() }
+
+// Unlock ends [Wallet.Lock].
+func (w *Wallet) Unlock() { w.mu.Unlock() }
+
+// Now is the wallet's own clock, which may be wrong. The caller holds the lock.
+func (w *Wallet) Now() time.Time { return w.cfg.Now().Add(w.skew) }
+
+// Wait is a documented wait, scaled.
+func (w *Wallet) Wait(d time.Duration) time.Duration { return d / time.Duration(w.cfg.Scale) }
+
+// Later runs something after a scaled wait, unless the wallet was closed meanwhile. The caller holds the lock; run does
 // not.
-func (w *Wallet) later(d time.Duration, run func()) {
-	w.cfg.After(w.wait(d), func() {
+func (w *Wallet) Later(d time.Duration, run func()) {
+	w.cfg.After(w.Wait(d), func() {
 		w.mu.Lock()
 		closed := w.closed
 		w.mu.Unlock()
@@ -217,18 +180,4 @@ func (w *Wallet) later(d time.Duration, run func()) {
 			run()
 		}
 	})
-}
-
-// keep appends to the state file. A wallet that cannot write its book must not go on.
-func (w *Wallet) keep(r record) {
-	if w.store == nil {
-		return
-	}
-	if err := w.store.append(r); err != nil && !errors.Is(err, os.ErrClosed) {
-		panic(fmt.Sprintf("sandbox: state file %s: %v", w.cfg.State, err))
-	}
-}
-
-func digits(s string, least, most int) bool {
-	return len(s) >= least && len(s) <= most && strings.Trim(s, "0123456789") == ""
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/money"
 )
@@ -260,9 +261,9 @@ func TestBillDownload(t *testing.T) {
 	for _, f := range []sandbox.Fault{
 		{Kind: sandbox.Garbage, Op: sandbox.OpDownload},
 		{Kind: sandbox.DropAfter, Op: sandbox.OpDownload},
-		{Kind: sandbox.Garbage, Op: sandbox.OpTradeBill},
-		{Kind: sandbox.Unsigned, Op: sandbox.OpTradeBill},
-		{Kind: sandbox.DropAfter, Op: sandbox.OpTradeBill},
+		{Kind: sandbox.Garbage, Op: sandbox.OpBill},
+		{Kind: sandbox.Unsigned, Op: sandbox.OpBill},
+		{Kind: sandbox.DropAfter, Op: sandbox.OpBill},
 	} {
 		w.inject(f)
 		if err := try("2026-03-04"); pay.VerdictOf(err) != pay.NotDone {
@@ -275,7 +276,7 @@ func TestBillDownload(t *testing.T) {
 
 	// Our signature must not follow a download address out of the wallet, even one that the wallet itself has signed.
 	w.sent = nil
-	elsewhere, err := sandbox.New(sandbox.Config{BaseURL: "https://evil.test", Now: w.Now, After: w.After, Random: w.cfg.Random, NewKey: nil})
+	elsewhere, err := wechatbox.New(sandbox.Config{BaseURL: "https://evil.test", Now: w.Now, After: w.After, Random: w.cfg.Random, NewKey: nil})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/money"
 )
@@ -148,7 +149,7 @@ func calls(w *world) map[sandbox.Op]func() error {
 	w.paid("PAID-001", 1000)
 	w.create("OPEN-001", 1000)
 	return map[sandbox.Op]func() error{
-		sandbox.OpNative: func() error { _, err := w.wallet.Create(ctx, w.order("FRESH-01", 1000)); return err },
+		sandbox.OpCreate: func() error { _, err := w.wallet.Create(ctx, w.order("FRESH-01", 1000)); return err },
 		sandbox.OpQuery:  func() error { _, err := w.wallet.Query(ctx, "PAID-001"); return err },
 		sandbox.OpClose:  func() error { _, err := w.wallet.Close(ctx, "OPEN-001"); return err },
 		sandbox.OpRefund: func() error { _, err := w.wallet.Refund(ctx, w.refund("REFUND-1", "PAID-001", 10, 1000)); return err },
@@ -162,7 +163,7 @@ func calls(w *world) map[sandbox.Op]func() error {
 	}
 }
 
-var ops = []sandbox.Op{sandbox.OpNative, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund}
+var ops = []sandbox.Op{sandbox.OpCreate, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund}
 
 // TestVerdictOfEveryCode: each documented code, for each call, proves what it proves and no more.
 func TestVerdictOfEveryCode(t *testing.T) {
@@ -268,7 +269,7 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("no connection, no certificate: %v", err)
 	}
 	w.down = false
-	w.inject(sandbox.Fault{Kind: sandbox.DropAfter, Op: sandbox.OpCertificates, Times: 2})
+	w.inject(sandbox.Fault{Kind: sandbox.DropAfter, Op: wechatbox.OpCertificates, Times: 2})
 	for range 2 {
 		if _, err := w.wallet.Create(t.Context(), w.order("ORDER-01", 100)); pay.VerdictOf(err) != pay.NotDone {
 			t.Errorf("no certificate: %v", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/money"
 )
@@ -45,7 +46,7 @@ var keys = sync.OnceValue(func() []*rsa.PrivateKey {
 type world struct {
 	*clock
 	t       testing.TB
-	sandbox *sandbox.Wallet
+	sandbox *wechatbox.Wallet
 	wallet  *wechatpay.Wallet
 	cfg     wechatpay.Config
 	sent    []string // method and path of every request
@@ -64,7 +65,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{clock: &clock{now: start}, t: t}
 	next := 0
 	var err error
-	w.sandbox, err = sandbox.New(sandbox.Config{
+	w.sandbox, err = wechatbox.New(sandbox.Config{
 		Name: "Lotus Pay", BaseURL: "https://wallet.test", Now: w.Now, After: w.After, Carrier: roundTrip(w.notified),
 		Random: mathrand.NewChaCha8([32]byte{7}),
 		NewKey: func() (*rsa.PrivateKey, error) { next++; return keys()[next%len(keys())], nil },

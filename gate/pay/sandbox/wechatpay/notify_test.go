@@ -1,4 +1,4 @@
-package sandbox_test
+package wechatpay_test
 
 import (
 	"crypto"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 )
 
 // open checks and decrypts a notification with nothing but the standard library and what GET /v3/certificates says.
@@ -248,7 +249,7 @@ func TestRequestFaults(t *testing.T) {
 	}
 	for _, test := range tests {
 		w := newWorld(t, nil)
-		test.fault.Op = sandbox.OpNative
+		test.fault.Op = wechatpay.OpNative
 		if err := w.wallet.Inject(test.fault); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package sandbox_test
+package wechatpay_test
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 )
 
 // TestErrorCodes walks through what a merchant can do wrong and the answer the documentation gives to it.
@@ -121,7 +122,7 @@ func TestForcedCodes(t *testing.T) {
 	} {
 		t.Run(code, func(t *testing.T) {
 			w := newWorld(t, nil)
-			if err := w.wallet.Inject(sandbox.Fault{Kind: sandbox.Refuse, Op: sandbox.OpNative, Code: code}); err != nil {
+			if err := w.wallet.Inject(sandbox.Fault{Kind: sandbox.Refuse, Op: wechatpay.OpNative, Code: code}); err != nil {
 				t.Fatal(err)
 			}
 			if a := w.ask("POST", "/v3/pay/transactions/native", native("ORDER-01", 1)); a.status != status || a.json["code"] != code {

@@ -1,4 +1,4 @@
-package sandbox_test
+package wechatpay_test
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 )
 
 const (
@@ -45,8 +46,8 @@ var keys = sync.OnceValue(func() []*rsa.PrivateKey {
 type world struct {
 	*clock
 	t      testing.TB
-	wallet *sandbox.Wallet
-	m      sandbox.Merchant
+	wallet *wechatpay.Wallet
+	m      wechatpay.Merchant
 	shop   *shop
 }
 
@@ -63,7 +64,7 @@ func newWorld(t testing.TB, change func(*sandbox.Config)) *world {
 	if change != nil {
 		change(&cfg)
 	}
-	w, err := sandbox.New(cfg)
+	w, err := wechatpay.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +214,7 @@ func (w *world) send(r *http.Request) (answered, error) {
 	return a, nil
 }
 
-func authorization(t testing.TB, m sandbox.Merchant, at time.Time, method, uri string, body []byte) string {
+func authorization(t testing.TB, m wechatpay.Merchant, at time.Time, method, uri string, body []byte) string {
 	t.Helper()
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	sum := sha256.Sum256([]byte(method + "\n" + uri + "\n" + stamp + "\nNONCE\n" + string(body) + "\n"))

@@ -1,4 +1,4 @@
-package sandbox
+package wechatpay
 
 import "encoding/json"
 
@@ -23,7 +23,7 @@ var systemError = &refusal{status: 500, Code: "SYSTEM_ERROR", Message: "系统�
 
 // catalogue has every error code that the documentation lists for the endpoints here, with its status and a message
 // that the wallet has been seen to give. Those that depend on state are given by it; every one can be forced with a
-// fault of kind [Refuse].
+// fault of kind [sandbox.Refuse].
 var catalogue = map[string]*refusal{
 	"PARAM_ERROR":           {status: 400, Code: "PARAM_ERROR", Message: "参数错误"},
 	"INVALID_REQUEST":       {status: 400, Code: "INVALID_REQUEST", Message: "无效请求"},

@@ -1,4 +1,4 @@
-package sandbox
+package wechatpay
 
 import (
 	"crypto"
@@ -12,15 +12,17 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"math/big"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 )
 
-const keyBits = 2048
+// signTest begins the signatures of probes.
+const signTest = "WECHATPAY/SIGNTEST/"
 
 // overlap is how long a new certificate is handed out before it signs.
 const overlap = 24 * time.Hour
@@ -37,30 +39,30 @@ type platform struct {
 // Rotate makes a new platform certificate. It is handed out at once and signs after a day (scaled), as a careful wallet
 // does it.
 func (w *Wallet) Rotate() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.rotate(w.now().Add(w.wait(overlap)))
+	w.Lock()
+	defer w.Unlock()
+	return w.rotate(w.Now().Add(w.Wait(overlap)))
 }
 
 // RotateNow makes a new platform certificate that signs at once: clients meet a serial that they have never seen.
 func (w *Wallet) RotateNow() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.rotate(w.now())
+	w.Lock()
+	defer w.Unlock()
+	return w.rotate(w.Now())
 }
 
 // PublicKey gives the wallet's public key (微信支付公钥) and its id. A merchant who asks for it, by that id in the header
 // Wechatpay-Serial of a request, has its answers and notifications signed with it, and not with a certificate.
 func (w *Wallet) PublicKey() (id string, key *rsa.PublicKey, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Lock()
+	defer w.Unlock()
 	if w.public == nil {
 		made, err := w.cfg.NewKey()
 		if err != nil {
 			return "", nil, err
 		}
-		w.public = &platform{key: made, serial: "PUB_KEY_ID_" + w.digits(40)}
-		w.keep(record{Public: &savedPublic{ID: w.public.serial, Key: pkcs8(made)}})
+		w.public = &platform{key: made, serial: "PUB_KEY_ID_" + w.Digits(40)}
+		w.Keep("Public", savedPublic{ID: w.public.serial, Key: sandbox.MarshalKey(made)})
 	}
 	return w.public.serial, &w.public.key.PublicKey, nil
 }
@@ -71,7 +73,7 @@ func (w *Wallet) signer(m *merchant) *platform {
 		return w.public
 	}
 	last := len(w.platform) - 1
-	if last > 0 && w.now().Before(w.platform[last].signs) {
+	if last > 0 && w.Now().Before(w.platform[last].signs) {
 		return w.platform[last-1]
 	}
 	return w.platform[last]
@@ -82,9 +84,9 @@ func (w *Wallet) rotate(signs time.Time) error {
 	if err != nil {
 		return err
 	}
-	serial := new(big.Int).SetBytes(w.bytes(20))
+	serial := new(big.Int).SetBytes(w.Bytes(20))
 	serial.SetBit(serial, 158, 1).SetBit(serial, 159, 0) // positive, and forty hex digits always
-	from := w.now().Add(time.Duration(len(w.platform))*time.Second - time.Hour)
+	from := w.Now().Add(time.Duration(len(w.platform))*time.Second - time.Hour)
 	p, err := certify(key, serial, from)
 	if err != nil {
 		return err
@@ -94,7 +96,7 @@ func (w *Wallet) rotate(signs time.Time) error {
 	if len(w.platform) > 2 {
 		w.platform = w.platform[len(w.platform)-2:]
 	}
-	w.keep(record{Platform: p.saved()})
+	w.Keep("Platform", p.saved())
 	return nil
 }
 
@@ -117,43 +119,6 @@ func certify(key *rsa.PrivateKey, serial *big.Int, from time.Time) (*platform, e
 	return &platform{key: key, cert: cert, serial: strings.ToUpper(hex.EncodeToString(cert.SerialNumber.Bytes()))}, nil
 }
 
-// newKey makes an RSA key from the given randomness alone. crypto/rsa takes none but the system's, and a seeded run
-// needs the same keys again. The keys guard play money; nothing else may use this.
-func newKey(random io.Reader) (*rsa.PrivateKey, error) {
-	const e = 65537
-	one, exponent := big.NewInt(1), big.NewInt(e)
-	prime := func() (*big.Int, error) {
-		buf := make([]byte, keyBits/16)
-		for {
-			if _, err := io.ReadFull(random, buf); err != nil {
-				return nil, err
-			}
-			buf[0] |= 0xc0 // the product has all its bits
-			buf[len(buf)-1] |= 1
-			p := new(big.Int).SetBytes(buf)
-			if coprime := new(big.Int).GCD(nil, nil, exponent, new(big.Int).Sub(p, one)); coprime.Cmp(one) == 0 && p.ProbablyPrime(8) {
-				return p, nil
-			}
-		}
-	}
-	p, err := prime()
-	if err != nil {
-		return nil, err
-	}
-	q, err := prime()
-	if err != nil {
-		return nil, err
-	}
-	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
-	key := &rsa.PrivateKey{
-		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: e},
-		D:         new(big.Int).ModInverse(exponent, phi),
-		Primes:    []*big.Int{p, q},
-	}
-	key.Precompute()
-	return key, key.Validate()
-}
-
 // seal is what an answer or notification is signed with, taken under the lock and used outside it.
 type seal struct {
 	by    *platform
@@ -163,7 +128,7 @@ type seal struct {
 }
 
 func (w *Wallet) seal(m *merchant, shift time.Duration) seal {
-	return seal{by: w.signer(m), stamp: strconv.FormatInt(w.now().Add(shift).Unix(), 10), nonce: w.hex(16)}
+	return seal{by: w.signer(m), stamp: strconv.FormatInt(w.Now().Add(shift).Unix(), 10), nonce: w.Hex(16)}
 }
 
 // sign writes the signature headers over a body.
@@ -222,7 +187,7 @@ func (w *Wallet) certificates(m *merchant) (any, *refusal) {
 	}{}
 	for _, p := range w.platform {
 		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.cert.Raw})
-		s, err := encrypt(m.APIv3Key, w.token(12), "certificate", text)
+		s, err := encrypt(m.APIv3Key, w.Token(12), "certificate", text)
 		if err != nil {
 			return nil, systemError
 		}
@@ -231,35 +196,5 @@ func (w *Wallet) certificates(m *merchant) (any, *refusal) {
 	return list, nil
 }
 
-// bytes reads the wallet's randomness; the caller holds the lock. It is given by the program, so its end is a mistake
-// there.
-func (w *Wallet) bytes(n int) []byte {
-	b := make([]byte, n)
-	if _, err := io.ReadFull(w.cfg.Random, b); err != nil {
-		panic(fmt.Sprintf("sandbox: no randomness: %v", err))
-	}
-	return b
-}
-
-func (w *Wallet) hex(n int) string { return strings.ToUpper(hex.EncodeToString(w.bytes(n))) }
-
-// token is n letters and digits.
-func (w *Wallet) token(n int) string {
-	const letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789abcdefg" // 64
-	b := w.bytes(n)
-	for i := range b {
-		b[i] = letters[b[i]&63]
-	}
-	return string(b)
-}
-
-func (w *Wallet) digits(n int) string {
-	b := w.bytes(n)
-	for i := range b {
-		b[i] = '0' + b[i]%10
-	}
-	return string(b)
-}
-
 // stamp is a time as the API writes it.
-func stamp(t time.Time) string { return t.In(beijing).Format(time.RFC3339) }
+func stamp(t time.Time) string { return t.In(sandbox.Beijing).Format(time.RFC3339) }

@@ -1,4 +1,4 @@
-package sandbox
+package wechatpay
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 )
 
 const (
@@ -30,10 +32,10 @@ type billFile struct {
 // tradeBill answers GET /v3/bill/tradebill.
 func (w *Wallet) tradeBill(c call) answer {
 	q := c.r.URL.Query()
-	day, err := time.ParseInLocation(time.DateOnly, q.Get("bill_date"), beijing)
+	day, err := time.ParseInLocation(time.DateOnly, q.Get("bill_date"), sandbox.Beijing)
 	kind := cmp.Or(q.Get("bill_type"), "ALL")
-	now := w.now().In(beijing)
-	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, beijing)
+	now := w.Now().In(sandbox.Beijing)
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, sandbox.Beijing)
 	switch {
 	case err != nil:
 		return answer{fault: parameter("query", "bill_date", q.Get("bill_date"), "格式为yyyy-MM-DD")}
@@ -52,8 +54,8 @@ func (w *Wallet) tradeBill(c call) answer {
 	}
 	sum := sha1.Sum(content) //nolint:gosec // see the import
 	w.expireFiles()
-	token := w.token(64)
-	w.files[token] = billFile{mchID: c.m.MchID, content: content, packed: q.Get("tar_type") == "GZIP", until: w.now().Add(fileLife)}
+	token := w.Token(64)
+	w.files[token] = billFile{mchID: c.m.MchID, content: content, packed: q.Get("tar_type") == "GZIP", until: w.Now().Add(fileLife)}
 	address := w.cfg.BaseURL + "/v3/billdownload/file?token=" + token
 	if q.Get("tar_type") == "GZIP" {
 		address += "&tartype=gzip"
@@ -63,7 +65,7 @@ func (w *Wallet) tradeBill(c call) answer {
 
 // expireFiles drops what can no longer be downloaded, and the oldest where there are too many.
 func (w *Wallet) expireFiles() {
-	now := w.now()
+	now := w.Now()
 	maps.DeleteFunc(w.files, func(_ string, f billFile) bool { return now.After(f.until) })
 	for len(w.files) >= maxFiles {
 		oldest := ""
@@ -78,27 +80,29 @@ func (w *Wallet) expireFiles() {
 
 // serveFile answers GET /v3/billdownload/file. The request is signed, the answer never is.
 func (w *Wallet) serveFile(rw http.ResponseWriter, r *http.Request) {
-	w.mu.Lock()
+	w.Lock()
 	m, fault := w.authenticate(r, nil)
 	f, ok := w.files[r.URL.Query().Get("token")]
-	hit := w.matching(OpDownload, "")
+	hit := w.Hits("", sandbox.OpDownload)
 	switch {
 	case fault != nil:
-	case !ok || w.now().After(f.until):
+	case !ok || w.Now().After(f.until):
 		fault = refuse("INVALID_REQUEST", "账单地址已失效，请重新获取账单地址后再请求")
 	case f.mchID != m.MchID:
 		fault = refuse("NO_AUTH", "本次请求的商户与申请账单的商户不一致")
 	}
-	w.mu.Unlock()
+	w.Unlock()
 	if fault != nil {
-		w.write(rw, nil, fault.status, fault.body())
+		headers(rw.Header())
+		rw.WriteHeader(fault.status)
+		_, _ = rw.Write(fault.body()) // a client that has gone is its own affair
 		return
 	}
-	if hit[DropBefore] != nil || hit[DropAfter] != nil {
+	if hit[sandbox.DropBefore] != nil || hit[sandbox.DropAfter] != nil {
 		panic(http.ErrAbortHandler)
 	}
 	content := f.content
-	if hit[Garbage] != nil { // cut short in the middle of a line
+	if hit[sandbox.Garbage] != nil { // cut short in the middle of a line
 		content = content[:len(content)*2/3]
 	}
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -144,7 +148,7 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 		if kind == "ALL" {
 			cells = append(cells, "0", "0", "0.00", "0.00", "", "")
 		}
-		cells = append(cells, clean(o.Description), clean(o.Attach), yuan(o.Fee)+"000", percent, yuan(o.Total))
+		cells = append(cells, clean(o.Description), clean(o.Attach), sandbox.Yuan(o.Fee)+"000", percent, sandbox.Yuan(o.Total))
 		if kind == "ALL" {
 			cells = append(cells, "0.00")
 		}
@@ -166,16 +170,16 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 		if kind == "REFUND" {
 			done := ""
 			if !r.Done.IsZero() {
-				done = r.Done.In(beijing).Format(time.DateTime)
+				done = r.Done.In(sandbox.Beijing).Format(time.DateTime)
 			}
-			cells = append(cells, r.Created.In(beijing).Format(time.DateTime), done)
+			cells = append(cells, r.Created.In(sandbox.Beijing).Format(time.DateTime), done)
 		}
-		fee := yuan(r.FeeBack) + "000"
+		fee := sandbox.Yuan(r.FeeBack) + "000"
 		if r.FeeBack > 0 {
 			fee = "-" + fee
 		}
-		cells = append(cells, r.RefundID, r.No, yuan(r.Amount), "0.00", "ORIGINAL", r.State,
-			clean(o.Description), clean(o.Attach), fee, percent, "0.00", yuan(r.Amount), "")
+		cells = append(cells, r.RefundID, r.No, sandbox.Yuan(r.Amount), "0.00", "ORIGINAL", r.State,
+			clean(o.Description), clean(o.Attach), fee, percent, "0.00", sandbox.Yuan(r.Amount), "")
 		lines = append(lines, line{r.Created, row(cells)})
 		refundSum += r.Amount
 		fees -= r.FeeBack
@@ -187,26 +191,23 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 		out.WriteString(l.text)
 	}
 	out.WriteString(billSummary + "\r\n")
-	feeText := yuan(max(fees, -fees)) + "000"
+	feeText := sandbox.Yuan(max(fees, -fees)) + "000"
 	if fees < 0 {
 		feeText = "-" + feeText
 	}
-	out.WriteString(row([]string{fmt.Sprint(len(lines)), yuan(settlement), yuan(refundSum), "0.00", feeText, yuan(settlement), yuan(refundSum)}))
+	out.WriteString(row([]string{fmt.Sprint(len(lines)), sandbox.Yuan(settlement), sandbox.Yuan(refundSum), "0.00", feeText, sandbox.Yuan(settlement), sandbox.Yuan(refundSum)}))
 	return out.Bytes(), len(lines)
 }
 
 // cells are the fourteen columns that all kinds of bills begin with.
 func (m *merchant) cells(o *order, at time.Time, state string, settlement int64) []string {
 	return []string{
-		at.In(beijing).Format(time.DateTime), o.AppID, o.MchID, "0", "", o.TransactionID, o.No, o.OpenID, o.Kind, state,
-		"OTHERS", "CNY", yuan(settlement), "0.00",
+		at.In(sandbox.Beijing).Format(time.DateTime), o.AppID, o.MchID, "0", "", o.TransactionID, o.No, o.OpenID, o.Kind, state,
+		"OTHERS", "CNY", sandbox.Yuan(settlement), "0.00",
 	}
 }
 
 func row(cells []string) string { return "`" + strings.Join(cells, ",`") + "\r\n" }
-
-// yuan writes fen with two decimals.
-func yuan(fen int64) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
 
 // clean keeps a cell in its line and its column.
 func clean(s string) string {

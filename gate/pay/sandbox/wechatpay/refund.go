@@ -1,4 +1,4 @@
-package sandbox
+package wechatpay
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 )
 
 const (
@@ -63,7 +65,7 @@ func (w *Wallet) createRefund(c call) answer {
 	}
 	if r := c.m.refunds[p.OutRefundNo]; r != nil {
 		if r.OrderNo != o.No || r.Amount != amount || o.Total != total {
-			w.violated(RuleOtherRefund, c.m.MchID, r.No, "asked for %d fen of %s, then for %d fen of %s", r.Amount, r.OrderNo, amount, o.No)
+			w.Violated(sandbox.RuleOtherRefund, c.m.MchID, r.No, "asked for %d fen of %s, then for %d fen of %s", r.Amount, r.OrderNo, amount, o.No)
 			return answer{fault: refuse("INVALID_REQUEST", "订单金额或退款金额与之前请求不一致，请核实后再试")}
 		}
 		return answer{value: r.statement(o)}
@@ -105,17 +107,17 @@ func readRefund(body []byte) (p refundRequest, amount, total int64, fault *refus
 
 // mayRefund applies the documented rules to a new refund.
 func (w *Wallet) mayRefund(m *merchant, o *order, p refundRequest, amount, total int64) *refusal {
-	now := w.now()
+	now := w.Now()
 	if o.TransactionID == "" {
-		w.violated(RuleRefundUnpaid, m.MchID, p.OutRefundNo, "order %s is %s", o.No, o.State)
+		w.Violated(sandbox.RuleRefundUnpaid, m.MchID, p.OutRefundNo, "order %s is %s", o.No, o.State)
 		return refuse("INVALID_REQUEST", "订单未支付，无法退款")
 	}
 	if total != o.Total {
-		w.violated(RuleOtherRefund, m.MchID, p.OutRefundNo, "order %s is over %d fen, not %d", o.No, o.Total, total)
+		w.Violated(sandbox.RuleOtherRefund, m.MchID, p.OutRefundNo, "order %s is over %d fen, not %d", o.No, o.Total, total)
 		return refuse("INVALID_REQUEST", "订单金额或退款金额与之前请求不一致，请核实后再试")
 	}
 	if amount > o.Total-o.Refunded {
-		w.violated(RuleOverRefund, m.MchID, p.OutRefundNo, "%d fen of %d were asked back already, then %d more", o.Refunded, o.Total, amount)
+		w.Violated(sandbox.RuleOverRefund, m.MchID, p.OutRefundNo, "%d fen of %d were asked back already, then %d more", o.Refunded, o.Total, amount)
 		if o.Refunded == o.Total {
 			return refuse("INVALID_REQUEST", "订单已全额退款")
 		}
@@ -127,13 +129,13 @@ func (w *Wallet) mayRefund(m *merchant, o *order, p refundRequest, amount, total
 	if len(o.RefundNos) >= maxRefunds {
 		return refuse("INVALID_REQUEST", "部分退款次数超过50次")
 	}
-	if n := len(o.RefundNos); n > 0 && now.Sub(m.refunds[o.RefundNos[n-1]].Created) < w.wait(refundGap) {
+	if n := len(o.RefundNos); n > 0 && now.Sub(m.refunds[o.RefundNos[n-1]].Created) < w.Wait(refundGap) {
 		return refuse("FREQUENCY_LIMITED", "同一笔订单多次退款的请求需相隔1分钟")
 	}
 	if _, reference, ok := strings.Cut(p.Reason, "#"); ok && reference != "" {
 		for _, no := range o.RefundNos {
 			if _, other, _ := strings.Cut(m.refunds[no].Reason, "#"); other == reference && m.refunds[no].State != closed {
-				w.violated(RuleRefundTwice, m.MchID, p.OutRefundNo, "reference %q was refunded with %s already", reference, no)
+				w.Violated(sandbox.RuleRefundTwice, m.MchID, p.OutRefundNo, "reference %q was refunded with %s already", reference, no)
 			}
 		}
 	}
@@ -142,45 +144,38 @@ func (w *Wallet) mayRefund(m *merchant, o *order, p refundRequest, amount, total
 
 // accept takes a refund in; it is through after a moment.
 func (w *Wallet) accept(c call, o *order, p refundRequest, amount int64) *refund {
-	m, now := c.m, w.now()
+	m, now := c.m, w.Now()
 	r := &refund{
 		MchID: m.MchID, No: p.OutRefundNo, OrderNo: o.No, Amount: amount, Reason: p.Reason, NotifyURL: p.NotifyURL,
 		State: processing, Becomes: success, Created: now,
-		RefundID: "5030080717" + now.In(beijing).Format("20060102") + w.digits(11),
+		RefundID: "5030080717" + now.In(sandbox.Beijing).Format("20060102") + w.Digits(11),
 	}
-	if c.hit[RefundAbnormal] != nil {
+	if c.hit[sandbox.RefundAbnormal] != nil {
 		r.Becomes = abnormal
 	}
-	if c.hit[RefundClosed] != nil {
+	if c.hit[sandbox.RefundClosed] != nil {
 		r.Becomes = closed
 	}
 	// The fee comes back in step: what the whole refunded so far would give back, less what came back before.
-	r.FeeBack = w.feeShare(o, o.Refunded+amount) - w.feeShare(o, o.Refunded)
+	r.FeeBack = w.FeeShare(o.Total, o.Fee, o.Refunded+amount) - w.FeeShare(o.Total, o.Fee, o.Refunded)
 	o.Refunded += amount
 	o.RefundNos = append(slices.Clip(o.RefundNos), r.No)
 	o.State = refunded
 	m.refunds[r.No] = r
-	w.keep(record{Refund: r})
-	w.keep(record{Order: o})
+	w.Keep("Refund", r)
+	w.Keep("Order", o)
 	w.finishLater(r)
 	return r
 }
 
-func (w *Wallet) feeShare(o *order, amount int64) int64 {
-	if amount == o.Total {
-		return o.Fee
-	}
-	return min(o.Fee, feeOf(amount, w.cfg.FeeRate))
-}
-
 func (w *Wallet) finishLater(r *refund) {
 	mchID, no := r.MchID, r.No
-	w.later(refundTime, func() { w.finishRefund(mchID, no) })
+	w.Later(refundTime, func() { w.finishRefund(mchID, no) })
 }
 
 func (w *Wallet) finishRefund(mchID, no string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.Lock()
+	defer w.Unlock()
 	m := w.merchants[mchID]
 	r := m.refunds[no]
 	if r.State != processing {
@@ -191,7 +186,7 @@ func (w *Wallet) finishRefund(mchID, no string) {
 	event, summary := "REFUND.SUCCESS", "退款成功"
 	switch r.State {
 	case success:
-		r.Done = w.now()
+		r.Done = w.Now()
 	case abnormal:
 		event, summary = "REFUND.ABNORMAL", "退款异常"
 	case closed:
@@ -200,9 +195,9 @@ func (w *Wallet) finishRefund(mchID, no string) {
 		if o.Refunded == 0 {
 			o.State = success
 		}
-		w.keep(record{Order: o})
+		w.Keep("Order", o)
 	}
-	w.keep(record{Refund: r})
+	w.Keep("Refund", r)
 	if r.NotifyURL == "" {
 		return
 	}

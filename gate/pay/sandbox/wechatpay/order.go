@@ -1,4 +1,4 @@
-package sandbox
+package wechatpay
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 )
 
 // Documented times of an order.
@@ -100,9 +102,9 @@ func (w *Wallet) prepay(c call) answer {
 	if err != nil { // readPrepay has read it already
 		return answer{fault: parameter("body", "amount/total", p.Amount.Total, "此字段为整型")}
 	}
-	kind := map[Op]string{OpNative: "NATIVE", OpH5: "MWEB"}[c.op]
+	kind := map[sandbox.Op]string{OpNative: "NATIVE", OpH5: "MWEB"}[c.op]
 	print := fingerprint(c.body)
-	now := w.now()
+	now := w.Now()
 	o := c.m.orders[p.OutTradeNo]
 	if o == nil {
 		if w.orders >= w.cfg.Limit {
@@ -117,15 +119,15 @@ func (w *Wallet) prepay(c call) answer {
 		}
 		c.m.orders[o.No] = o
 		w.orders++
-		w.keep(record{Order: o})
+		w.Keep("Order", o)
 	} else if fault := w.again(c.m, o, kind, print); fault != nil {
 		return answer{fault: fault}
 	}
 	if kind == "MWEB" {
-		id := w.handoff("wx"+now.In(beijing).Format("20060102150405")+strings.ToLower(w.hex(8)), o, now.Add(h5Life))
-		return answer{value: map[string]string{"h5_url": w.cfg.BaseURL + "/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=" + id + "&package=" + w.digits(10)}}
+		id := w.handoff("wx"+now.In(sandbox.Beijing).Format("20060102150405")+strings.ToLower(w.Hex(8)), o, now.Add(h5Life))
+		return answer{value: map[string]string{"h5_url": w.cfg.BaseURL + "/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=" + id + "&package=" + w.Digits(10)}}
 	}
-	id := w.handoff(w.token(16), o, now.Add(codeLife))
+	id := w.handoff(w.Token(16), o, now.Add(codeLife))
 	return answer{value: map[string]string{"code_url": w.cfg.BaseURL + "/wxpay/bizpayurl?pr=" + id}}
 }
 
@@ -139,10 +141,10 @@ func (w *Wallet) again(m *merchant, o *order, kind, print string) *refusal {
 	case o.State != notPaid:
 		return refuse("ORDERPAID", "")
 	case o.Kind != kind:
-		w.violated(RuleOtherOrder, m.MchID, o.No, "ordered as %s, then as %s", o.Kind, kind)
+		w.Violated(sandbox.RuleOtherOrder, m.MchID, o.No, "ordered as %s, then as %s", o.Kind, kind)
 		return refuse("OUT_TRADE_NO_USED", "")
 	case o.Print != print:
-		w.violated(RuleOtherOrder, m.MchID, o.No, "ordered again with other parameters")
+		w.Violated(sandbox.RuleOtherOrder, m.MchID, o.No, "ordered again with other parameters")
 		return refuse("INVALID_REQUEST", "请求重入时，参数与首次请求时不一致")
 	}
 	return nil
@@ -292,7 +294,7 @@ func (w *Wallet) closeOrder(c call) answer {
 		if w.orders >= w.cfg.Limit {
 			return answer{fault: systemError}
 		}
-		o = &order{MchID: c.m.MchID, AppID: c.m.AppID, No: c.no, Created: w.now(), State: closed, Burned: true}
+		o = &order{MchID: c.m.MchID, AppID: c.m.AppID, No: c.no, Created: w.Now(), State: closed, Burned: true}
 		c.m.orders[c.no] = o
 		w.orders++
 	case o.State == success || o.State == refunded:
@@ -300,14 +302,12 @@ func (w *Wallet) closeOrder(c call) answer {
 	default:
 		o.State = closed
 	}
-	w.keep(record{Order: o})
+	w.Keep("Order", o)
 	return answer{}
 }
 
-// Approve pays an order, as its shopper would on the page.
-func (w *Wallet) Approve(mchID, no string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// approveOrder pays an order, as its shopper would on the page.
+func (w *Wallet) approveOrder(mchID, no string) error {
 	m := w.merchants[mchID]
 	if m == nil || m.orders[no] == nil {
 		return fmt.Errorf("%w: merchant %.20q number %.40q", errNotFound, mchID, no)
@@ -316,48 +316,83 @@ func (w *Wallet) Approve(mchID, no string) error {
 }
 
 func (w *Wallet) approve(m *merchant, o *order) error {
-	now := w.now()
-	hit := w.matching(OpApprove, o.No)
+	now := w.Now()
+	hit := w.Hits(o.No, sandbox.OpApprove)
 	switch {
 	case o.State == success || o.State == refunded:
 		return nil // pressed twice
-	case o.Burned || (o.State == closed && hit[PayClosed] == nil):
+	case o.Burned || (o.State == closed && hit[sandbox.PayClosed] == nil):
 		return fmt.Errorf("sandbox: order %s is closed", o.No)
-	case now.After(o.Expires) && hit[PayClosed] == nil:
+	case now.After(o.Expires) && hit[sandbox.PayClosed] == nil:
 		return fmt.Errorf("sandbox: order %s could be paid until %s", o.No, stamp(o.Expires))
 	}
 	if o.Attach != "" {
 		if first, paid := m.byAttach[o.Attach]; paid {
-			w.violated(RulePaidTwice, m.MchID, o.No, "attach %q was paid with order %s already", o.Attach, first)
+			w.Violated(sandbox.RulePaidTwice, m.MchID, o.No, "attach %q was paid with order %s already", o.Attach, first)
 		} else {
 			m.byAttach[o.Attach] = o.No
 		}
 	}
-	o.State, o.Paid, o.OpenID, o.Fee = success, now, "o"+w.token(27), feeOf(o.Total, w.cfg.FeeRate)
+	o.State, o.Paid, o.OpenID, o.Fee = success, now, "o"+w.Token(27), w.Fee(o.Total)
 	for o.TransactionID == "" || m.byRef[o.TransactionID] != nil {
-		o.TransactionID = "4200009" + w.digits(3) + now.In(beijing).Format("20060102") + w.digits(10)
+		o.TransactionID = "4200009" + w.Digits(3) + now.In(sandbox.Beijing).Format("20060102") + w.Digits(10)
 	}
 	m.byRef[o.TransactionID] = o
-	w.keep(record{Order: o})
+	w.Keep("Order", o)
 	w.notify(m, o.NotifyURL, "TRANSACTION.SUCCESS", "支付成功", "transaction", o.No, o.transaction())
 	return nil
 }
 
-// Decline records that the shopper said no. The order stays open: a declined native order can be scanned again.
-func (w *Wallet) Decline(mchID, no string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// declineOrder records that the shopper said no. The order stays open: a declined native order can be scanned again.
+func (w *Wallet) declineOrder(mchID, no string) error {
 	m := w.merchants[mchID]
 	if m == nil || m.orders[no] == nil {
 		return fmt.Errorf("%w: merchant %.20q number %.40q", errNotFound, mchID, no)
 	}
 	m.orders[no].Declined++
-	w.keep(record{Order: m.orders[no]})
+	w.Keep("Order", m.orders[no])
 	return nil
 }
 
-// feeOf is a rate in basis points, rounded half up to the fen, as the wallet charges it.
-func feeOf(amount, rate int64) int64 { return (amount*rate + 5000) / 10000 }
+// page is what a shopper sees of the order behind a token.
+func (w *Wallet) page(token string) (sandbox.Page, bool) {
+	to, ok := w.handoffs[token]
+	if !ok {
+		return sandbox.Page{}, false
+	}
+	o := w.merchants[to.mchID].orders[to.no]
+	p := sandbox.Page{Fen: o.Total, Description: o.Description, No: o.No, Declined: o.Declined > 0, Until: o.Expires}
+	if to.until.Before(p.Until) {
+		p.Until = to.until
+	}
+	switch {
+	case o.State == success || o.State == refunded:
+		p.State = sandbox.PagePaid
+	case o.State == closed:
+		p.State = sandbox.PageClosed
+	case w.Now().After(p.Until):
+		p.State = sandbox.PageExpired
+	default:
+		p.State = sandbox.PageOpen
+	}
+	return p, true
+}
+
+// decide takes the shopper's yes or no.
+func (w *Wallet) decide(token string, approved bool) {
+	to, ok := w.handoffs[token]
+	if !ok || w.Now().After(to.until) {
+		return
+	}
+	m := w.merchants[to.mchID]
+	o := m.orders[to.no]
+	if approved {
+		_ = w.approve(m, o) // where it is too late, the page that follows says so
+	} else if o.State == notPaid {
+		o.Declined++
+		w.Keep("Order", o)
+	}
+}
 
 func clamp(t, least, most time.Time) time.Time {
 	if t.Before(least) {

@@ -1,4 +1,4 @@
-package sandbox_test
+package wechatpay_test
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ func (w *world) press(page answered, choice string) answered {
 		back, _, _ := strings.Cut(rest, `"`)
 		form.Set("redirect_url", strings.ReplaceAll(back, "&amp;", "&"))
 	}
-	a := w.browse("POST", "http://wallet.test/wxpay/decide", form, "")
+	a := w.browse("POST", "http://wallet.test/sandbox/pay", form, "")
 	if a.status != http.StatusSeeOther {
 		w.t.Fatalf("decide: %d %s", a.status, a.body)
 	}
@@ -156,11 +156,11 @@ func TestControls(t *testing.T) {
 		}
 	}
 	var status struct {
-		Orders    int
-		Merchants []string
-		Faults    []any
+		Orders   int
+		Accounts []string
+		Faults   []any
 	}
-	if err := json.Unmarshal(post("GET", "/sandbox", "", "").body, &status); err != nil || status.Orders != 1 || len(status.Faults) != 1 || status.Merchants[0] != mchID {
+	if err := json.Unmarshal(post("GET", "/sandbox", "", "").body, &status); err != nil || status.Orders != 1 || len(status.Faults) != 1 || status.Accounts[0] != mchID {
 		t.Errorf("%v %+v", err, status)
 	}
 	if a := post("DELETE", "/sandbox/faults", kind, ""); a.status != http.StatusOK || len(w.wallet.Faults()) != 0 {

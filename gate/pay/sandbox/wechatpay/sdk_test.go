@@ -1,4 +1,4 @@
-package sandbox_test
+package wechatpay_test
 
 import (
 	"bytes"
@@ -29,6 +29,7 @@ import (
 	crand "crypto/rand"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 )
 
 // redirect sends the SDK's requests, whose host is a constant, to the sandbox. It is the only thing a foreign program
@@ -61,7 +62,7 @@ func TestOfficialSDK(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	defer server.Close()
 	next := 0
-	wallet, err := sandbox.New(sandbox.Config{
+	wallet, err := wechatpay.New(sandbox.Config{
 		Name: "Lotus Pay", BaseURL: server.URL, Now: time.Now, Random: crand.Reader, Scale: 1000,
 		NewKey: func() (*rsa.PrivateKey, error) { next++; return keys()[next%len(keys())], nil },
 	})

@@ -1,4 +1,4 @@
-package sandbox_test
+package wechatpay_test
 
 import (
 	"crypto/sha256"
@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 )
 
 // TestRestart: keys, orders, refunds, violations and unfinished notifications outlive the process; a line torn by its
@@ -88,7 +89,7 @@ func TestRestart(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sandbox.New(sandbox.Config{BaseURL: "http://wallet.test", Now: time.Now, Random: mathrand.NewChaCha8([32]byte{}), State: path}); err == nil || !strings.Contains(err.Error(), "line 3") {
+	if _, err := wechatpay.New(sandbox.Config{BaseURL: "http://wallet.test", Now: time.Now, Random: mathrand.NewChaCha8([32]byte{}), State: path}); err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Errorf("damaged file: %v", err)
 	}
 }
@@ -133,7 +134,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add("/v3/pay/transactions/native", `{"amount":{"total":1}}`, `WECHATPAY2-SHA256-RSA2048 mchid="1"`)
 	f.Add("/v3/refund/domestic/refunds", `{"out_refund_no":"R1","amount":{"refund":-1}}`, "")
 	f.Add("/v3/pay/transactions/out-trade-no/ORDER-01/close", `{"mchid":"1900000109"}`, `WECHATPAY2-SHA256-RSA2048 a="`)
-	f.Add("/wxpay/decide", "token=x&answer=approve", "")
+	f.Add("/sandbox/pay", "token=x&answer=approve", "")
 	f.Add("/sandbox/faults", `{"kind":"delay"}`, "")
 	w := newWorld(f, nil)
 	w.order("ORDER-01", 100)

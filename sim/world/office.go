@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/moongate-hub/moongate"
@@ -44,6 +45,9 @@ func (c *counter) follow(ctx context.Context) error {
 			return err
 		}
 		for _, e := range page.Events {
+			if !strings.HasPrefix(e.Kind, "pay.") {
+				continue // other rooms' fields have names of their own
+			}
 			var t told
 			if err := json.Unmarshal(e.Data, &t); err != nil {
 				return fmt.Errorf("event %s: %w", e.Kind, err)

@@ -15,14 +15,15 @@ import (
 
 // shopper does what one purchase says, step by step, with a browser.
 type shopper struct {
-	w       *World
-	p       purchase
-	b       *Browser
-	counter *counter
-	order   *Order
-	cashier string
-	number  string // of the order at the wallet
-	polls   int
+	w        *World
+	p        purchase
+	b        *Browser
+	counter  *counter
+	order    *Order
+	cashier  string
+	number   string // of the order at the wallet
+	troubled bool   // the wallet was told what to do wrong
+	polls    int
 }
 
 // Bounds of one shopper.
@@ -151,10 +152,14 @@ func (s *shopper) choose(ctx context.Context, wallet int) error {
 		return err
 	}
 	form := p.FormWith(s.purse(wallet).Handle)
+	if form == nil && s.polls > 0 { // the way that was waited for came after all
+		return s.cross(ctx, wallet)
+	}
 	if form == nil {
 		return fmt.Errorf("the cashier does not offer %s (status %d)", s.purse(wallet).Handle, p.Status)
 	}
-	if before, _ := s.p.trouble.faultsOf(); before != nil && s.number == "" {
+	if before, _ := s.p.trouble.faultsOf(); before != nil && !s.troubled {
+		s.troubled = true // once: who asks anew gets through
 		s.w.inject(s.wallet(wallet), s.p.trouble, before)
 	}
 	if p, err = s.b.Press(ctx, p, form, s.purse(wallet).Handle); err != nil {

@@ -43,6 +43,7 @@ type cli struct {
 	Agreement agreementVerb `cmd:"" help:"Check and explain agreements; propose, sign and list them at a running hub."`
 	Demo      demoVerb      `cmd:"" help:"Run wallets, gardens and a hub, and watch purchases cross."`
 	Replay    replayVerb    `cmd:"" help:"Run historical orders through a hub of their own."`
+	Pay       payVerb       `cmd:"" help:"Check and read wallets' bills; needs no hub."`
 	Log       logVerb       `cmd:"" help:"Verify a public log or a receipt, of any hub."`
 	Fsck      fsckVerb      `cmd:"" help:"Check everything that a hub has written, and every invariant."`
 	Backup    backupVerb    `cmd:"" help:"Write a hub's journal, log and vault into one file."`

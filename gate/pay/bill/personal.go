@@ -119,7 +119,10 @@ func (f *personal) next(b *Bill, row *Row) error {
 		text, err = b.line("")
 	}
 	if errors.Is(err, io.EOF) && f.said >= 0 && f.said != b.rows {
-		return b.bad("", "", fmt.Sprintf("the head counts %d rows, here are %d: the export is altered or cut short", f.said, b.rows))
+		return &moongate.Error{
+			Code: moongate.Malformed, Field: fmt.Sprintf("line %d", b.lines.n), Message: fmt.Sprintf("the head counts %d rows, here are %d: the export is altered or cut short", f.said, b.rows),
+			Hint: "export it again",
+		}
 	}
 	if err != nil {
 		return err

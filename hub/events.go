@@ -60,7 +60,7 @@ func (h *Hub) Events(ctx context.Context, reader Reader, after journal.Position,
 		return true
 	}
 	if !h.feed.recent(after, take) {
-		if err := h.scan(ctx, after, take, &more); err != nil {
+		if err := h.scan(ctx, reader.Handle, after, take, &more); err != nil {
 			return nil, after, false, err
 		}
 	}
@@ -76,18 +76,24 @@ func (h *Hub) Events(ctx context.Context, reader Reader, after journal.Position,
 	return events, next, more, nil
 }
 
-// scan reads the journal for a reader that is far behind. Only a few do so at once.
-func (h *Hub) scan(ctx context.Context, after journal.Position, take func(*fed) bool, more *bool) error {
+// scan reads the journal for a reader that is far behind. Only a few do so at once, and each of them once.
+func (h *Hub) scan(ctx context.Context, reader string, after journal.Position, take func(*fed) bool, more *bool) error {
 	ctx, cancel := context.WithTimeout(ctx, scanTime)
 	defer cancel()
+	busy := &moongate.Error{Code: moongate.Busy, Message: "too many readers are catching up", Hint: "ask again in a second"}
+	leave, err := h.feed.turns.take(ctx, reader)
+	if err != nil {
+		return busy
+	}
+	defer leave()
 	select {
 	case h.feed.scans <- struct{}{}:
 		defer func() { <-h.feed.scans }()
 	case <-ctx.Done():
-		return &moongate.Error{Code: moongate.Busy, Message: "too many readers are catching up", Hint: "ask again in a second"}
+		return busy
 	}
 	n := 0
-	err := h.Node.Journal().Entries(after+1, func(e journal.Entry) error {
+	err = h.Node.Journal().Entries(after+1, func(e journal.Entry) error {
 		if n++; n%1024 == 0 && ctx.Err() != nil {
 			*more = true
 			return errEnough

@@ -19,6 +19,47 @@ type feed struct {
 	stop      context.CancelFunc
 	shapes    sync.Map // reflect.Type → []audience
 	scans     chan struct{}
+	turns     turns // of those that are behind what is kept
+}
+
+// turns lets each reader do one thing at a time, however often it asks: who asks often does not crowd others out.
+type turns struct {
+	mu sync.Mutex // guards of
+	of map[string]*turn
+}
+
+type turn struct {
+	taken   chan struct{}
+	waiting int
+}
+
+// take waits for a reader's turn.
+func (t *turns) take(ctx context.Context, reader string) (leave func(), err error) {
+	t.mu.Lock()
+	if t.of == nil {
+		t.of = map[string]*turn{}
+	}
+	one := t.of[reader]
+	if one == nil {
+		one = &turn{taken: make(chan struct{}, 1)}
+		t.of[reader] = one
+	}
+	one.waiting++
+	t.mu.Unlock()
+	gone := func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if one.waiting--; one.waiting == 0 {
+			delete(t.of, reader)
+		}
+	}
+	select {
+	case one.taken <- struct{}{}:
+		return func() { <-one.taken; gone() }, nil
+	case <-ctx.Done():
+		gone()
+		return nil, ctx.Err()
+	}
 }
 
 // fed is an event with its readers.

@@ -5,6 +5,7 @@ package moongate
 import (
 	"encoding/base32"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -103,6 +104,11 @@ func (k Kind) String() string {
 		return prefixes[k]
 	}
 	return fmt.Sprintf("kind%d", byte(k))
+}
+
+// Prefixes lists what identifiers begin with.
+func Prefixes() []string {
+	return slices.DeleteFunc(slices.Clone(prefixes[:]), func(p string) bool { return p == "" })
 }
 
 // ID names one thing for good: a byte of kind, three bytes of hub, twelve of randomness. The text form is

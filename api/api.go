@@ -67,15 +67,18 @@ func (a *API) routes() {
 // here: pages and gates that were added to [API.Mux] know their callers by other means.
 func (a *API) Handler() http.Handler {
 	routed := a.routed(a.mux)
-	v1 := a.routed(a.buffered(a.authenticate(a.mux)))
+	v1 := a.routed(a.authenticate(a.buffered(a.whole(a.mux))))
 	return a.guarded(a.bounded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			w.Header()["Cache-Control"] = noStore // what it answers is somebody's own, and may hold a secret
 			v1.ServeHTTP(w, r)
 			return
 		}
 		routed.ServeHTTP(w, r)
 	})))
 }
+
+var noStore = []string{"no-store"}
 
 // Mux is where pages and gates add their own paths.
 func (a *API) Mux() *http.ServeMux { return a.mux }

@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/party/httpsig"
@@ -26,8 +29,9 @@ func (p Principal) Operates() bool { return p.Scopes&party.OperatorScope != 0 }
 // caller is a principal whose nonce may still be on its way into the journal.
 type caller struct {
 	Principal
-	spent func() error // waits until the nonce is spent; nil where there is none
-	still func() error // tells whether what established the principal still does
+	head  *httpsig.Head // what was signed, where the body has yet to be compared with it
+	spent func() error  // waits until the nonce is spent; nil where there is none
+	still func() error  // tells whether what established the principal still does
 }
 
 // principal says who makes a request. Where it is signed its nonce is spent afterwards, durably.
@@ -51,11 +55,37 @@ func pipelined(ctx context.Context) (who Principal, spent func() error) {
 	return c.Principal, c.spent
 }
 
-// authenticate establishes who makes a request, by a signature (RFC 9421) or a bearer credential. A request without
-// either goes on as nobody's; a false one does not.
+// authenticate establishes who makes a request, by a signature (RFC 9421) or a bearer credential, before any of its body
+// is read. A request without either goes on as nobody's, if it brings no body; a false one does not.
 func (a *API) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := a.callerOf(r)
+		if err == nil && c.Handle == "" && r.ContentLength != 0 {
+			err = c.need(0, false)
+		}
+		if err != nil {
+			if r.ContentLength != 0 {
+				w.Header().Set("Connection", "close") // what still arrives is not waited for
+			}
+			writeProblem(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey, c)))
+	})
+}
+
+// whole compares the body of a signed request with what was signed of it, and begins to spend the nonce.
+func (a *API) whole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, _ := r.Context().Value(callerKey).(caller)
+		if c.head == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		err := c.head.Holds(bodyOf(r))
+		if err == nil {
+			c.spent, err = a.spend(r, c.Handle, &c.head.Proof)
+		}
 		if err != nil {
 			writeProblem(w, r, err)
 			return
@@ -97,32 +127,53 @@ func still(ctx context.Context) error {
 	return nil
 }
 
-// signed checks a signed request, and begins to spend its nonce.
+// signed checks a request's signature. Whether the key still counts, and what is wrong with its holder, learns only
+// whoever has the key.
 func (a *API) signed(r *http.Request) (caller, error) {
 	now := moongate.At(a.hub.Now())
-	var who party.Participant
-	keyOf := func(id string) (key ed25519.PublicKey, err error) {
+	head, err := a.verifier.VerifyHead(r, now, func(id string) (key ed25519.PublicKey, err error) {
 		a.hub.Machine().Read(func() {
-			var k party.Key
-			if k, err = a.hub.Party.ValidKey(id, moongate.At(a.hub.Now())); err == nil {
+			if k, ok := a.hub.Party.Key(id); ok {
 				key = k.Public[:]
-				who, err = a.hub.Party.Active(k.Holder)
+				return
 			}
+			_, err = a.hub.Party.ValidKey(id, now)
 		})
 		return key, err
-	}
-	proof, err := a.verifier.Verify(r, bodyOf(r), now, keyOf)
+	})
 	if err != nil {
 		return caller{}, err
 	}
-	if a.replayed.again(proof.KeyID, proof.Nonce, now) {
-		return caller{}, &moongate.Error{Code: moongate.Unauthenticated, Message: "this signed request was received before", Hint: "sign every request anew, a repeated one too"}
+	var who party.Participant
+	check := func() (err error) {
+		a.hub.Machine().Read(func() {
+			var k party.Key
+			if k, err = a.hub.Party.ValidKey(head.KeyID, moongate.At(a.hub.Now())); err == nil {
+				who, err = a.hub.Party.Active(k.Holder)
+			}
+		})
+		return err
+	}
+	if err := check(); err != nil {
+		return caller{}, err
+	}
+	scopes := party.AllScopes
+	if who.Kind == party.Operator {
+		scopes |= party.OperatorScope
+	}
+	return caller{Principal: Principal{Handle: who.Handle, Scopes: scopes, Signed: true}, head: &head, still: check}, nil
+}
+
+// spend begins to spend a signature's nonce, and gives what waits until it is spent.
+func (a *API) spend(r *http.Request, by string, proof *httpsig.Proof) (spent func() error, err error) {
+	if a.replayed.again(proof.KeyID, proof.Nonce, moongate.At(a.hub.Now())) {
+		return nil, party.Replayed
 	}
 	done := make(chan error, 1)
-	a.hub.Node.Go(replica.Request{Caller: who.Handle, Command: &party.UseNonce{Key: proof.KeyID, Nonce: proof.Nonce, Expires: proof.Expires}},
+	a.hub.Node.Go(replica.Request{Caller: by, Command: &party.UseNonce{Key: proof.KeyID, Nonce: proof.Nonce, Expires: proof.Expires}},
 		func(_ any, err error) { done <- err })
 	ctx := r.Context()
-	spent := func() error {
+	return func() error {
 		select {
 		case err := <-done:
 			done <- err // whoever asks again learns the same
@@ -130,16 +181,21 @@ func (a *API) signed(r *http.Request) (caller, error) {
 		case <-ctx.Done():
 			return &moongate.Error{Code: moongate.Unknown, Message: "the request was given up", Hint: "sign it anew and send it again with the same key"}
 		}
+	}, nil
+}
+
+// admitted lets those through who may use an operation, before anything that they sent is read or checked: parsing is
+// work, and what a refusal says of a request is for those who may make it.
+func (a *API) admitted(o op) func(huma.Context, func(huma.Context)) {
+	return func(c huma.Context, next func(huma.Context)) {
+		who, _ := c.Context().Value(callerKey).(caller)
+		if err := who.need(o.scope, o.signed); err != nil && !o.public {
+			r, w := humago.Unwrap(c)
+			writeProblem(w, r, err)
+			return
+		}
+		next(c)
 	}
-	scopes := party.AllScopes
-	if who.Kind == party.Operator {
-		scopes |= party.OperatorScope
-	}
-	check := func() error {
-		_, err := keyOf(proof.KeyID)
-		return err
-	}
-	return caller{Principal: Principal{Handle: who.Handle, Scopes: scopes, Signed: true}, spent: spent, still: check}, nil
 }
 
 // need tells whether a principal may use an operation.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -25,10 +26,12 @@ type Bounds struct {
 	Bytes       int64 // of bodies under way
 	Streams     int64 // of events
 	StreamsEach int   // of one participant's
+
+	Pulse time.Duration // between signs of life on a stream, whatever happens
 }
 
 // DefaultBounds suit a small machine.
-var DefaultBounds = Bounds{Requests: 4096, Bytes: 128 << 20, Streams: 1024, StreamsEach: 16}
+var DefaultBounds = Bounds{Requests: 4096, Bytes: 128 << 20, Streams: 1024, StreamsEach: 16, Pulse: 15 * time.Second}
 
 // load is what is under way.
 type load struct {
@@ -72,17 +75,19 @@ func (l *load) leaveStream(who string) {
 	}
 }
 
-// Timeouts that a slow client cannot stretch: of a request's header, and of its header and body together.
+// Timeouts that a slow client cannot stretch: of a request's header, of its header and body together, and of taking the
+// answer in. An answer that is written for longer has a time for each write: see [hub.Patient].
 const (
 	HeaderTimeout  = 5 * time.Second
 	RequestTimeout = 20 * time.Second
+	AnswerTimeout  = time.Minute
 )
 
-// Server is an http.Server with these time-outs.
+// Server is an http.Server with these time-outs, and a bound on its connections.
 func Server(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: HeaderTimeout, ReadTimeout: RequestTimeout, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Handler: h, ReadHeaderTimeout: HeaderTimeout, ReadTimeout: RequestTimeout, WriteTimeout: AnswerTimeout, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), ConnState: NewConnections(MaxConnections()).Watch,
 	}
 }
 
@@ -107,20 +112,15 @@ func (a *API) buffered(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		size := r.ContentLength
-		if size < 0 {
-			size = MaxBody // it does not say
-		}
-		if size > MaxBody {
-			writeProblem(w, r, tooLarge())
-			return
-		}
-		if !enter(&a.load.bytes, size, a.Bounds.Bytes) {
-			writeProblem(w, r, &moongate.Error{Code: moongate.Busy, Message: "too many bytes are under way", Hint: "send it again in a second, with the same key"})
-			return
-		}
-		defer a.load.bytes.Add(-size)
-		body, err := readBody(w, r, size)
+		var held int64
+		defer func() { a.load.bytes.Add(-held) }()
+		body, err := readBody(w, r, func(n int) bool {
+			if !enter(&a.load.bytes, int64(n), a.Bounds.Bytes) {
+				return false
+			}
+			held += int64(n)
+			return true
+		})
 		if err != nil {
 			writeProblem(w, r, err)
 			return
@@ -146,20 +146,51 @@ func bodyOf(r *http.Request) []byte {
 	return nil
 }
 
-func readBody(w http.ResponseWriter, r *http.Request, size int64) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(min(size, 64<<10)))
-	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
+// firstRoom is the memory that a body gets at first. It gets more as it comes: who only announces much holds nothing.
+const firstRoom = 8 << 10
+
+// readBody reads a body into memory that it claims as it needs it.
+func readBody(w http.ResponseWriter, r *http.Request, claim func(int) bool) ([]byte, error) {
+	if r.ContentLength > MaxBody {
+		return nil, tooLarge()
+	}
+	full := &moongate.Error{Code: moongate.Busy, Message: "too many bytes are under way", Hint: "send it again in a second, with the same key"}
+	room := firstRoom
+	if r.ContentLength > 0 {
+		room = min(room, int(r.ContentLength)+1) // one more shows the end
+	}
+	if !claim(room) {
+		return nil, full
+	}
+	body := make([]byte, 0, room)
+	from := http.MaxBytesReader(w, r.Body, MaxBody)
+	for {
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return nil, brokenOff(err)
+		case len(body) == cap(body):
+			more := min(cap(body), MaxBody+1-cap(body))
+			if !claim(more) {
+				return nil, full
+			}
+			body = append(make([]byte, 0, cap(body)+more), body...)
+		}
+	}
+}
+
+func brokenOff(err error) error {
 	var large *http.MaxBytesError
 	switch {
-	case err == nil:
-		return b.Bytes(), nil
 	case errors.As(err, &large):
-		return nil, tooLarge()
+		return tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fmt.Errorf("%w (%w)", &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("the body did not arrive within %v", RequestTimeout), Hint: "send it again, faster, with the same key"}, os.ErrDeadlineExceeded)
+		return fmt.Errorf("%w (%w)", &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("the body did not arrive within %v", RequestTimeout), Hint: "send it again, faster, with the same key"}, os.ErrDeadlineExceeded)
 	}
-	return nil, &moongate.Error{Code: moongate.Malformed, Message: "the body did not arrive whole", Hint: "send it again with the same key"}
+	return &moongate.Error{Code: moongate.Malformed, Message: "the body did not arrive whole", Hint: "send it again with the same key"}
 }
 
 func tooLarge() error {

@@ -30,16 +30,18 @@ type openapiRoute struct {
 	Summary    string                `json:"summary"`
 	Tags       []string              `json:"tags"`
 	Security   []map[string][]string `json:"security"`
-	Parameters []struct {
-		Name, In string
-		Required bool
-	} `json:"parameters"`
-	Body struct {
+	Parameters []openapiParameter    `json:"parameters"`
+	Body       struct {
 		Content map[string]openapiMedia `json:"content"`
 	} `json:"requestBody"`
 	Responses map[string]struct {
 		Content map[string]openapiMedia `json:"content"`
 	} `json:"responses"`
+}
+
+type openapiParameter struct {
+	Name, In string
+	Required bool
 }
 
 type openapiMedia struct {
@@ -101,13 +103,7 @@ func TestDocument(t *testing.T) {
 func (o openapiRoute) check(t *testing.T, compiler *jsonschema.Compiler, path, method string) {
 	pointer := "openapi.json#/paths/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(path) + "/" + method
 	for _, name := range regexp.MustCompile(`{(\w+)}`).FindAllStringSubmatch(path, -1) {
-		if !slices.ContainsFunc(o.Parameters, func(p struct {
-			Name, In string
-			Required bool
-		},
-		) bool {
-			return p.Name == name[1] && p.In == "path" && p.Required
-		}) {
+		if !slices.ContainsFunc(o.Parameters, func(p openapiParameter) bool { return p.Name == name[1] && p.In == "path" && p.Required }) {
 			t.Errorf("the path's %s is not described", name[1])
 		}
 	}

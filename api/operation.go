@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
 )
@@ -32,9 +34,10 @@ type op struct {
 	example string // of the body, in JSON
 }
 
-func (o op) operation() huma.Operation {
+func (a *API) operation(o op) huma.Operation {
 	out := huma.Operation{
-		Method: o.method, Path: o.path, OperationID: o.id, Tags: []string{o.tag}, Summary: o.summary, Description: o.detail,
+		Middlewares: huma.Middlewares{a.admitted(o)},
+		Method:      o.method, Path: o.path, OperationID: o.id, Tags: []string{o.tag}, Summary: o.summary, Description: o.detail,
 		DefaultStatus: o.status, MaxBodyBytes: MaxBody + 1, BodyReadTimeout: -1, // the body was read already
 		Errors: []int{400, 401, 403, 404, 409, 413, 422, 503},
 	}
@@ -74,13 +77,10 @@ func raw[I any](a *API, o op, contentType string, serve func(w http.ResponseWrit
 		o.method = http.MethodGet
 	}
 	a.order = append(a.order, o.id)
-	operation := o.operation()
+	operation := a.operation(o)
 	operation.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
 	huma.Register(a.huma, operation, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		who, err := principal(ctx)
-		if err == nil {
-			err = who.need(o.scope, o.signed)
-		}
 		if err != nil {
 			return nil, a.problem(ctx, err)
 		}
@@ -106,32 +106,8 @@ func raw[I any](a *API, o op, contentType string, serve func(w http.ResponseWrit
 	})
 }
 
-// patience is how long the reader of a long answer may take for one write of ours.
-const patience = time.Minute
-
-// patient writes a long answer: each write has a time of its own, and all of them together as much as they need.
-func (a *API) patient(w http.ResponseWriter) *patient { return &patient{w: w, now: a.hub.Now} }
-
-type patient struct {
-	w   http.ResponseWriter
-	now func() time.Time
-	on  bool
-}
-
-// Write writes within the time.
-func (p *patient) Write(b []byte) (int, error) {
-	rc := http.NewResponseController(p.w)
-	if !p.on {
-		if err := rc.SetReadDeadline(time.Time{}); err != nil {
-			return 0, err
-		}
-		p.on = true
-	}
-	if err := rc.SetWriteDeadline(p.now().Add(patience)); err != nil {
-		return 0, err
-	}
-	return p.w.Write(b)
-}
+// patient is [hub.Patient] by the hub's clock.
+func (a *API) patient(w http.ResponseWriter) io.Writer { return hub.Patient(w, a.hub.Now) }
 
 // output is a body, with the position that a later read may ask for.
 type output[A any] struct {
@@ -175,11 +151,8 @@ func submitAs[B any, A any, C any](a *API, o op, prepare func(ctx context.Contex
 		o.status = http.StatusOK
 	}
 	a.order = append(a.order, o.id)
-	huma.Register(a.huma, o.operation(), func(ctx context.Context, in *commandInput[C]) (*output[B], error) {
+	huma.Register(a.huma, a.operation(o), func(ctx context.Context, in *commandInput[C]) (*output[B], error) {
 		who, spent := pipelined(ctx)
-		if err := who.need(o.scope, o.signed); err != nil {
-			return nil, a.problem(ctx, err)
-		}
 		p, err := prepare(ctx, who, in.Key, &in.Body)
 		if err != nil {
 			return nil, a.problem(ctx, err)
@@ -218,13 +191,10 @@ func register[I any, A any](a *API, o op, read func(ctx context.Context, who Pri
 		o.method = http.MethodGet
 	}
 	a.order = append(a.order, o.id)
-	operation := o.operation()
-	operation.Middlewares = before
+	operation := a.operation(o)
+	operation.Middlewares = append(operation.Middlewares, before...)
 	huma.Register(a.huma, operation, func(ctx context.Context, in *I) (*struct{ Body A }, error) {
 		who, err := principal(ctx)
-		if err == nil && !o.public {
-			err = who.need(o.scope, o.signed)
-		}
 		if err != nil {
 			return nil, a.problem(ctx, err)
 		}

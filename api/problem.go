@@ -55,6 +55,7 @@ var codes = map[moongate.Code]struct {
 const (
 	maxFaults = 20  // listed in one problem
 	maxDetail = 600 // bytes of one text
+	maxField  = 120 // bytes of a field's name: an unknown one is the caller's own
 )
 
 // ProblemOf translates an error. What is internal keeps its cause to itself.
@@ -67,7 +68,7 @@ func ProblemOf(err error) *Problem {
 	if !ok {
 		c, e = codes[moongate.Internal], &moongate.Error{Code: moongate.Internal, Message: "the hub could not do this"}
 	}
-	p := &Problem{Type: "urn:moongate:" + string(e.Code), Title: c.title, Status: c.status, Code: string(e.Code), Detail: short(e.Message), Field: e.Field, Hint: e.Hint}
+	p := &Problem{Type: "urn:moongate:" + string(e.Code), Title: c.title, Status: c.status, Code: string(e.Code), Detail: short(e.Message), Field: cut(e.Field, maxField), Hint: e.Hint}
 	if errors.Is(err, os.ErrDeadlineExceeded) && e.Code == moongate.Malformed {
 		p.Status, p.Title = http.StatusRequestTimeout, "The request did not arrive in time"
 	}
@@ -76,7 +77,7 @@ func ProblemOf(err error) *Problem {
 		for _, one := range many.Unwrap() {
 			var f *moongate.Error
 			if errors.As(one, &f) && f.Code != moongate.Internal && len(p.Faults) < maxFaults {
-				p.Faults = append(p.Faults, Fault{f.Field, short(f.Message), f.Hint})
+				p.Faults = append(p.Faults, Fault{cut(f.Field, maxField), short(f.Message), f.Hint})
 			}
 		}
 	}
@@ -86,11 +87,13 @@ func ProblemOf(err error) *Problem {
 	return p
 }
 
-func short(s string) string {
-	if len(s) <= maxDetail {
+func short(s string) string { return cut(s, maxDetail) }
+
+func cut(s string, most int) string {
+	if len(s) <= most {
 		return s
 	}
-	return strings.ToValidUTF8(s[:maxDetail], "") + "…"
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // Error makes a problem an error.
@@ -173,10 +176,10 @@ func foundByHuma(status int, msg string, errs []error) *Problem {
 
 // faultOf says in our words what huma found: the field as the caller wrote it, and its value where that is short.
 func faultOf(d *huma.ErrorDetail) Fault {
-	f := Fault{Field: fieldOf(d.Location), Detail: short(d.Message)}
+	f := Fault{Field: cut(fieldOf(d.Location), maxField), Detail: short(d.Message)}
 	if rest, ok := strings.CutPrefix(d.Message, "expected required property "); ok {
 		name, _, _ := strings.Cut(rest, " ")
-		f.Field, f.Detail = strings.TrimPrefix(f.Field+"."+name, "."), "it is missing"
+		f.Field, f.Detail = cut(strings.TrimPrefix(f.Field+"."+name, "."), maxField), "it is missing"
 		return f
 	}
 	switch d.Value.(type) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -180,10 +181,13 @@ type (
 	positionNumber struct{}
 )
 
+// idPattern is an identifier's spelling: 3 and 12 bytes in base32 leave bits over, which are zero.
+var idPattern = `^(` + strings.Join(moongate.Prefixes(), "|") + `)_[a-z2-7]{4}[acegikmoqsuwy246]_[a-z2-7]{19}[aq]$`
+
 // Schema of an identifier.
 func (idText) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
-		Type: "string", Pattern: `^[a-z]{2,4}_[a-z2-7]{5}_[a-z2-7]{20}$`, PatternDescription: "an identifier, like pay_aeaqc_mfrggzdfmztwq2lknnwa",
+		Type: "string", Pattern: idPattern, PatternDescription: "an identifier, like pay_aeaqc_mfrggzdfmztwq2lknnwa",
 		Description: "An identifier: its kind, its hub, and what makes it unique.", Examples: []any{"pay_aeaqc_mfrggzdfmztwq2lknnwa"},
 	}
 }
@@ -208,6 +212,8 @@ func (partyKindText) Schema(huma.Registry) *huma.Schema {
 }
 
 // Schema of a set of scopes.
+//
+// That no scope comes twice is said here and checked by [party.ParseScopes]: huma panics where it compares objects.
 func (scopesList) Schema(huma.Registry) *huma.Schema {
 	var names []any
 	for _, n := range (party.AllScopes | party.OperatorScope).Names() {
@@ -215,7 +221,7 @@ func (scopesList) Schema(huma.Registry) *huma.Schema {
 	}
 	least := 1
 	return &huma.Schema{
-		Type: "array", MinItems: &least, UniqueItems: true, Items: &huma.Schema{Type: "string", Enum: names},
+		Type: "array", MinItems: &least, Extensions: map[string]any{"uniqueItems": true}, Items: &huma.Schema{Type: "string", Enum: names},
 		Examples: []any{[]any{"payments:write", "payments:read"}},
 	}
 }
@@ -251,30 +257,69 @@ func (positionNumber) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: "integer", Format: "int64", Minimum: &least, Description: "An event's place in the journal."}
 }
 
-// maxDepth bounds the nesting of a body.
-const maxDepth = 32
+// maxDepth bounds the nesting of a body, maxValues what it consists of: each costs a hundred times its byte.
+const (
+	maxDepth  = 32
+	maxValues = 1 << 16
+)
 
 // strictJSON is json.Unmarshal that refuses what two readers could read differently: a member that stands twice in an
 // object, and nesting beyond reason. Numbers that huma only validates keep their text form out of floats, for the room's
 // own type is decoded from the same bytes.
 func strictJSON(data []byte, to any) error {
 	if _, checking := to.(*any); checking { // huma decodes twice: first to validate, then into the type
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.UseNumber()
-		if err := unambiguous(d, 0); err != nil {
+		if !utf8.Valid(data) {
+			return errors.New("not valid JSON: the text is not UTF-8")
+		}
+		c := checker{Decoder: json.NewDecoder(bytes.NewReader(data))}
+		c.UseNumber()
+		if err := c.value(0); err != nil {
 			return err
 		}
-		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		if _, err := c.Token(); !errors.Is(err, io.EOF) {
 			return errors.New("something follows the JSON value")
 		}
 	}
-	return json.Unmarshal(data, to)
+	return inOurWords(json.Unmarshal(data, to))
 }
 
-func unambiguous(d *json.Decoder, depth int) error {
-	t, err := d.Token()
+// inOurWords says what does not fit where, without the names of our types.
+func inOurWords(err error) error {
+	var misfit *json.UnmarshalTypeError
+	if !errors.As(err, &misfit) {
+		return err
+	}
+	hint := "the reference at /docs shows every field"
+	if strings.HasPrefix(misfit.Value, "number") {
+		hint = "write a whole number, without point and exponent, within 64 bits"
+	}
+	return &moongate.Error{Code: moongate.Malformed, Field: misfit.Field, Message: fmt.Sprintf("a %s does not fit here", cut(misfit.Value, 60)), Hint: hint}
+}
+
+// checker reads JSON for what would be read differently elsewhere, or cost more than it may.
+type checker struct {
+	*json.Decoder
+	values int
+}
+
+func (c *checker) token() (json.Token, error) {
+	t, err := c.Token()
 	if err != nil {
-		return fmt.Errorf("not valid JSON: %w", err)
+		return nil, fmt.Errorf("not valid JSON: %w", err)
+	}
+	if c.values++; c.values > maxValues {
+		return nil, fmt.Errorf("the JSON has more than %d values", maxValues)
+	}
+	if text, ok := t.(string); ok && strings.ContainsRune(text, utf8.RuneError) {
+		return nil, errors.New("a text holds U+FFFD, or half of a surrogate pair: part of it was lost on its way")
+	}
+	return t, nil
+}
+
+func (c *checker) value(depth int) error {
+	t, err := c.token()
+	if err != nil {
+		return err
 	}
 	open, ok := t.(json.Delim)
 	if !ok {
@@ -284,11 +329,11 @@ func unambiguous(d *json.Decoder, depth int) error {
 		return fmt.Errorf("the JSON is nested more than %d deep", maxDepth)
 	}
 	var names map[string]bool
-	for d.More() {
+	for c.More() {
 		if open == '{' {
-			name, err := d.Token()
+			name, err := c.token()
 			if err != nil {
-				return fmt.Errorf("not valid JSON: %w", err)
+				return err
 			}
 			if names == nil {
 				names = map[string]bool{}
@@ -299,14 +344,12 @@ func unambiguous(d *json.Decoder, depth int) error {
 				names[text] = true
 			}
 		}
-		if err := unambiguous(d, depth+1); err != nil {
+		if err := c.value(depth + 1); err != nil {
 			return err
 		}
 	}
-	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("not valid JSON: %w", err)
-	}
-	return nil
+	_, err = c.token()
+	return err
 }
 
 func exampleJSON(text string) any {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/party/httpsig"
 )
 
@@ -155,7 +156,14 @@ func (c *Client) call(ctx context.Context, r request, to any) error {
 }
 
 // again tells whether the same request may have another outcome.
+//
+// A signature that was received before says so too: something between us and the hub, a proxy or our own transport, has
+// sent the request twice, and what became of the first nobody has heard. Signed anew, under the same key, it is told.
 func again(err error) bool {
+	var e *moongate.Error
+	if errors.As(err, &e) && e.Code == moongate.Unauthenticated && e.Field == party.NonceField {
+		return true
+	}
 	code := moongate.CodeOf(err)
 	return code == moongate.Unknown || code == moongate.Busy
 }
@@ -208,6 +216,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, text, bytes.NewReader(r.body))
 	if err != nil {
 		return nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("%.80q is not a path", r.path), Hint: "escape what stands in it"}
+	}
+	if len(r.body) > 0 {
+		req.GetBody = nil // the transport would send it again by itself, with a signature that counts once
 	}
 	for name, values := range r.header {
 		req.Header[name] = values

@@ -114,7 +114,7 @@ func (s *State) useNonce(step *replica.Step, c *UseNonce) (Done, error) {
 	}
 	mark := markOf(c.Key, c.Nonce)
 	if seen, ok := s.nonces.Get(mark); ok && seen.Until >= step.At {
-		return Done{}, &moongate.Error{Code: moongate.Unauthenticated, Message: "this signed request was received before", Hint: "sign every request anew, a repeated one too"}
+		return Done{}, Replayed
 	}
 	if s.of(k.Holder).nonces >= s.limits.Nonces/4 || s.nonces.Len() >= s.limits.Nonces {
 		return Done{}, &moongate.Error{Code: moongate.Busy, Message: "too many signed requests within their lifetime", Hint: "try again in a few minutes"}
@@ -122,6 +122,13 @@ func (s *State) useNonce(step *replica.Step, c *UseNonce) (Done, error) {
 	step.Emit(&NonceUsed{Mark: mark, Holder: k.Holder, Until: c.Expires})
 	return Done{}, nil
 }
+
+// Replayed is what the second of two requests with one signature is told. The field tells a program that the request
+// was not looked at: it may sign it anew, and send it again with the same idempotency key.
+var Replayed = &moongate.Error{Code: moongate.Unauthenticated, Field: NonceField, Message: "this signed request was received before", Hint: "sign every request anew, a repeated one too"}
+
+// NonceField is the field of [Replayed].
+const NonceField = "nonce"
 
 // markOf stands for a key and a nonce. The key's id has a fixed length, so no two pairs read the same.
 func markOf(key, nonce string) [16]byte {

@@ -41,7 +41,7 @@ func (s *Signer) Sign(r *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := sig.demand(&m, body); err != nil { // what we would refuse ourselves is not sent
+	if err := sig.demand(&m, len(body) > 0); err != nil { // what we would refuse ourselves is not sent
 		return err
 	}
 	base, err := Base(&m, components, sig.params)

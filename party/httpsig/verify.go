@@ -2,6 +2,8 @@ package httpsig
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/subtle"
 	"net/http"
 	"slices"
 
@@ -22,45 +24,83 @@ type Proof struct {
 	Expires moongate.Time // after this the signature is refused anyway
 }
 
+// Head is what a valid signature says of a request whose body has not been read.
+type Head struct {
+	Proof
+	digest []byte // SHA-256 that was signed of the body; nil where none was
+}
+
 // Verify checks the signature of a request whose body has been read whole. The key function gives the public key of a
 // key id, or why there is none. Errors are *moongate.Error: Malformed or TooLarge for a signature that is not one,
 // Unauthenticated for one that does not hold, and whatever the key function says.
 func (v *Verifier) Verify(r *http.Request, body []byte, now moongate.Time, key func(id string) (ed25519.PublicKey, error)) (Proof, error) {
-	m, err := MessageOf(r, v.Scheme)
+	head, err := v.verify(r, len(body) > 0, now, key)
+	if err == nil {
+		err = head.Holds(body)
+	}
 	if err != nil {
 		return Proof{}, err
 	}
+	return head.Proof, nil
+}
+
+// VerifyHead is [Verifier.Verify] before the body has been read: a stranger's need not be. What was signed of the body
+// is its digest, and [Head.Holds] compares the two.
+func (v *Verifier) VerifyHead(r *http.Request, now moongate.Time, key func(id string) (ed25519.PublicKey, error)) (Head, error) {
+	return v.verify(r, r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody, now, key)
+}
+
+func (v *Verifier) verify(r *http.Request, hasBody bool, now moongate.Time, key func(id string) (ed25519.PublicKey, error)) (Head, error) {
+	m, err := MessageOf(r, v.Scheme)
+	if err != nil {
+		return Head{}, err
+	}
 	if len(v.Authorities) > 0 && !slices.Contains(v.Authorities, m.Authority) {
-		return Proof{}, refuse(moongate.Unauthenticated, "host", "the request is for %.80q, which is not us", m.Authority)
+		return Head{}, refuse(moongate.Unauthenticated, "host", "the request is for %.80q, which is not us", m.Authority)
 	}
 	s, err := parseSignature(r.Header)
 	if err != nil {
-		return Proof{}, err
+		return Head{}, err
 	}
-	if err := s.demand(&m, body); err != nil {
-		return Proof{}, err
+	if err := s.demand(&m, hasBody); err != nil {
+		return Head{}, err
 	}
 	if err := s.checkTime(now); err != nil {
-		return Proof{}, err
+		return Head{}, err
 	}
+	head := Head{Proof: Proof{
+		KeyID: s.keyID, Nonce: s.nonce,
+		Created: moongate.Time(s.created) * moongate.Second, Expires: moongate.Time(s.expires) * moongate.Second,
+	}}
 	if slices.Contains(s.components, "content-digest") {
-		if err := checkDigest(r.Header, body); err != nil {
-			return Proof{}, err
+		if head.digest, err = digestOf(r.Header); err != nil {
+			return Head{}, err
 		}
 	}
 	base, err := Base(&m, s.components, s.params)
 	if err != nil {
-		return Proof{}, err
+		return Head{}, err
 	}
 	public, err := key(s.keyID)
 	if err != nil {
-		return Proof{}, err
+		return Head{}, err
 	}
 	if len(public) != ed25519.PublicKeySize || !ed25519.Verify(public, base, s.bytes) {
-		return Proof{}, refuse(moongate.Unauthenticated, "Signature", "the signature does not fit the request and key %.60q", s.keyID)
+		return Head{}, refuse(moongate.Unauthenticated, "Signature", "the signature does not fit the request and key %.60q", s.keyID)
 	}
-	return Proof{
-		KeyID: s.keyID, Nonce: s.nonce,
-		Created: moongate.Time(s.created) * moongate.Second, Expires: moongate.Time(s.expires) * moongate.Second,
-	}, nil
+	return head, nil
+}
+
+// Holds checks that a body is the one that was signed. No body needs no digest.
+func (h *Head) Holds(body []byte) error {
+	if h.digest == nil {
+		if len(body) == 0 {
+			return nil
+		}
+		return refuse(moongate.Unauthenticated, "Content-Digest", "the signature does not cover the body")
+	}
+	if sum := sha256.Sum256(body); subtle.ConstantTimeCompare(h.digest, sum[:]) == 0 {
+		return refuse(moongate.Unauthenticated, "Content-Digest", "the body has another SHA-256")
+	}
+	return nil
 }

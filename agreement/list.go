@@ -214,12 +214,14 @@ type Participation struct {
 }
 
 // Participants lists who stands in a version or still has to sign it, by role and name, at most limit of them after the
-// given "role/party".
-func Participants(ctx context.Context, db view.DB, id moongate.ID, version int, after string, limit int) ([]Participation, string, error) {
+// given "role/party": those whom the document names and the reader itself, or, where the reader is "", all. See
+// [State.MayCount].
+func Participants(ctx context.Context, db view.DB, id moongate.ID, version int, reader, after string, limit int) ([]Participation, string, error) {
 	role, who, _ := strings.Cut(after, "/")
 	limit = max(1, min(limit, maxRows))
 	rows, err := db.QueryContext(ctx, `SELECT role, party, named, signed, ends FROM agreement_party
-		WHERE agreement = ? AND version = ? AND (role, party) > (?, ?) ORDER BY role, party LIMIT ?`, id.String(), version, role, who, limit+1)
+		WHERE agreement = ? AND version = ? AND (role, party) > (?, ?) AND (? = '' OR named = 1 OR party = ?) ORDER BY role, party LIMIT ?`,
+		id.String(), version, role, who, reader, reader, limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("agreement: participants: %w", err)
 	}

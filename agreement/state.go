@@ -2,6 +2,7 @@ package agreement
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
@@ -296,16 +297,31 @@ func (s *State) MayRead(id moongate.ID, version int, participant string) bool {
 	if err != nil {
 		return false
 	}
-	if v.By == participant || t.Doc.Offer.Kind == OfferOpen && v.Status == InForce {
+	if v.By == participant || t.Doc.Offer.Kind == OfferOpen && v.Status == InForce || t.Doc.names(participant) {
 		return true
 	}
 	for i := range t.Doc.Parties {
-		p := &t.Doc.Parties[i]
-		if p.Open == "" && p.Names(participant) || s.bindings.Has(bindingKey{id, version, p.Role, participant}) {
+		if s.bindings.Has(bindingKey{id, version, t.Doc.Parties[i].Role, participant}) {
 			return true
 		}
 	}
 	return false
+}
+
+// MayCount tells whether a participant may see everybody who stands in a version: who proposed it and whom it names. Who
+// accepted an open offer is not told whom else it won, nor is anybody who could accept it.
+func (s *State) MayCount(id moongate.ID, version int, participant string) bool {
+	v, ok := s.versions.Get(versionKey{id, version})
+	if !ok {
+		return false
+	}
+	t, err := s.Version(id, version)
+	return err == nil && participant != "" && (v.By == participant || t.Doc.names(participant))
+}
+
+// names tells whether a document names a participant, other than by an open role.
+func (d *Document) names(participant string) bool {
+	return slices.ContainsFunc(d.Parties, func(p Party) bool { return p.Open == "" && p.Names(participant) })
 }
 
 // Last gives the newest version that was agreed, in force or not; where none was, the newest.

@@ -548,7 +548,7 @@ func TestList(t *testing.T) {
 	}
 	var names []string
 	for after := ""; ; {
-		page, next, err := agreement.Participants(context.Background(), store, id, 1, after, 4)
+		page, next, err := agreement.Participants(context.Background(), store, id, 1, "", after, 4)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -565,8 +565,24 @@ func TestList(t *testing.T) {
 	if want := []string{"lotus-market", "plum-notes", "willow-reads", "tea-house", "carp-pay", "crane-pay"}; !slices.Equal(names, want) {
 		t.Errorf("participants %v", names)
 	}
-	page, _, err := agreement.Participants(context.Background(), store, quiet, 1, "", 10)
+	page, _, err := agreement.Participants(context.Background(), store, quiet, 1, "", "", 10)
 	if err != nil || len(page) != 2 || page[0].Signed != 0 {
 		t.Errorf("%v, %v", page, err)
+	}
+
+	// Whom an open offer won is between each of them and those whom the document names.
+	for reader, want := range map[string]bool{"tea-house": true, "night-market": false} {
+		page, _, err := agreement.Participants(context.Background(), store, id, 1, reader, "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(page, func(p agreement.Participation) bool { return p.Party == "tea-house" }) != want || len(page) < 5 {
+			t.Errorf("%s sees %+v", reader, page)
+		}
+	}
+	for reader, may := range map[string]bool{"lotus-market": true, "tea-house": false, "night-market": false, "": false} {
+		if h.room.MayCount(id, 1, reader) != may || h.room.MayCount(id, 2, reader) {
+			t.Errorf("%q may see all of them: %t", reader, !may)
+		}
 	}
 }

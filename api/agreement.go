@@ -123,13 +123,19 @@ func (a *API) agreementReads() {
 		VersionPath
 		PageInput
 	}
-	list(a, op{path: "/v1/agreements/{agreement}/{version}/parties", id: "agreement-parties", tag: agreementTag, summary: "List who stands in a version", scope: party.AgreementsRead},
+	list(a, op{path: "/v1/agreements/{agreement}/{version}/parties", id: "agreement-parties", tag: agreementTag, summary: "List who stands in a version", detail: "Those whom the document names, and the caller; all, for whoever proposed it or is named in it.", scope: party.AgreementsRead},
 		func(in *memberInput) *PageInput { return &in.PageInput },
 		func(ctx context.Context, who Principal, in *memberInput, after string, limit int) ([]agreement.Participation, string, error) {
 			if _, err := a.terms(who, &in.VersionPath); err != nil {
 				return nil, "", err
 			}
-			return agreement.Participants(ctx, a.hub.Views, in.Agreement, in.Version, after, limit)
+			reader := who.own()
+			a.hub.Machine().Read(func() {
+				if a.hub.Agreement.MayCount(in.Agreement, in.Version, who.Handle) {
+					reader = ""
+				}
+			})
+			return agreement.Participants(ctx, a.hub.Views, in.Agreement, in.Version, reader, after, limit)
 		})
 	a.mux.HandleFunc("GET /schemas/agreement.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/schema+json")

@@ -152,15 +152,15 @@ func (p *Pages) mayRead(v *visit, id moongate.ID, version int) bool {
 
 // signatures are those of the parties that the document names, and the reader's own.
 func (p *Pages) signatures(v *visit, id moongate.ID, d *agreement.Document) ([]console.Signature, error) {
-	found, _, err := agreement.Participants(v.Context(), p.hub.Views, id, d.Version, "", 500)
+	found, _, err := agreement.Participants(v.Context(), p.hub.Views, id, d.Version, v.own(), "", 500)
 	if err != nil {
 		return nil, err
 	}
 	var all []console.Signature
 	for i := range found {
 		r := &found[i]
-		if !r.Named && !v.sees(r.Party) || len(all) == pageRows {
-			continue
+		if len(all) == pageRows {
+			break
 		}
 		s := console.Signature{Party: p.party(r.Party, v.lang), Role: string(r.Role), At: r.Signed}
 		if r.Signed != 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/console"
+	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/statement"
@@ -80,7 +81,7 @@ func (p *Pages) itemisedLines(v *visit) ([]console.StatementLine, error) {
 		case bound:
 			lines = append(lines, p.months(v, id, terms, &whose, r.From, monthsShown)...)
 		case whose.Handle == "":
-			some, _, err := agreement.Participants(v.Context(), p.hub.Views, id, r.Version, "", someParties)
+			some, _, err := agreement.Participants(v.Context(), p.hub.Views, id, r.Version, "", "", someParties)
 			if err != nil {
 				return nil, err
 			}
@@ -286,7 +287,7 @@ func (p *Pages) statementFile(v *visit, w http.ResponseWriter) error {
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", name+`.csv"`)
-	if _, err := statement.WriteCSV(v.Context(), w, p.sources(), r); err != nil {
+	if _, err := statement.WriteCSV(v.Context(), hub.Patient(w, p.hub.Now), p.sources(), r); err != nil {
 		p.hub.Log.Error("a statement broke off", "error", err)
 		panic(http.ErrAbortHandler) // half a file must not look like a whole one
 	}

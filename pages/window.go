@@ -219,7 +219,7 @@ func (p *Pages) openPositions(v *visit, w *settle.Window) ([]console.Position, e
 	var all []console.Position
 	seen, after := map[string]bool{}, ""
 	for len(seen) < lookedThrough {
-		found, next, err := agreement.Participants(v.Context(), p.hub.Views, w.Agreement, w.Version, after, 500)
+		found, next, err := agreement.Participants(v.Context(), p.hub.Views, w.Agreement, w.Version, "", after, 500)
 		if err != nil {
 			return nil, err
 		}

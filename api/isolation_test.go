@@ -215,7 +215,12 @@ func TestWhatIsNotYoursIsNotThere(t *testing.T) {
 			if closed.status == http.StatusForbidden {
 				as = "office"
 			}
-			if got := e.do(call{path: target, token: tokens[as]}); got.status != http.StatusOK {
+			var got reply
+			waitFor(t, func() bool { // a receipt is there when a checkpoint is
+				got = e.do(call{path: target, token: tokens[as]})
+				return got.status != http.StatusServiceUnavailable
+			})
+			if got.status != http.StatusOK {
 				t.Errorf("%s by %s: %d %s", target, as, got.status, got.text)
 			} else if got.said(asked) != closed.said(asked) {
 				shown++

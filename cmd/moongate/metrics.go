@@ -126,8 +126,24 @@ func newHubCollector(h *hub.Hub) *hubCollector {
 		at, _ := h.Node.Durable()
 		return float64(max(at, h.Views.Position()) - h.Views.Position())
 	})
+	add(prometheus.GaugeValue, "moongate_log_lag_events", "Durable events that the public log has not taken in yet.", func(h *hub.Hub) float64 { return float64(h.Node.Log().Lag()) })
 	add(prometheus.CounterValue, "moongate_log_entries_total", "Entries of the public log.", func(h *hub.Hub) float64 { return float64(h.Node.Log().Size()) })
 	add(prometheus.GaugeValue, "moongate_effects_buried", "Effects that were given up and wait for an operator.", func(h *hub.Hub) float64 { return float64(len(h.Machine().Buried())) })
+	add(prometheus.GaugeValue, "moongate_exceptions_open", "Exceptions that wait for a person, or for their money to go back.", func(h *hub.Hub) (n float64) {
+		h.Machine().Read(func() { n = float64(h.Pay.Exceptions()) })
+		return n
+	})
+	add(prometheus.GaugeValue, "moongate_clicks_waiting", "Clicks that a crash would take now: the loss window.", func(h *hub.Hub) float64 { return float64(h.Clicks.Stats().Waiting) })
+	add(prometheus.CounterValue, "moongate_clicks_uncounted_total", "Clicks since the start that are recorded with their sales only: they found no room, or were turned down.", func(h *hub.Hub) float64 {
+		s := h.Clicks.Stats()
+		return float64(s.Uncounted + s.Abandoned)
+	})
+	add(prometheus.GaugeValue, "moongate_quarantine", "1 while a restored hub only asks wallets.", func(h *hub.Hub) float64 {
+		if quarantined(h) {
+			return 1
+		}
+		return 0
+	})
 	add(prometheus.GaugeValue, "moongate_leads", "1 on the node that decides.", func(h *hub.Hub) float64 {
 		if h.Node.Leads() {
 			return 1

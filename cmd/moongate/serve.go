@@ -161,7 +161,7 @@ func (v serveVerb) announce(e *env, s served) {
 	c := s.hub.Config
 	at, _ := s.hub.Node.Durable()
 	s.log.Info("ready", "hub", c.Name, "listen", s.listener.Addr().String(), "wallets", len(c.Wallets), "event", at, "after", e.now().Sub(s.began).Round(time.Millisecond))
-	if s.quarantined() {
+	if quarantined(s.hub) {
 		s.log.Warn("this hub was restored from a backup and is in quarantine: wallets are asked, never told", "end it with", "moongate restore release")
 	}
 	public := strings.TrimSuffix(c.PublicURL, "/")
@@ -184,8 +184,8 @@ func (v serveVerb) announce(e *env, s served) {
 	t.line("  metrics    %s", metrics)
 }
 
-func (s served) quarantined() bool {
-	_, err := os.Stat(filepath.Join(s.hub.Config.Data, hub.QuarantineFile))
+func quarantined(h *hub.Hub) bool {
+	_, err := os.Stat(filepath.Join(h.Config.Data, hub.QuarantineFile))
 	return err == nil
 }
 

@@ -75,7 +75,8 @@ func (v demoVerb) live(e *env) (err error) {
 	if err := p.doors(e.ctx); err != nil {
 		return err
 	}
-	return errors.Join(p.linger(e.ctx), p.verdict())
+	verdict := p.verdict() // of the story: closing everything at once breaks off what the gardens are doing
+	return errors.Join(p.linger(e.ctx), verdict)
 }
 
 // open starts wallets, gardens and a hub, and has everybody move in.

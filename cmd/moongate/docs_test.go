@@ -1,53 +1,391 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/agreement"
+	"github.com/moongate-hub/moongate/api"
 )
 
-var fence = regexp.MustCompile("(?s)```sh\n(.*?)```")
+const repo = "../.."
 
-// Every command that the documentation shows must parse, and name files that exist or that an earlier line makes.
-func TestDocumentedCommandsParse(t *testing.T) {
-	root := filepath.Join("..", "..")
-	t.Chdir(root)
-	var pages []string
+// docs are the pages that people read, by path from the repository's root.
+func docs(t *testing.T) map[string]string {
+	t.Helper()
+	pages := map[string]string{}
 	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
-		found, err := filepath.Glob(pattern)
+		found, err := filepath.Glob(filepath.Join(repo, pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
-		pages = append(pages, found...)
+		for _, file := range found {
+			name, err := filepath.Rel(repo, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages[filepath.ToSlash(name)] = readDoc(t, file)
+		}
 	}
+	if len(pages) < 8 {
+		t.Fatalf("only %d pages found", len(pages))
+	}
+	return pages
+}
+
+func readDoc(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// fence is a block of code.
+type fence struct{ language, text string }
+
+var fenced = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+
+func fences(page string) (all []fence) {
+	for _, m := range fenced.FindAllStringSubmatch(page, -1) {
+		all = append(all, fence{m[1], m[2]})
+	}
+	return all
+}
+
+// section is a page from a heading to the next of its depth.
+func section(t *testing.T, page, heading string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(page, "\n"+heading+"\n")
+	if !ok {
+		t.Fatalf("there is no %q", heading)
+	}
+	depth, _, _ := strings.Cut(heading, " ")
+	rest, _, _ = strings.Cut(rest, "\n"+depth+" ")
+	return rest
+}
+
+var command = regexp.MustCompile(`(?:^|\$\()((?:bin/)?moongate [^#)]*)`)
+
+// Every command that the documentation shows must parse.
+func TestDocumentedCommandsParse(t *testing.T) {
+	t.Parallel()
 	seen := 0
-	for _, page := range pages {
-		b, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, block := range fence.FindAllStringSubmatch(string(b), -1) {
-			for _, line := range strings.Split(block[1], "\n") {
-				line, _, _ = strings.Cut(line, "#")
-				args := strings.Fields(line)
-				if len(args) < 2 || args[0] != "moongate" {
+	for name, page := range docs(t) {
+		for _, block := range fences(page) {
+			if block.language != "sh" {
+				continue
+			}
+			for _, line := range strings.Split(strings.ReplaceAll(block.text, "\\\n", " "), "\n") {
+				m := command.FindStringSubmatch(strings.TrimSpace(line))
+				if m == nil {
 					continue
 				}
 				seen++
+				args := strings.Fields(strings.NewReplacer(`"`, "", "'", "").Replace(m[1]))
+				for i, a := range args { // what follows is the shell's
+					if strings.ContainsAny(a[:1], "|>&;") {
+						args = args[:i]
+						break
+					}
+				}
 				var c cli
 				p := newParser(&c, kong.Exit(func(int) {}))
 				// Files that the reader is to have are not there in a fresh clone.
 				if _, err := p.Parse(args[1:]); err != nil && !strings.Contains(err.Error(), "no such file") {
-					t.Errorf("%s: %s: %v", page, strings.TrimSpace(line), err)
+					t.Errorf("%s: %s: %v", name, strings.TrimSpace(line), err)
 				}
 			}
 		}
 	}
 	if seen < 10 {
-		t.Errorf("only %d commands found in %d pages", seen, len(pages))
+		t.Errorf("only %d commands found", seen)
 	}
+}
+
+// What is shown as JSON or YAML must be that; a document of terms must be one that the hub takes.
+func TestDocumentedSnippetsParse(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	for name, page := range docs(t) {
+		for _, block := range fences(page) {
+			seen = append(seen, block.language)
+			var err error
+			var v any
+			switch block.language {
+			case "json":
+				err = json.Unmarshal([]byte(block.text), &v)
+			case "yaml":
+				if strings.HasPrefix(block.text, "moongate: agreement/") {
+					_, err = agreement.Parse([]byte(block.text))
+				} else {
+					err = yaml.Unmarshal([]byte(block.text), &v)
+				}
+			}
+			if err != nil {
+				t.Errorf("%s: %v in\n%s", name, err, block.text)
+			}
+		}
+	}
+	for _, language := range []string{"json", "yaml", "go", "sh"} {
+		if !slices.Contains(seen, language) {
+			t.Errorf("no snippet of %s was found", language)
+		}
+	}
+}
+
+// Go that is shown must stand in a test, line by line.
+func TestDocumentedGoIsTested(t *testing.T) {
+	t.Parallel()
+	var tested strings.Builder
+	for _, file := range []string{"client/example_test.go"} {
+		tested.WriteString(unindented(readDoc(t, filepath.Join(repo, file))))
+	}
+	seen := 0
+	for name, page := range docs(t) {
+		for _, block := range fences(page) {
+			if block.language != "go" {
+				continue
+			}
+			seen++
+			if !strings.Contains(tested.String(), unindented(block.text)) {
+				t.Errorf("%s shows Go that no example has:\n%s", name, block.text)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no Go was found")
+	}
+}
+
+func unindented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+var (
+	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#{1,6} +(.+?)\s*$`)
+	linkText = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+)
+
+// Every link within the repository leads to a file that is there, and to a heading that is in it.
+func TestDocumentedLinksLead(t *testing.T) {
+	t.Parallel()
+	pages := docs(t)
+	seen := 0
+	for name, page := range pages {
+		for _, m := range link.FindAllStringSubmatch(fenced.ReplaceAllString(page, ""), -1) {
+			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
+				continue
+			}
+			seen++
+			file, anchor, anchored := strings.Cut(m[1], "#")
+			target := name
+			if file != "" {
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(name), file))
+			}
+			if target == "docs/performance.md" {
+				continue // it is being written
+			}
+			if _, err := os.Stat(filepath.Join(repo, target)); err != nil {
+				t.Errorf("%s: %s leads nowhere", name, m[1])
+				continue
+			}
+			if anchored && !slices.Contains(anchors(pages[target]), anchor) {
+				t.Errorf("%s: %s leads to no heading of %s", name, m[1], target)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d links found", seen)
+	}
+}
+
+// anchors are the names that a page's headings get where it is shown: lower case, blanks as hyphens, no punctuation, and
+// a number where one comes again.
+func anchors(page string) (all []string) {
+	seen := map[string]int{}
+	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(page, ""), -1) {
+		var b strings.Builder
+		for _, r := range strings.ToLower(linkText.ReplaceAllString(m[1], "$1")) {
+			switch {
+			case r == ' ':
+				b.WriteByte('-')
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsNumber(r):
+				b.WriteRune(r)
+			}
+		}
+		name := b.String()
+		if n := seen[name]; n > 0 {
+			name += "-" + strconv.Itoa(n)
+		}
+		seen[b.String()]++
+		all = append(all, name)
+	}
+	return all
+}
+
+// A page in the middle of nowhere is not found: each is linked from another.
+func TestDocumentedPagesAreLinked(t *testing.T) {
+	t.Parallel()
+	pages := docs(t)
+	linked := map[string]bool{"README.md": true}
+	for name, page := range pages {
+		for _, m := range link.FindAllStringSubmatch(page, -1) {
+			file, _, _ := strings.Cut(m[1], "#")
+			linked[filepath.ToSlash(filepath.Join(filepath.Dir(name), file))] = true
+		}
+	}
+	for name := range pages {
+		if !linked[name] && name != "CHANGELOG.md" {
+			t.Errorf("no page leads to %s", name)
+		}
+	}
+}
+
+// openAPI is the document that a hub serves.
+type openAPI struct {
+	Paths map[string]map[string]struct {
+		Security []map[string][]string `json:"security"`
+		Scope    []string              `json:"x-scope"`
+	} `json:"paths"`
+}
+
+var (
+	call     = regexp.MustCompile("`(GET|POST|DELETE|PUT|PATCH) (/v1/[^`?\\s]*)")
+	metric   = regexp.MustCompile("`(moongate_[a-z_]+)`")
+	scopeRow = regexp.MustCompile("`([a-z]+:(?:read|write))`")
+
+	metricName = regexp.MustCompile(`fqName: "([^"]+)"`)
+	eventKind  = regexp.MustCompile("`((?:agreement|core|crossing|ledger|link|party|pay|settle|statement|webhook)\\.[a-z_]+)`")
+)
+
+// What the pages say of the API is what the hub serves: calls, those that need a key, scopes, codes, kinds of events,
+// metrics.
+func TestDocumentedAPIIsServed(t *testing.T) {
+	t.Parallel()
+	h := openQuay(t).hub
+	handler, err := surface(h, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
+	var doc openAPI
+	if err := json.Unmarshal(answer.Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	pages := docs(t)
+	calls := 0
+	for name, page := range pages {
+		for _, m := range call.FindAllStringSubmatch(page, -1) {
+			calls++
+			if _, ok := offered(&doc, m[1], m[2]); !ok {
+				t.Errorf("%s: %s %s is not served", name, m[1], m[2])
+			}
+		}
+	}
+	if calls < 20 {
+		t.Errorf("only %d calls found", calls)
+	}
+
+	guide := pages["docs/api.md"]
+	asking := section(t, guide, "### Who asks")
+	scopes := map[string]bool{}
+	for path, methods := range doc.Paths {
+		for method, o := range methods {
+			for _, s := range o.Scope {
+				scopes[s] = true
+			}
+			needs := len(o.Security) == 1 && o.Security[0]["signature"] != nil
+			row := fmt.Sprintf("| `%s %s` |", strings.ToUpper(method), path)
+			if needs != strings.Contains(asking, row) {
+				t.Errorf("docs/api.md: of %s the table says %v and the hub %v", row, !needs, needs)
+			}
+		}
+	}
+	for _, m := range scopeRow.FindAllStringSubmatch(asking, -1) {
+		if !scopes[m[1]] {
+			t.Errorf("docs/api.md: no call needs the scope %s", m[1])
+		}
+		delete(scopes, m[1])
+	}
+	delete(scopes, "operator")
+	for s := range scopes {
+		t.Errorf("docs/api.md does not name the scope %s", s)
+	}
+
+	for _, code := range []moongate.Code{
+		moongate.Malformed, moongate.Unauthenticated, moongate.Forbidden, moongate.NotFound, moongate.Conflict, moongate.KeyReused,
+		moongate.Refused, moongate.Limit, moongate.TooLarge, moongate.Busy, moongate.Unknown, moongate.Internal,
+	} {
+		row := fmt.Sprintf("| `%s` | %d |", code, api.ProblemOf(&moongate.Error{Code: code}).Status)
+		if !strings.Contains(guide, row) {
+			t.Errorf("docs/api.md has no row %s", row)
+		}
+	}
+
+	m, named := newMetrics(h), make(chan *prometheus.Desc, 100)
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, newHubCollector(h)} {
+		c.Describe(named)
+	}
+	close(named)
+	shown := map[string]bool{}
+	for _, m := range metric.FindAllStringSubmatch(pages["docs/operations.md"], -1) {
+		shown[m[1]] = true
+	}
+	for d := range named {
+		name := metricName.FindStringSubmatch(d.String())[1]
+		if !shown[name] {
+			t.Errorf("docs/operations.md does not explain %s", name)
+		}
+		delete(shown, name)
+	}
+	for name := range shown {
+		t.Errorf("docs/operations.md explains %s, which is no metric", name)
+	}
+
+	for name, page := range pages {
+		for _, m := range eventKind.FindAllStringSubmatch(page, -1) {
+			if !h.Machine().Registry().Knows(m[1]) {
+				t.Errorf("%s: there is no kind of event %s", name, m[1])
+			}
+		}
+	}
+}
+
+// offered finds an operation by a path that may have names in it: {payment} stands for any part.
+func offered(doc *openAPI, method, path string) (found string, ok bool) {
+	want := strings.Split(path, "/")
+	for p, methods := range doc.Paths {
+		have := strings.Split(p, "/")
+		same := len(have) == len(want)
+		for i := 0; same && i < len(have); i++ {
+			same = have[i] == want[i] || strings.HasPrefix(have[i], "{")
+		}
+		if _, has := methods[strings.ToLower(method)]; same && has {
+			return p, true
+		}
+	}
+	return "", false
 }

@@ -1,15 +1,15 @@
 package hub
 
 import (
-	"fmt"
-
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/settle"
+	"github.com/moongate-hub/moongate/statement"
 )
 
 // audit follows the journal beside the rooms, with books of its own that share no code with theirs.
@@ -21,6 +21,7 @@ type audit struct {
 	owned  *Finding // each movement has its crossing
 	terms  *Finding // each crossing has its terms
 	shares *Finding // what each party gets adds up
+	guards *Finding // and is within floors and caps
 	final  *Finding // what has ended stays as it ended
 	clear  *Finding // settlement leaves nothing on the clearing accounts
 	hidden *Finding // nobody may open what the terms hide
@@ -28,6 +29,7 @@ type audit struct {
 	balances map[ledger.Account]ledger.Balance
 	moved    map[moongate.ID]moongate.ID // transfer → what it is for, until that is recorded
 	recorded map[moongate.ID]struct{}    // crossings
+	periods  map[moongate.ID]struct{}    // windows and statements
 	ended    map[moongate.ID]string      // payments, attempts and refunds, and how
 	last     *ledger.Transferred         // the transfer before, which a crossing may be about
 }
@@ -41,11 +43,13 @@ func newAudit(r *Rooms, add func(*Finding) *Finding) *audit {
 		owned:    add(&Finding{Check: "every movement of value belongs to one crossing, window or statement", Invariant: 2, OK: true}),
 		terms:    add(&Finding{Check: "every crossing stands under the version of the agreement that was in force", Invariant: 2, OK: true}),
 		shares:   add(&Finding{Check: "what the parties of a crossing get adds up to its amount, fees and shares to nothing", Invariant: 6, OK: true}),
+		guards:   add(&Finding{Check: "no party of a crossing is left with less than its floor or gets more than its cap", Invariant: 6, OK: true}),
 		final:    add(&Finding{Check: "payments, attempts and refunds that have ended stay as they ended", Invariant: 4, OK: true}),
 		clear:    add(&Finding{Check: "after settlement nothing stands on a clearing account, and positions add up to zero", Invariant: 7, OK: true}),
 		hidden:   add(&Finding{Check: "nobody may open a crossing, or have an account in it, that its terms hide from him", Invariant: 8, OK: true}),
 		ended:    map[moongate.ID]string{},
 		balances: map[ledger.Account]ledger.Balance{}, moved: map[moongate.ID]moongate.ID{}, recorded: map[moongate.ID]struct{}{},
+		periods: map[moongate.ID]struct{}{},
 	}
 }
 
@@ -62,9 +66,10 @@ func (a *audit) event(e journal.Entry) {
 				b.Credits += p.Credit
 			}
 		})
-		if _, known := a.recorded[v.Crossing]; !known {
-			a.moved[v.ID] = v.Crossing
+		if _, known := a.recorded[v.Crossing]; known {
+			a.owned.bad("event %d: transfer %s is for crossing %s, which was recorded with another one", e.Position, v.ID, v.Crossing)
 		}
+		a.moved[v.ID] = v.Crossing
 		a.owned.Looked++
 		a.last = v
 	case *ledger.Resolved:
@@ -84,6 +89,9 @@ func (a *audit) event(e journal.Entry) {
 		a.end(e, v.Refund, string(v.Status))
 	case *settle.WindowClosed:
 		a.window(e, v)
+		a.periods[v.Window] = struct{}{}
+	case *statement.Issued:
+		a.periods[v.ID] = struct{}{}
 	}
 }
 
@@ -167,6 +175,8 @@ func (a *audit) crossing(e journal.Entry, v *crossing.Recorded) {
 		t, err := a.rooms.Agreement.InForce(v.Agreement, v.At)
 		if err != nil || t.Doc.Version != v.Version {
 			a.terms.bad("event %d: crossing %s of %s under version %d of %s: %v", e.Position, v.ID, v.At, v.Version, v.Agreement, err)
+		} else if t.Doc.Guards != nil && v.Kind != crossing.Link {
+			a.guarded(e, v, t.Doc.Guards)
 		}
 	}
 	a.shares.Looked++
@@ -180,6 +190,64 @@ func (a *audit) crossing(e journal.Entry, v *crossing.Recorded) {
 		return (l.What == crossing.FeeLine || l.What == crossing.ShareOut) && !l.Accrue
 	}); rest != 0 {
 		a.shares.bad("event %d: the fees and shares of crossing %s leave %d over", e.Position, v.ID, rest)
+	}
+}
+
+// guarded holds what fees and shares leave to the payees, and bring to others, against the guards of the terms.
+func (a *audit) guarded(e journal.Entry, v *crossing.Recorded, g *agreement.Guards) {
+	kept, least := map[string]int64{}, map[string]int64{}
+	most := make([]int64, len(g.Caps))
+	for i := range v.Payees {
+		y := &v.Payees[i]
+		if y.Free {
+			continue
+		}
+		kept[y.Party] += y.Amount
+		for _, f := range g.Floors { // there is one at most, the beneficiary's
+			least[y.Party] += (y.Amount*int64(f.BPS) + 9999) / 10_000
+		}
+		for k, c := range g.Caps {
+			most[k] += y.Amount * int64(c.BPS) / 10_000
+		}
+	}
+	got := map[string]int64{}
+	for _, s := range v.Sides {
+		for i := range s.Lines {
+			l := &s.Lines[i]
+			if l.What != crossing.FeeLine && l.What != crossing.ShareOut {
+				continue
+			}
+			if _, payee := kept[s.Party]; payee {
+				kept[s.Party] += l.Amount
+			}
+			if l.Amount < 0 {
+				got[l.Other] -= l.Amount
+			}
+		}
+	}
+	for who, floor := range least {
+		a.guards.Looked++
+		if kept[who] < floor {
+			a.guards.bad("event %d: crossing %s leaves %s with %d, its floor is %d", e.Position, v.ID, who, kept[who], floor)
+		}
+	}
+	for i, c := range g.Caps {
+		who, alone := "", true
+		for _, part := range v.Cast {
+			if part.Role == c.Party {
+				who = part.Party
+			}
+		}
+		for _, part := range v.Cast { // what it gets in another part is not this cap's
+			alone = alone && (part.Role == c.Party || part.Party != who)
+		}
+		if who == "" || !alone {
+			continue
+		}
+		a.guards.Looked++
+		if got[who] > most[i] {
+			a.guards.bad("event %d: crossing %s brings %s %d, its cap is %d", e.Position, v.ID, who, got[who], most[i])
+		}
 	}
 }
 
@@ -217,8 +285,8 @@ func (a *audit) finish() {
 		}
 	}
 	for id, of := range a.moved {
-		if of.Kind() == moongate.KindCrossing || of.IsZero() {
-			a.owned.bad("%s", fmt.Sprintf("transfer %s is for crossing %q, which was never recorded", id, of))
+		if _, known := a.periods[of]; !known {
+			a.owned.bad("transfer %s is for %q, which was never recorded", id, of)
 		}
 	}
 }

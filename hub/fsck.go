@@ -1,11 +1,14 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/moongate-hub/moongate/journal"
@@ -58,8 +61,14 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 		return ctx.Err()
 	})
 	var damage *journal.Damage
-	if errors.As(err, &damage) {
+	var unfit *replica.Unfit
+	switch {
+	case errors.As(err, &damage):
 		whole.bad("%v", damage)
+	case errors.As(err, &unfit):
+		audit.events.bad("%v", unfit)
+	}
+	if damage != nil || unfit != nil { // the rest would be about another story
 		rep.OK = false
 		return rep, nil
 	}
@@ -141,18 +150,23 @@ func checkRaft(dir string, j *journal.Journal, f *Finding) error {
 	return err
 }
 
-// checkLog makes the public log anew in a directory of its own, and holds it against the published checkpoint.
+// checkLog makes the public log anew in a directory of its own, and holds it against the published checkpoint and the
+// files that are served.
 func checkLog(c *Config, s *Secrets, j *journal.Journal, f *Finding) error {
 	tmp, err := os.MkdirTemp("", "moongate-fsck-")
 	if err != nil {
 		return fmt.Errorf("fsck: %w", err)
 	}
 	defer os.RemoveAll(tmp) //nolint:errcheck // a temporary directory
-	signed, err := os.ReadFile(filepath.Join(c.Data, "log", "checkpoint"))
+	dir := filepath.Join(c.Data, "log")
+	signed, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("fsck: %w", err)
 	}
 	if signed != nil {
+		if err := s.checkSigned(signed); err != nil {
+			f.bad("the published checkpoint: %v", err)
+		}
 		if err := os.WriteFile(filepath.Join(tmp, "checkpoint"), signed, 0o600); err != nil {
 			return fmt.Errorf("fsck: %w", err)
 		}
@@ -163,7 +177,54 @@ func checkLog(c *Config, s *Secrets, j *journal.Journal, f *Finding) error {
 		return nil
 	}
 	f.Looked = l.Size()
-	return l.Close()
+	if err := l.Close(); err != nil {
+		return err
+	}
+	return checkTiles(dir, tmp, f)
+}
+
+// checkTiles holds every tile that is served against the one made anew. One that was cut when the tree was smaller is
+// the beginning of it.
+func checkTiles(dir, anew string, f *Finding) error {
+	return filepath.WalkDir(filepath.Join(dir, "tile"), func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".new-") {
+			return err
+		}
+		f.Looked++
+		have, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		whole, _, partial := strings.Cut(name, ".p"+string(filepath.Separator))
+		want, err := os.ReadFile(filepath.Join(anew, name))
+		if partial && errors.Is(err, os.ErrNotExist) {
+			want, err = readTile(filepath.Join(anew, whole))
+		}
+		if err != nil || !bytes.Equal(have, want[:min(len(have), len(want))]) || !partial && len(have) != len(want) {
+			f.bad("%s is not what the journal gives", name)
+		}
+		return nil
+	})
+}
+
+// readTile reads a tile, whole or as far as there is one.
+func readTile(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if !errors.Is(err, os.ErrNotExist) {
+		return b, err
+	}
+	parts, err := filepath.Glob(path + ".p" + string(filepath.Separator) + "*")
+	if err != nil || len(parts) == 0 {
+		return nil, os.ErrNotExist
+	}
+	return os.ReadFile(parts[len(parts)-1])
 }
 
 // checkViews makes the views anew and compares them, table by table, with those in the data directory.
@@ -181,6 +242,10 @@ func checkViews(ctx context.Context, rooms *Rooms, dir string, j *journal.Journa
 	f.Looked = looked
 	for _, d := range differences {
 		f.bad("%s", d)
+	}
+	if err != nil && ctx.Err() == nil { // what the journal says cannot stand in tables
+		f.bad("%v", err)
+		return nil
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/proof"
 )
 
 // Secrets are the hub's own keys: two files that only the hub's user may read.
@@ -85,6 +86,16 @@ func ReadSecrets(dir string) (*Secrets, error) {
 		return nil, &moongate.Error{Code: moongate.Malformed, Field: filepath.Join(dir, logPublicFile), Message: "it is not the public half of " + logSecretFile, Hint: "restore both from the same backup"}
 	}
 	return s, nil
+}
+
+// checkSigned holds a checkpoint against the log's key.
+func (s *Secrets) checkSigned(signed []byte) error {
+	v, err := note.NewVerifier(s.Verifier)
+	if err != nil {
+		return err
+	}
+	_, _, err = proof.OpenCheckpoint(signed, v.Name(), note.VerifierList(v))
+	return err
 }
 
 func readSecret(path string) (string, error) {

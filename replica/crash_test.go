@@ -73,7 +73,7 @@ func crashOptions(dir string, start moongate.Time) replica.Options {
 		Dir: dir, Hub: moongate.Hub{1, 2, 3}, Secret: []byte("a secret of sixteen bytes or more"),
 		Clock:        func() moongate.Time { return start + moongate.Time(time.Since(began).Microseconds())*20 }, // 20 s a second
 		Seed:         func(r *replica.Request) [32]byte { return sha(r.Caller, r.Key) },
-		SegmentBytes: 12 << 10, TrailingBytes: 1, SnapshotBytes: 1 << 40, TickEvery: 7 * time.Millisecond,
+		SegmentBytes: 12 << 10, TrailingBytes: 1, SnapshotBytes: 1 << 40, TickEvery: 7 * time.Millisecond, AcceptClock: true,
 		Fatal: func(err error) { say("error %v", err); os.Exit(1) },
 	}
 }

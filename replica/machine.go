@@ -286,19 +286,38 @@ func (m *Machine) settle(d *journal.Done, ref journal.Ref) {
 	}
 }
 
-// refold takes a record of the journal back into the state, as applying its commands did.
-func (m *Machine) refold(r *journal.Record) error {
+// Unfit is an event of the journal that this version cannot take in: a newer one wrote it, or what was written is no
+// story.
+type Unfit struct {
+	Record uint64
+	Event  journal.Position
+	Reason string
+}
+
+func (u *Unfit) Error() string {
+	return fmt.Sprintf("replica: event %d (journal record %d): %s", u.Event, u.Record, u.Reason)
+}
+
+// refold takes a record of the journal back into the state, as applying its commands did. What cannot be is an [*Unfit].
+func (m *Machine) refold(r *journal.Record) (err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	at := m.next
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Unfit{r.Index, at, fmt.Sprintf("it cannot be folded: %v", p)}
+		}
+	}()
 	if len(r.Done) > 0 && r.First != m.next {
-		return fmt.Errorf("replica: journal record %d starts at event %d where %d was due", r.Index, r.First, m.next)
+		return &Unfit{r.Index, r.First, fmt.Sprintf("event %d was due", m.next)}
 	}
 	for i := range r.Done {
 		d := &r.Done[i]
 		for _, st := range d.Events {
+			at = m.next
 			e, err := m.registry.Decode(st)
 			if err != nil {
-				return fmt.Errorf("replica: journal record %d: %w", r.Index, err)
+				return &Unfit{r.Index, at, err.Error()}
 			}
 			m.fold(journal.Entry{Position: m.next, At: d.At, Caller: d.Caller, Event: e})
 		}

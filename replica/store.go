@@ -19,9 +19,10 @@ import (
 // logStore is raft's log and stable store. After a failed write raft would go on as a follower; here any fault ends
 // the process, because only a restart finds out what the disk holds.
 type logStore struct {
-	path   string
-	noSync bool
-	fatal  func(error)
+	path     string
+	noSync   bool
+	readOnly bool
+	fatal    func(error)
 	// running is false while the node starts.
 	running atomic.Bool
 
@@ -53,6 +54,7 @@ func (s *logStore) open() (err error) {
 		return err
 	}
 	opt := boltOptions()
+	opt.ReadOnly = s.readOnly
 	s.bolt, err = raftboltdb.New(raftboltdb.Options{Path: s.path, NoSync: s.noSync, BoltOptions: &opt})
 	if errors.Is(err, berrors.ErrTimeout) {
 		return fmt.Errorf("replica: another process uses %s; stop it first", filepath.Dir(s.path))
@@ -154,15 +156,15 @@ func (s *logStore) GetUint64(k []byte) (v uint64, err error) {
 // Close releases the file.
 func (s *logStore) Close() error { return s.bolt.Close() }
 
-// RaftSums reads the checksums of the command entries that raft's log in a directory holds, by index. No node may be
-// running on it.
+// RaftSums reads the checksums of the command entries that raft's log in a directory holds, by index. It writes nothing.
+// No node may be running on it.
 func RaftSums(dir string) (sums map[uint64]uint32, err error) {
 	path := filepath.Join(dir, "raft.db")
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("replica: %w", err)
 	}
-	s, err := openLogStore(dir, false, func(e error) { err = e })
-	if err != nil {
+	s := &logStore{path: path, readOnly: true, fatal: func(e error) { err = e }}
+	if err := s.open(); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()

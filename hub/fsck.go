@@ -60,20 +60,12 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 		audit.event(e)
 		return ctx.Err()
 	})
-	var damage *journal.Damage
-	var unfit *replica.Unfit
-	switch {
-	case errors.As(err, &damage):
-		whole.bad("%v", damage)
-	case errors.As(err, &unfit):
-		audit.events.bad("%v", unfit)
+	if err := noted(err, whole, audit.events); err != nil {
+		return nil, err
 	}
-	if damage != nil || unfit != nil { // the rest would be about another story
+	if !whole.OK || !audit.events.OK { // the rest would be about another story
 		rep.OK = false
 		return rep, nil
-	}
-	if err != nil {
-		return nil, err
 	}
 	rep.Position, rep.Records, rep.Hash = done.Position, done.Records, fmt.Sprintf("%x", done.Hash)
 	audit.finish()
@@ -99,6 +91,21 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 	}
 	rep.Seconds = float64(now().Sub(began).Milliseconds()) / 1000
 	return rep, nil
+}
+
+// noted makes findings of what is wrong with the journal itself, and gives back any other error.
+func noted(err error, whole, events *Finding) error {
+	var damage *journal.Damage
+	var unfit *replica.Unfit
+	switch {
+	case errors.As(err, &damage):
+		whole.bad("%v", damage)
+	case errors.As(err, &unfit):
+		events.bad("%v", unfit)
+	default:
+		return err
+	}
+	return nil
 }
 
 func checkKeys(j *journal.Journal, f *Finding) error {
@@ -186,26 +193,23 @@ func checkLog(c *Config, s *Secrets, j *journal.Journal, f *Finding) error {
 // checkTiles holds every tile that is served against the one made anew. One that was cut when the tree was smaller is
 // the beginning of it.
 func checkTiles(dir, anew string, f *Finding) error {
-	return filepath.WalkDir(filepath.Join(dir, "tile"), func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
+	served, made := os.DirFS(dir), os.DirFS(anew)
+	return fs.WalkDir(served, "tile", func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // nothing was served yet
 		}
 		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".new-") {
 			return err
 		}
 		f.Looked++
-		have, err := os.ReadFile(path)
+		have, err := fs.ReadFile(served, name)
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		whole, _, partial := strings.Cut(name, ".p"+string(filepath.Separator))
-		want, err := os.ReadFile(filepath.Join(anew, name))
-		if partial && errors.Is(err, os.ErrNotExist) {
-			want, err = readTile(filepath.Join(anew, whole))
+		want, err := fs.ReadFile(made, name)
+		whole, _, partial := strings.Cut(name, ".p/")
+		if partial && errors.Is(err, fs.ErrNotExist) {
+			want, err = readTile(made, whole)
 		}
 		if err != nil || !bytes.Equal(have, want[:min(len(have), len(want))]) || !partial && len(have) != len(want) {
 			f.bad("%s is not what the journal gives", name)
@@ -215,16 +219,16 @@ func checkTiles(dir, anew string, f *Finding) error {
 }
 
 // readTile reads a tile, whole or as far as there is one.
-func readTile(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if !errors.Is(err, os.ErrNotExist) {
+func readTile(files fs.FS, name string) ([]byte, error) {
+	b, err := fs.ReadFile(files, name)
+	if !errors.Is(err, fs.ErrNotExist) {
 		return b, err
 	}
-	parts, err := filepath.Glob(path + ".p" + string(filepath.Separator) + "*")
+	parts, err := fs.Glob(files, name+".p/*")
 	if err != nil || len(parts) == 0 {
-		return nil, os.ErrNotExist
+		return nil, fs.ErrNotExist
 	}
-	return os.ReadFile(parts[len(parts)-1])
+	return fs.ReadFile(files, parts[len(parts)-1])
 }
 
 // checkViews makes the views anew and compares them, table by table, with those in the data directory.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/settle"
 )
@@ -11,6 +12,11 @@ import (
 // WindowPath names a settlement window.
 type WindowPath struct {
 	Window moongate.ID `path:"window" example:"win_aeaqc_mfrggzdfmztwq2lknnwa"`
+}
+
+// Receivers are a participant's accounts at wallets.
+type Receivers struct {
+	Receivers []pay.Standing `json:"receivers" nullable:"false"`
 }
 
 const settlementTag = "Settlement"
@@ -45,6 +51,27 @@ func (a *API) settlementRoutes() {
 		Progress string `query:"progress" enum:"planned,sent,manual,paid,returned"`
 		PageInput
 	}
+	command[pay.Done, pay.SetReceiver](a, op{
+		path: "/v1/settlement/receivers", id: "set-receiver", tag: settlementTag, summary: "Say where a participant gets its money at a wallet", scope: party.SettlementRead, signed: true,
+		detail:  "The account that the wallet pays payouts to, by splitting orders. The participant itself may, and an operator. The wallet is told; the list says whether it admits the account.",
+		example: `{"wallet":"crane-pay","participant":"harbour-books","account":"1900000109"}`,
+	})
+	query(a, op{path: "/v1/settlement/receivers", id: "receivers", tag: settlementTag, summary: "List a participant's accounts at wallets", scope: party.SettlementRead},
+		func(_ context.Context, who Principal, in *struct {
+			Participant string `query:"participant" maxLength:"128" doc:"For operators: whose; the caller's where it is missing."`
+		},
+		) (out Receivers, err error) {
+			whose := who.Handle
+			if in.Participant != "" && in.Participant != who.Handle {
+				if !who.Operates() {
+					return out, denied("participant", in.Participant)
+				}
+				whose = in.Participant
+			}
+			out.Receivers = []pay.Standing{}
+			a.hub.Machine().Read(func() { out.Receivers = append(out.Receivers, a.hub.Pay.Receivers(whose)...) })
+			return out, nil
+		})
 	list(a, op{path: "/v1/settlement/payouts", id: "payouts", tag: settlementTag, summary: "List payouts", detail: "Instructions to pay that the caller gives or gets, latest due first; for an operator all.", scope: party.SettlementRead},
 		func(in *payoutInput) *PageInput { return &in.PageInput },
 		func(ctx context.Context, who Principal, in *payoutInput, after string, limit int) ([]settle.Payout, string, error) {

@@ -55,6 +55,7 @@ type WalletConfig struct {
 	PrivateKey  string `yaml:"private_key"` // file: PEM
 	APIKey      string `yaml:"api_v3_key"`  // file: 32 bytes
 	PublicKeyID string `yaml:"public_key_id,omitempty"`
+	SplitBPS    int64  `yaml:"split_bps,omitempty"`  // what may be split off one order, basis points; 0 where the account does not split
 	PublicKey   string `yaml:"public_key,omitempty"` // file: PEM, where the wallet uses a public key instead of certificates
 }
 

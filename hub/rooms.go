@@ -1,6 +1,10 @@
 package hub
 
 import (
+	"context"
+	"fmt"
+	"maps"
+
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/crossing"
@@ -71,10 +75,44 @@ func (r *Rooms) views() []view.View {
 	return all
 }
 
+// payers are the wallets that pay participants out of what they hold, by splitting orders.
+func (h *Hub) payers() map[string]settle.Payer {
+	all := maps.Clone(h.opt.Payers)
+	for _, wallet := range h.Payments.Splitters() {
+		if all == nil {
+			all = map[string]settle.Payer{}
+		}
+		if all[wallet] != nil {
+			continue
+		}
+		all[wallet] = func(ctx context.Context, o settle.Order) (settle.Outcome, error) {
+			id, err := moongate.ParseID(o.No)
+			if err != nil {
+				return settle.Outcome{}, err
+			}
+			a, err := h.Payments.PayOut(ctx, wallet, id, o.To, o.Amount)
+			switch {
+			case err != nil:
+				return settle.Outcome{}, err
+			case a.Paid == o.Amount.Minor:
+				return settle.Outcome{Paid: true, Ref: o.No}, nil
+			case a.Open > 0:
+				return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid, %d under way", a.Paid, o.Amount.Minor, a.Open)}, nil
+			case a.Paid == 0 && a.Failed != "":
+				return settle.Outcome{Refused: true, Said: a.Failed}, nil
+			case a.Paid == 0:
+				return settle.Outcome{Manual: true, Said: a.Manual}, nil
+			}
+			return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s%s", a.Paid, o.Amount.Minor, a.Failed, a.Manual)}, nil
+		}
+	}
+	return all
+}
+
 // handlers carry out what events ask of the outside.
 func (h *Hub) handlers() map[string]effect.Handler {
 	all := h.Payments.Handlers()
-	all[(&settle.Instructed{}).EventKind()] = settle.Handler(h.opt.Payers)
+	all[(&settle.Instructed{}).EventKind()] = settle.Handler(h.payers())
 	all[(&webhook.RedeliveryAsked{}).EventKind()] = h.Webhooks.Redeliver()
 	return all
 }

@@ -77,7 +77,8 @@ func dialWeChatPay(w *WalletConfig, o outside) (pay.Wallet, error) {
 	}
 	account := wechatpay.Config{
 		MchID: w.MerchantID, AppID: w.AppID, SerialNo: w.Serial, PrivateKey: key, APIv3Key: secret, BaseURL: w.BaseURL, PublicKeyID: w.PublicKeyID,
-		Carrier: o.carrier, Now: o.now, Random: o.random,
+		SplitCap: w.SplitBPS,
+		Carrier:  o.carrier, Now: o.now, Random: o.random,
 	}
 	if w.PublicKey != "" {
 		if account.PublicKey, err = readPublicKey(w.PublicKey); err != nil {

@@ -18,10 +18,11 @@ type Order struct {
 	Amount money.Amount
 }
 
-// Outcome is a wallet's statement about an order. Without Paid or Refused it is still on its way: ask again.
+// Outcome is a wallet's statement about an order. Without Paid, Refused or Manual it is still on its way: ask again.
 type Outcome struct {
 	Paid    bool
 	Refused bool   // for good: the money stayed
+	Manual  bool   // the wallet cannot be told: somebody must pay by hand
 	Ref     string // the wallet's own number
 	Said    string // the wallet's own words, for people
 }
@@ -48,6 +49,8 @@ func Handler(payers map[string]Payer) effect.Handler {
 			return nil, fmt.Errorf("settle: instruction %s to %s: %w", i.ID, i.From, err)
 		case o.Paid:
 			return &Report{Instruction: i.ID, Progress: Paid, Ref: short(o.Ref, 128)}, nil
+		case o.Manual:
+			return &Report{Instruction: i.ID, Progress: Manual, Reason: short(o.Said, 500)}, nil
 		case o.Refused:
 			said := short(o.Said, 500)
 			if said == "" {

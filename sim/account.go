@@ -12,11 +12,14 @@ import (
 	"github.com/moongate-hub/moongate/sim/world"
 )
 
+// wholeOrder is what the wallets of the world have agreed may be split off an order, basis points: all of it.
+const wholeOrder = 10_000
+
 // writeAccount writes the credentials of an account at a wallet where a hub's configuration names them.
 func writeAccount(dir string, p world.Purse, m wechatbox.Merchant, url string) (hub.WalletConfig, error) {
 	c := hub.WalletConfig{
 		Name: p.Handle, Kind: "wechatpay", BaseURL: url, MerchantID: m.MchID, AppID: m.AppID, Serial: m.SerialNo,
-		PrivateKey: filepath.Join(dir, "apiclient_key.pem"), APIKey: filepath.Join(dir, "apiv3.key"),
+		SplitBPS: wholeOrder, PrivateKey: filepath.Join(dir, "apiclient_key.pem"), APIKey: filepath.Join(dir, "apiv3.key"),
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(m.PrivateKey)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/proof"
+	"github.com/moongate-hub/moongate/settle"
 )
 
 const maxProblems = 20
@@ -94,6 +95,7 @@ func (s *stage) story(_ context.Context, r *Report) error {
 func (s *stage) readJournal(_ context.Context, r *Report) error {
 	moved := map[ledger.Account]int64{}
 	held := map[moongate.ID][]*ledger.Posting{}
+	split := map[string]int64{}
 	add := func(list []*ledger.Posting) {
 		for _, p := range list {
 			net := p.Credit - p.Debit
@@ -113,6 +115,10 @@ func (s *stage) readJournal(_ context.Context, r *Report) error {
 				held[v.ID] = v.Postings
 			default:
 				add(v.Postings)
+			}
+		case *settle.Reported:
+			if v.Progress == settle.Paid && v.Ref == v.Instruction.String() { // by the wallet's own word
+				split[v.From] += v.Amount
 			}
 		case *ledger.Resolved:
 			if list, ok := held[v.ID]; ok && v.Outcome == ledger.Posted {
@@ -135,7 +141,27 @@ func (s *stage) readJournal(_ context.Context, r *Report) error {
 	}
 	s.model(r, moved)
 	s.purses(r, moved)
+	s.payouts(r, split)
 	return nil
+}
+
+// payouts holds what settlement says that wallets paid out by splitting orders against the wallets' own books.
+func (s *stage) payouts(r *Report, split map[string]int64) {
+	f := r.add("what wallets split off orders is what settlement told them to pay, to the cent")
+	for _, p := range s.world.Cast.Wallets {
+		sum := int64(0)
+		for _, one := range s.wallets[p.Handle].Book(p.MerchantID).Splits {
+			f.Looked++
+			sum += one.Amount
+			if one.State != "SUCCESS" {
+				bad(f, "%s: split %s of %s is %s", p.Handle, one.No, one.OutTradeNo, one.State)
+			}
+		}
+		if sum != split[p.Handle] {
+			bad(f, "%s split %d, and was told to pay %d", p.Handle, sum, split[p.Handle])
+		}
+		r.Amounts["split by wallets"] = Amount{r.Amounts["split by wallets"].Minor + sum, "CNY"}
+	}
 }
 
 // model compares every account with the independent books.

@@ -96,7 +96,7 @@ func (l *Live) openWallet(ctx context.Context, p world.Purse) error {
 		return err
 	}
 	url := "http://" + listener.Addr().String()
-	w, err := wechatbox.New(sandbox.Config{Name: p.Name, BaseURL: url, Now: l.opt.Now, Random: l.chance.Stream("wallet " + p.Handle), Scale: haste})
+	w, err := wechatbox.New(sandbox.Config{Name: p.Name, BaseURL: url, Now: l.opt.Now, Random: l.chance.Stream("wallet " + p.Handle), Scale: haste, Cap: wholeOrder})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

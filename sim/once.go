@@ -175,6 +175,7 @@ func under(handle string, h http.Handler) http.Handler {
 func (s *stage) openWallet(p world.Purse) error {
 	stream := s.chance.Stream("wallet " + p.Handle)
 	w, err := wechatbox.New(sandbox.Config{
+		Cap:  wholeOrder,
 		Name: p.Name, BaseURL: walletURL(p.Handle), Now: s.loop.Now, Random: stream, After: s.loop.After, Carrier: s.network,
 	})
 	if err != nil {

@@ -39,6 +39,15 @@ func (g *Gate) call(ctx context.Context, e journal.Entry) (replica.Command, erro
 		return g.refund(ctx, &v.Back), nil
 	case *RefundQueryDue:
 		return g.askRefund(ctx, &v.Back), nil
+	case *ReceiverSet:
+		return g.admit(ctx, &v.PayeeAt)
+	case *SplitOpened:
+		return g.split(ctx, &v.Share, OpSplit), nil
+	case *SplitDue:
+		if v.Ask {
+			return g.split(ctx, &v.Share, OpSplit), nil
+		}
+		return g.split(ctx, &v.Share, OpQuerySplit), nil
 	}
 	return nil, fmt.Errorf("pay: event %d (%s) asks nothing of a wallet", e.Position, e.Event.EventKind())
 }
@@ -73,6 +82,7 @@ func (g *Gate) create(ctx context.Context, t *Try) *Report {
 	if a.Channel == Redirect {
 		o.ReturnURL, o.ClientIP = g.Address(p.Payment)+"/return", g.homes.get(p.Payment)
 	}
+	o.Freeze = w.Can().SplitCap > 0
 	h, err := w.Create(ctx, o)
 	if err == nil {
 		err = h.check()
@@ -81,7 +91,7 @@ func (g *Gate) create(ctx context.Context, t *Try) *Report {
 		report.fail(err)
 		return report
 	}
-	report.Handoff = &Way{QR: h.QR, URL: h.URL, Params: h.Params, Expires: h.Expires}
+	report.Handoff = &Way{QR: h.QR, URL: h.URL, Params: h.Params, Expires: h.Expires, Frozen: o.Freeze}
 	return report
 }
 

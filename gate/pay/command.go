@@ -121,6 +121,7 @@ type Way struct {
 	URL     string        `cbor:"2,keyasint,omitempty" json:"url,omitempty"`
 	Expires moongate.Time `cbor:"3,keyasint" json:"expires"`
 	Params  string        `cbor:"4,keyasint,omitempty" json:"params,omitempty"`
+	Frozen  bool          `cbor:"5,keyasint,omitempty" json:"-"` // what is paid stays frozen there until it is split
 }
 
 // Evidence is an [Outcome] as the journal keeps it: what a wallet signed about an order.

@@ -11,6 +11,7 @@ func (s *State) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
 	case *replica.Ticked:
 		s.forget(e.At)
+		s.forgetSplits(e.At)
 	case *Created:
 		s.foldCreated(e, v)
 	case *AttemptOpened:
@@ -19,7 +20,7 @@ func (s *State) Fold(e journal.Entry) {
 		s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) { a.Asked = e.At })
 	case *HandedOver:
 		s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) {
-			a.Status, a.Way, a.Tries, a.Asked = AttemptAwaiting, v.Way, 0, 0
+			a.Status, a.Way, a.Tries, a.Asked, a.Frozen = AttemptAwaiting, v.Way, 0, 0, a.Frozen || v.Way.Frozen
 		})
 	case *QueryDue:
 		s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) { a.Tries++; a.Asked, a.Looked = e.At, e.At })
@@ -38,11 +39,16 @@ func (s *State) Fold(e journal.Entry) {
 				s.foldRate(e.At, a, v.Status)
 			}
 			a.Status, a.Outcome, a.Message, a.Asked, a.Way = v.Status, v.Outcome, v.Message, 0, Way{}
+			if a.Frozen && v.Status == AttemptPaid && v.Outcome != nil {
+				s.foldFrozen(e, v.Attempt, a)
+			}
 		})
 	case *Settled:
 		s.foldSettled(e, v)
 	case *RoutingSet:
 		s.foldRouting(v)
+	case *ReceiverSet, *ReceiverStood, *SplitOpened, *SplitDue, *SplitMoved:
+		s.foldSplits(e)
 	default:
 		s.foldRefunds(e)
 	}
@@ -143,6 +149,7 @@ func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 		Reversal: v.Reversal, Status: RefundAsked, Opened: e.At, Attempt: v.Attempt, Exception: v.Origin.Exception, Asked: e.At, Next: v.Next, Asks: 1,
 	})
 	s.due.Add(v.Next, dueKey{dueRefund, v.Refund})
+	s.thaw(v.Attempt, v.cash())
 	s.of[v.Payment] = append(s.of[v.Payment], v.Refund)
 	if v.Reference != "" {
 		s.orders.Put(orderKey{Merchant: v.Merchant, Order: v.Reference, Refund: true}, v.Refund)
@@ -163,6 +170,9 @@ func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 func (s *State) foldRefundEnded(e journal.Entry, v *RefundEnded) {
 	s.changeRefund(e.Position, &v.Back, 0, func(r *Refunding) {
 		r.Status, r.Outcome, r.Message, r.Asked = v.Status, v.Outcome, v.Message, 0
+		if v.Status == RefundFailed {
+			s.thaw(r.Attempt, -r.cash())
+		}
 		if x, ok := s.exceptions.Get(r.Exception); ok && v.Status == RefundFailed {
 			x.Refunded = moongate.ID{}
 			s.exceptions.Put(r.Exception, x)
@@ -256,17 +266,13 @@ func (s *State) chain(at journal.Position, of Of) { s.changePayment(at, of, func
 
 // Rebuild makes anew what is derived.
 func (s *State) Rebuild() {
-	s.due = replica.NewDue(func(a, b dueKey) bool {
-		if a.what != b.what {
-			return a.what < b.what
-		}
-		return string(a.id[:]) < string(b.id[:])
-	})
+	s.due = replica.NewDue(dueKey.before)
 	s.fading = replica.DueByID()
 	s.of, s.troubled, s.ofDisputes = map[moongate.ID][]moongate.ID{}, map[moongate.ID]int{}, map[moongate.ID][]disputeKey{}
 	for key, d := range s.disputes.All() {
 		s.ofDisputes[d.Payment] = append(s.ofDisputes[d.Payment], key)
 	}
+	s.rebuildSplits()
 	for id, p := range s.payments.All() {
 		if p.Status == Open && !p.Overdue {
 			s.due.Add(p.Expires, dueKey{dueExpiry, id})

@@ -145,6 +145,7 @@ type Attempt struct {
 	Message string        `cbor:"12,keyasint,omitempty"` // why it failed
 	Alarm   moongate.ID   `cbor:"13,keyasint,omitzero"`  // the exception that was opened about its silence
 	Looked  moongate.Time `cbor:"14,keyasint,omitempty"` // when the wallet was last asked what became of it
+	Frozen  bool          `cbor:"15,keyasint,omitempty"` // what is paid stays frozen there until it is split
 }
 
 // Worth tells whether it is worth asking the wallet because the shopper has come back: not while it is being asked, nor
@@ -198,14 +199,20 @@ type State struct {
 	routing    *replica.Table[string, Routing]
 	rates      *replica.Table[rateKey, rates]
 	disputes   *replica.Table[disputeKey, Disputed]
+	receivers  *replica.Table[payeeKey, Standing]
+	frozen     *replica.Table[moongate.ID, frozen]
+	splits     *replica.Table[moongate.ID, splitting]
+	payouts    *replica.Table[moongate.ID, payout]
 
 	// Derived from the tables.
 	due      *replica.Due[dueKey]
 	fading   *replica.Due[moongate.ID]     // payments to forget
+	passing  *replica.Due[dueKey]          // frozen orders and payouts to forget
 	of       map[moongate.ID][]moongate.ID // attempts and refunds of a payment
 	troubled map[moongate.ID]int           // open exceptions of a payment
 
 	ofDisputes map[moongate.ID][]disputeKey // of a payment
+	queue      map[string][]moongate.ID     // attempts whose money is frozen at a wallet, oldest first
 }
 
 // New makes an empty room over those below it.
@@ -232,6 +239,10 @@ func New(parties *party.State, crossings *crossing.State, limits Limits) *State 
 		routing:    replica.NewTable[string, Routing]("routing"),
 		rates:      replica.NewTable[rateKey, rates]("rates"),
 		disputes:   replica.NewTable[disputeKey, Disputed]("disputes"),
+		receivers:  replica.NewTable[payeeKey, Standing]("receivers"),
+		frozen:     replica.NewTable[moongate.ID, frozen]("frozen"),
+		splits:     replica.NewTable[moongate.ID, splitting]("splits"),
+		payouts:    replica.NewTable[moongate.ID, payout]("payouts"),
 	}
 	s.Rebuild()
 	return s
@@ -244,13 +255,14 @@ func (s *State) Name() string { return "pay" }
 func (s *State) Events() []journal.Event {
 	return []journal.Event{
 		&Created{}, &AttemptOpened{}, &CreateDue{}, &HandedOver{}, &QueryDue{}, &CloseDue{}, &Doubted{}, &AttemptEnded{}, &Settled{},
-		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{}, &RoutingSet{}, &DisputeMoved{},
+		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{}, &RoutingSet{}, &DisputeMoved{}, &ReceiverSet{}, &ReceiverStood{},
+		&SplitOpened{}, &SplitDue{}, &SplitMoved{},
 	}
 }
 
 // Tables lists the room's state.
 func (s *State) Tables() []replica.Stored {
-	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates, s.disputes}
+	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates, s.disputes, s.receivers, s.frozen, s.splits, s.payouts}
 }
 
 // Listens has time forget what is over.
@@ -269,6 +281,10 @@ func (s *State) Register(m *replica.Machine) {
 	replica.Handle(m, s.report)
 	replica.Handle(m, s.told)
 	replica.Handle(m, s.refundReport)
+	replica.Handle(m, s.setReceiver)
+	replica.Handle(m, s.admitted)
+	replica.Handle(m, s.planPayout)
+	replica.Handle(m, s.splitReport)
 	for kind, wallet := range effects {
 		m.OnEvent(kind, func(e journal.Event) string { return "wallet:" + wallet(e) })
 	}
@@ -283,6 +299,9 @@ var effects = map[string]func(journal.Event) string{
 	(&RefundOpened{}).EventKind():   func(e journal.Event) string { return e.(*RefundOpened).Wallet },
 	(&RefundDue{}).EventKind():      func(e journal.Event) string { return e.(*RefundDue).Wallet },
 	(&RefundQueryDue{}).EventKind(): func(e journal.Event) string { return e.(*RefundQueryDue).Wallet },
+	(&ReceiverSet{}).EventKind():    func(e journal.Event) string { return e.(*ReceiverSet).Wallet },
+	(&SplitOpened{}).EventKind():    func(e journal.Event) string { return e.(*SplitOpened).Wallet },
+	(&SplitDue{}).EventKind():       func(e journal.Event) string { return e.(*SplitDue).Wallet },
 }
 
 // Lookup finds a payment.

@@ -13,6 +13,13 @@ type dueKey struct {
 	id   moongate.ID
 }
 
+func (a dueKey) before(b dueKey) bool {
+	if a.what != b.what {
+		return a.what < b.what
+	}
+	return string(a.id[:]) < string(b.id[:])
+}
+
 type due uint8
 
 const (
@@ -20,6 +27,9 @@ const (
 	dueAttempt
 	dueRefund
 	dueException
+	dueSplit
+	dueFrozen
+	duePayout
 )
 
 // Tick looks at what is due. An item that is stale (its thing has moved on since) does not count: not every node has
@@ -65,6 +75,12 @@ func (s *State) lookAt(step *replica.Step, at moongate.Time, key dueKey) bool {
 			return false
 		}
 		s.lookAtException(step, &x)
+	case dueSplit:
+		x, ok := s.splits.Get(key.id)
+		if !ok || x.Next != at {
+			return false
+		}
+		s.lookAtSplit(step, &x)
 	}
 	return true
 }

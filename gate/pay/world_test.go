@@ -116,6 +116,7 @@ type world struct {
 	wallets map[string]*sandbox.Wallet
 	down    map[string]bool // wallets that cannot be reached
 	twice   bool            // every effect is carried out twice, as after the fall of a leader
+	split   int64           // basis points of an order that the wallets split
 	held    bool            // the hub is in quarantine
 	deaf    bool            // notifications do not reach the hub; missed keeps them
 	missed  []letter
@@ -154,15 +155,20 @@ func newLimitedWorld(t testing.TB, limits pay.Limits) *world {
 // newBareWorld has nobody check it in the end.
 func newBareWorld(t tester, limits pay.Limits) *world {
 	t.Helper()
-	w := &world{
-		clock: &clock{now: start}, rooms: newRooms(limits), t: t, limits: limits, wallets: map[string]*sandbox.Wallet{}, down: map[string]bool{},
-		entries: map[journal.Position]journal.Entry{},
-	}
+	w := &world{}
+	w.begin(t, limits)
+	return w
+}
+
+// begin fills a world.
+func (w *world) begin(t tester, limits pay.Limits) {
+	t.Helper()
+	w.clock, w.rooms, w.t, w.limits = &clock{now: start}, newRooms(limits), t, limits
+	w.wallets, w.down, w.entries = map[string]*sandbox.Wallet{}, map[string]bool{}, map[journal.Position]journal.Entry{}
 	w.local = replica.NewLocal(w.machine, moongate.At(start))
 	w.terms = people(t, w.submit)
 	w.links = w.connect()
 	w.open()
-	return w
 }
 
 // connect makes the wallets and the connectors to them.
@@ -174,7 +180,7 @@ func (w *world) connect() map[string]pay.Wallet {
 		box, err := wechatbox.New(sandbox.Config{
 			Name: name, BaseURL: "https://" + name + ".test", Now: w.clock.Now, After: w.After, Carrier: roundTrip(w.deliver),
 			Random: mathrand.NewChaCha8([32]byte{byte(i)}),
-			NewKey: func() (*rsa.PrivateKey, error) { next++; return keys()[next%len(keys())], nil },
+			NewKey: func() (*rsa.PrivateKey, error) { next++; return keys()[next%len(keys())], nil }, Cap: w.split,
 		})
 		if err != nil {
 			w.t.Fatal(err)
@@ -186,7 +192,8 @@ func (w *world) connect() map[string]pay.Wallet {
 		w.wallets[name] = box.Wallet
 		connectors[name], err = wechatpay.New(wechatpay.Config{
 			MchID: m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key, BaseURL: "https://" + name + ".test",
-			Now: w.clock.Now, Random: mathrand.NewChaCha8([32]byte{8, byte(i)}),
+			SplitCap: w.split,
+			Now:      w.clock.Now, Random: mathrand.NewChaCha8([32]byte{8, byte(i)}),
 			Carrier: roundTrip(func(r *http.Request) (*http.Response, error) {
 				if w.down[name] {
 					return nil, errDown

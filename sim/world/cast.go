@@ -154,6 +154,18 @@ func (c *Cast) NameOf(handle string) string {
 	return handle
 }
 
+// payees are those whom wallets pay.
+func (c *Cast) payees() []Garden {
+	all := slices.Clone(c.Publishers)
+	for _, m := range c.Markets {
+		all = append(all, m.Garden)
+	}
+	for _, s := range c.Sellers {
+		all = append(all, s.Garden)
+	}
+	return all
+}
+
 func (c *Cast) everybody() []Garden {
 	var all []Garden
 	all = append(all, c.Publishers...)

@@ -22,6 +22,7 @@ const (
 	pathAgreements   = "/v1/agreements"
 	pathPayments     = "/v1/payments"
 	pathRefunds      = "/v1/refunds"
+	pathReceivers    = "/v1/settlement/receivers"
 	pathDestinations = "/v1/destinations"
 	pathLinks        = "/v1/links"
 	pathBlocks       = "/v1/blocks"
@@ -72,6 +73,22 @@ func (w *World) register(ctx context.Context, m *member) error {
 		Handle: m.Handle, Kind: m.kind, Name: m.Name, NameZH: m.NameZH, Keys: []party.NewKey{key},
 	})
 	return err
+}
+
+// openAccounts has a member say where each wallet pays it. The last of all has no account anywhere, and is paid by hand.
+func (w *World) openAccounts(ctx context.Context, m *member, number int) error {
+	if number == len(w.Cast.payees())-1 {
+		return nil
+	}
+	for _, purse := range w.Cast.Wallets {
+		_, err := client.DoAs[pay.Done](ctx, m.hub, "receiver/"+purse.Handle, pathReceivers, &pay.SetReceiver{PayeeAt: pay.PayeeAt{
+			Wallet: purse.Handle, Participant: m.Handle, Account: fmt.Sprintf("1900%06d", 200_000+number),
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // propose puts a document before its parties.

@@ -147,6 +147,11 @@ func (w *World) MoveIn(ctx context.Context) error {
 			return fmt.Errorf("world: registering %s: %w", g.Handle, err)
 		}
 	}
+	for i, g := range w.Cast.payees() {
+		if err := w.openAccounts(ctx, w.members[g.Handle], i); err != nil {
+			return fmt.Errorf("world: accounts of %s: %w", g.Handle, err)
+		}
+	}
 	for _, m := range w.Cast.Markets {
 		if err := w.agreeGardens(ctx, m); err != nil {
 			return fmt.Errorf("world: terms of %s: %w", m.Handle, err)

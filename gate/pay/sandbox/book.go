@@ -9,6 +9,13 @@ import (
 type Book struct {
 	Payments []Payment
 	Refunds  []Refunded
+	Splits   []Split
+}
+
+// Split is a part of an order that went to another account, or is on its way there; what came back is left out.
+type Split struct {
+	No, OutTradeNo, Account, State string
+	Amount                         int64 // fen
 }
 
 // Payment is a paid order in a [Book].

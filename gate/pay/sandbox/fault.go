@@ -46,9 +46,10 @@ const (
 	PayClosed      Kind = "pay_closed"      // op approve: the shopper was typing while the close came, and pays all the same
 	RefundAbnormal Kind = "refund_abnormal" // op refund: the card is gone; a person must see to the refund. For wallets that know such a state
 	RefundClosed   Kind = "refund_closed"   // op refund: the refund fails for good
+	SplitClosed    Kind = "split_closed"    // op split: the receiver's account is out of order; the part fails for good
 )
 
-var kinds = []Kind{Delay, DropBefore, DropAfter, Refuse, Unsigned, Probe, Garbage, Skew, WrongAmount, Lose, Duplicate, Reorder, PayClosed, RefundAbnormal, RefundClosed}
+var kinds = []Kind{Delay, DropBefore, DropAfter, Refuse, Unsigned, Probe, Garbage, Skew, WrongAmount, Lose, Duplicate, Reorder, PayClosed, RefundAbnormal, RefundClosed, SplitClosed}
 
 // Fault makes the wallet misbehave.
 type Fault struct {

@@ -22,6 +22,8 @@ const (
 	RuleOverRefund   = "over_refund"   // more was asked back than was paid
 	RuleOtherOrder   = "other_order"   // an order number was used for another order
 	RuleOtherRefund  = "other_refund"  // a refund number was used for another refund
+	RuleOtherSplit   = "other_split"   // a split number was used for another split
+	RuleOverSplit    = "over_split"    // more was split than was left of what was paid
 	RuleRefundUnpaid = "refund_unpaid" // money was asked back that was never paid
 )
 

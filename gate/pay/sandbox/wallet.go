@@ -32,6 +32,7 @@ type Config struct {
 	NewKey  func() (*rsa.PrivateKey, error)   // nil to make keys from Random, which takes a moment
 	Scale   int                               // divides every documented wait; 1 where zero
 	FeeRate int64                             // basis points of a payment; 60 where zero, none where negative
+	Cap     int64                             // what may be split off an order, basis points; 3,000 where zero
 	State   string                            // file that keeps the book across restarts; empty for memory only
 	Limit   int                               // orders kept; 100,000 where zero
 	AckTime time.Duration                     // how long a notification waits for its answer; 5 s where zero
@@ -96,6 +97,9 @@ func New(cfg Config, wire Wire) (*Wallet, error) {
 		cfg.FeeRate = 60
 	}
 	cfg.FeeRate = max(cfg.FeeRate, 0)
+	if cfg.Cap == 0 {
+		cfg.Cap = 3000
+	}
 	if cfg.Limit == 0 {
 		cfg.Limit = 100_000
 	}
@@ -110,6 +114,9 @@ func New(cfg Config, wire Wire) (*Wallet, error) {
 
 // Config is what the wallet was made with, defaults filled in.
 func (w *Wallet) Config() Config { return w.cfg }
+
+// SplitCap is what may be split off an order, basis points.
+func (w *Wallet) SplitCap() int64 { return w.cfg.Cap }
 
 // Handle adds an endpoint.
 func (w *Wallet) Handle(pattern string, serve http.HandlerFunc) { w.mux.HandleFunc(pattern, serve) }

@@ -35,6 +35,8 @@ type Config struct {
 	PublicKeyID string         // such as PUB_KEY_ID_0000000000000024101100397200000006
 	PublicKey   *rsa.PublicKey // pub_key.pem of the merchant platform
 
+	SplitCap int64 // what may be split off one order (分账), basis points, as agreed with the wallet: 3,000 usually; 0 for none
+
 	BaseURL string            // empty for WeChat Pay itself; a sandbox otherwise. No path. Plain http only to loopback.
 	Carrier http.RoundTripper // how requests travel; nil for http.DefaultTransport
 	Timeout time.Duration     // of one call; 10 s where zero
@@ -72,6 +74,8 @@ func (c Config) Check() error {
 		return bad("public_key_id", fmt.Sprintf("%.70q is no id of a public key", c.PublicKeyID), "it begins with "+publicKeyID)
 	case c.PublicKey != nil && c.PublicKey.N.BitLen() < 2048:
 		return bad("public_key", fmt.Sprintf("key has %d bits", c.PublicKey.N.BitLen()), "it is pub_key.pem of the merchant platform")
+	case c.SplitCap < 0 || c.SplitCap > 10_000:
+		return bad("split_bps", fmt.Sprintf("%d is not between 0 and 10,000 basis points", c.SplitCap), "3000 unless the wallet has agreed to more; leave it out where the account does not split")
 	case c.Now == nil || c.Random == nil:
 		return bad("", "clock or randomness is not wired", "this is a mistake in the program")
 	}

@@ -49,6 +49,7 @@ func (w *Wallet) Can() pay.Capabilities {
 		RefundWindow: 365 * moongate.Day,
 		MinLife:      moongate.Minute,
 		MaxLife:      90 * moongate.Day,
+		SplitCap:     w.cfg.SplitCap,
 	}
 }
 
@@ -75,6 +76,7 @@ func (w *Wallet) Create(ctx context.Context, o pay.Order) (pay.Handoff, error) {
 		Attach:      optional(o.Tag),
 		NotifyUrl:   core.String(o.NotifyURL),
 		Amount:      &native.Amount{Total: core.Int64(o.Amount.Minor), Currency: core.String("CNY")},
+		SettleInfo:  &native.SettleInfo{ProfitSharing: core.Bool(o.Freeze)},
 	})
 	if err != nil {
 		f, _ := w.failed(ctx, opCreate, err)
@@ -97,6 +99,7 @@ func (w *Wallet) createH5(ctx context.Context, o pay.Order) (pay.Handoff, error)
 		Attach:      optional(o.Tag),
 		NotifyUrl:   core.String(o.NotifyURL),
 		Amount:      &h5.Amount{Total: core.Int64(o.Amount.Minor), Currency: core.String("CNY")},
+		SettleInfo:  &h5.SettleInfo{ProfitSharing: core.Bool(o.Freeze)},
 		SceneInfo:   &h5.SceneInfo{PayerClientIp: core.String(o.ClientIP), H5Info: &h5.H5Info{Type: core.String("Wap")}},
 	})
 	if err != nil {

@@ -64,6 +64,9 @@ type order struct {
 	Declined      int       `json:",omitempty"` // how often the shopper said no
 	Refunded      int64     `json:",omitempty"` // fen asked back and not failed
 	RefundNos     []string  `json:",omitempty"`
+	Freeze        bool      `json:",omitempty"` // settle_info.profit_sharing
+	Split         int64     `json:",omitempty"` // fen split or being split
+	Released      bool      `json:",omitempty"` // the rest is the merchant's
 }
 
 // handoff is a shopper's way to an order.
@@ -84,6 +87,9 @@ type prepayRequest struct {
 		Total    json.Number `json:"total"`
 		Currency string      `json:"currency"`
 	} `json:"amount"`
+	Settle *struct {
+		ProfitSharing bool `json:"profit_sharing"`
+	} `json:"settle_info"`
 	Scene *struct {
 		ClientIP string `json:"payer_client_ip"`
 		H5       *struct {
@@ -114,6 +120,7 @@ func (w *Wallet) prepay(c call) answer {
 			MchID: c.m.MchID, AppID: c.m.AppID, No: p.OutTradeNo, Kind: kind, Description: p.Description, Attach: p.Attach,
 			NotifyURL: p.NotifyURL, Total: total, Created: now, Print: print, State: notPaid, Expires: now.Add(lifeUnset),
 		}
+		o.Freeze = p.Settle != nil && p.Settle.ProfitSharing
 		if p.TimeExpire != nil {
 			o.Expires = clamp(expires, now.Add(minLife), now.Add(maxLife))
 		}

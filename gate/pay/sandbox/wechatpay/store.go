@@ -81,8 +81,36 @@ func (w *Wallet) load(kind string, into func(any) error) error {
 			return fmt.Errorf("refund %q of an unknown merchant", r.No)
 		}
 		m.refunds[r.No] = r
+	case "Receiver", "Split", "Return":
+		return w.loadSplit(kind, into)
 	default:
 		return fmt.Errorf("%.40q is no kind of line", kind)
+	}
+	return nil
+}
+
+// loadSplit puts a line about profit sharing back.
+func (w *Wallet) loadSplit(kind string, into func(any) error) error {
+	var r savedReceiver
+	s, back := new(split), new(returned)
+	of := map[string]any{"Receiver": &r, "Split": s, "Return": back}[kind]
+	if err := into(of); err != nil {
+		return err
+	}
+	m := w.merchants[r.MchID+s.MchID+back.MchID]
+	if m == nil {
+		return fmt.Errorf("%s of an unknown merchant", kind)
+	}
+	switch kind {
+	case "Split":
+		m.splits[s.No] = s
+	case "Return":
+		m.returns[back.No] = back
+	default:
+		m.receivers = slices.DeleteFunc(m.receivers, func(a string) bool { return a == r.Account })
+		if !r.Gone {
+			m.receivers = append(m.receivers, r.Account)
+		}
 	}
 	return nil
 }
@@ -134,6 +162,14 @@ func (w *Wallet) book(mchID string) sandbox.Book {
 	for _, no := range slices.Sorted(maps.Keys(m.refunds)) {
 		if r := m.refunds[no]; r.State != closed {
 			b.Refunds = append(b.Refunds, sandbox.Refunded{OutRefundNo: no, RefundID: r.RefundID, OutTradeNo: r.OrderNo, State: r.State, Amount: r.Amount, FeeBack: r.FeeBack})
+		}
+	}
+	for _, no := range slices.Sorted(maps.Keys(m.splits)) {
+		s := m.splits[no]
+		for i := range s.Receivers {
+			if r := &s.Receivers[i]; r.Result != closed && r.Amount > r.Returned {
+				b.Splits = append(b.Splits, sandbox.Split{No: no, OutTradeNo: s.OrderNo, Account: r.Account, State: r.Result, Amount: r.Amount - r.Returned})
+			}
 		}
 	}
 	return b

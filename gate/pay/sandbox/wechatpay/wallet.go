@@ -61,15 +61,21 @@ type Merchant struct {
 // merchant is an account with its book.
 type merchant struct {
 	Merchant
-	orders   map[string]*order  // by out_trade_no
-	byRef    map[string]*order  // paid ones, by transaction_id
-	byAttach map[string]string  // attach of the paid → the first out_trade_no
-	refunds  map[string]*refund // by out_refund_no
-	public   bool               // its last request asked for the public key
+	orders    map[string]*order    // by out_trade_no
+	byRef     map[string]*order    // paid ones, by transaction_id
+	byAttach  map[string]string    // attach of the paid → the first out_trade_no
+	refunds   map[string]*refund   // by out_refund_no
+	splits    map[string]*split    // by out_order_no
+	returns   map[string]*returned // by out_return_no
+	receivers []string             // accounts that may get parts
+	public    bool                 // its last request asked for the public key
 }
 
 func newMerchant(m Merchant) *merchant {
-	return &merchant{Merchant: m, orders: map[string]*order{}, byRef: map[string]*order{}, byAttach: map[string]string{}, refunds: map[string]*refund{}}
+	return &merchant{
+		Merchant: m, orders: map[string]*order{}, byRef: map[string]*order{}, byAttach: map[string]string{}, refunds: map[string]*refund{},
+		splits: map[string]*split{}, returns: map[string]*returned{},
+	}
 }
 
 // New makes a wallet, or reads it back from Config.State.
@@ -107,6 +113,16 @@ func (w *Wallet) start() error {
 		for _, no := range slices.Sorted(maps.Keys(m.refunds)) {
 			if r := m.refunds[no]; r.State == processing {
 				w.finishLater(r)
+			}
+		}
+		for _, no := range slices.Sorted(maps.Keys(m.splits)) {
+			if s := m.splits[no]; s.State == processing {
+				w.splitLater(s)
+			}
+		}
+		for _, no := range slices.Sorted(maps.Keys(m.returns)) {
+			if r := m.returns[no]; r.Result == processing {
+				w.returnLater(r)
 			}
 		}
 	}

@@ -48,6 +48,7 @@ func (w *Wallet) routes() {
 	api("POST /v3/refund/domestic/refunds", sandbox.OpRefund, (*Wallet).createRefund)
 	api("GET /v3/refund/domestic/refunds/{no}", sandbox.OpQueryRefund, (*Wallet).queryRefund)
 	api("GET /v3/bill/tradebill", sandbox.OpBill, (*Wallet).tradeBill)
+	w.splitRoutes(api)
 	w.Handle("GET /v3/billdownload/file", w.serveFile)
 	w.Handle("GET /wxpay/bizpayurl", func(rw http.ResponseWriter, r *http.Request) { w.ServePage(rw, r, r.URL.Query().Get("pr")) })
 	w.Handle("GET /cgi-bin/mmpayweb-bin/checkmweb", func(rw http.ResponseWriter, r *http.Request) {
@@ -208,12 +209,19 @@ func numberIn(op sandbox.Op, body []byte) string {
 	var n struct {
 		Order  string `json:"out_trade_no"`
 		Refund string `json:"out_refund_no"`
+		Split  string `json:"out_order_no"`
+		Return string `json:"out_return_no"`
 	}
 	if json.Unmarshal(body, &n) != nil {
 		return ""
 	}
-	if op == sandbox.OpRefund {
+	switch op {
+	case sandbox.OpRefund:
 		return n.Refund
+	case OpSplit:
+		return n.Split
+	case OpReturn:
+		return n.Return
 	}
 	return n.Order
 }

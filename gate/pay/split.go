@@ -1,0 +1,554 @@
+package pay
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/replica"
+)
+
+// What a wallet holds of paid orders it pays out by splitting them (分账): settlement says how much a participant is to
+// get from a wallet, and the room takes it from the oldest orders that are frozen there and still have something left. A
+// payout is one instruction of a settlement window, a split is its part that comes out of one order.
+
+// PayeeAt is where a participant gets its money at a wallet.
+type PayeeAt struct {
+	Wallet      string `cbor:"1,keyasint" json:"wallet"`
+	Participant string `cbor:"2,keyasint" json:"participant"`
+	Account     string `cbor:"3,keyasint" json:"account"` // a merchant's number at the wallet
+}
+
+// SetReceiver says at which account a participant gets its money at a wallet. The participant itself may, and an operator.
+type SetReceiver struct {
+	PayeeAt
+}
+
+// ReceiverSet says where a participant gets its money from now on. Effect: the wallet is told to admit it.
+type ReceiverSet struct {
+	PayeeAt `audience:"owner"`
+}
+
+// Readers lists who may open a group of the event.
+func (p *PayeeAt) Readers(audience string) []string {
+	if audience == "owner" {
+		return []string{p.Participant}
+	}
+	return nil
+}
+
+// AdmitReport tells whether a wallet admits a receiver.
+type AdmitReport struct {
+	PayeeAt
+	Refused string `cbor:"4,keyasint,omitempty"` // why it does not
+}
+
+// ReceiverStood says whether a wallet admits a receiver.
+type ReceiverStood struct {
+	Standing `audience:"owner"`
+}
+
+// Standing is what [ReceiverStood] says.
+type Standing struct {
+	PayeeAt
+	Admitted bool   `cbor:"4,keyasint,omitempty" json:"admitted"`
+	Reason   string `cbor:"5,keyasint,omitempty" json:"reason,omitempty"`
+}
+
+// PlanPayout has a participant paid out of what a wallet holds. Asked again under the same number it goes on with what is
+// still open, and changes nothing while splits are under way.
+type PlanPayout struct {
+	No     moongate.ID  `cbor:"1,keyasint"` // of the settlement instruction
+	Wallet string       `cbor:"2,keyasint"`
+	To     string       `cbor:"3,keyasint"`
+	Amount money.Amount `cbor:"4,keyasint"`
+	Cap    int64        `cbor:"5,keyasint"` // what may be split off one order, basis points
+}
+
+// PayoutAnswer is how a payout stands, in minor units.
+type PayoutAnswer struct {
+	Paid   int64  `cbor:"1,keyasint"`
+	Open   int64  `cbor:"2,keyasint"`           // under way at the wallet
+	Manual string `cbor:"3,keyasint,omitempty"` // why nothing can be split for it
+	Failed string `cbor:"4,keyasint,omitempty"` // the wallet's reason for the last part that failed
+}
+
+// SplitOpened says that a part of an order is to go to a participant. Effect: split.
+type SplitOpened struct {
+	Share  `audience:"payee"`
+	Source `audience:"hub"`
+}
+
+// Share is a participant's part of what a wallet holds.
+type Share struct {
+	Split       moongate.ID  `cbor:"1,keyasint" json:"split"`
+	Instruction moongate.ID  `cbor:"2,keyasint" json:"instruction"`
+	Wallet      string       `cbor:"3,keyasint" json:"wallet"`
+	To          string       `cbor:"4,keyasint" json:"to"`
+	Amount      money.Amount `cbor:"5,keyasint" json:"amount"`
+}
+
+// Readers lists who may open a group of the event.
+func (s *Share) Readers(audience string) []string {
+	if audience == "payee" {
+		return []string{s.To}
+	}
+	return nil
+}
+
+// Source is what only the hub knows of a split: the order that it comes out of.
+type Source struct {
+	Attempt moongate.ID   `cbor:"1,keyasint"`
+	Account string        `cbor:"2,keyasint"`
+	Next    moongate.Time `cbor:"3,keyasint"`
+	Whole   int64         `cbor:"4,keyasint"` // of the payout, minor units
+}
+
+// SplitDue says that a split is asked for once more, under its number, or asked about. Effect: split or query.
+type SplitDue struct {
+	Share `audience:"payee"`
+	Retry `audience:"hub"`
+}
+
+// Retry is what [SplitDue] says to the hub.
+type Retry struct {
+	Ask  bool          `cbor:"1,keyasint,omitempty"` // split again; else query
+	Next moongate.Time `cbor:"2,keyasint"`
+}
+
+// SplitMoved says where a split stands: under way, done, or failed for good.
+type SplitMoved struct {
+	SplitStand `audience:"payee"`
+	Wait       `audience:"hub"`
+}
+
+// SplitStand is what [SplitMoved] says.
+type SplitStand struct {
+	Share
+	Status  SplitStatus `cbor:"6,keyasint" json:"status"`
+	Ref     string      `cbor:"7,keyasint,omitempty" json:"ref,omitempty"`
+	Message string      `cbor:"8,keyasint,omitempty" json:"message,omitempty"`
+}
+
+// Wait is when the room looks at a split again.
+type Wait struct {
+	Next moongate.Time `cbor:"1,keyasint,omitempty"`
+}
+
+// SplitReport tells what a call to a wallet about a split came to.
+type SplitReport struct {
+	Split   moongate.ID `cbor:"1,keyasint"`
+	Op      Op          `cbor:"2,keyasint"`
+	State   SplitState  `cbor:"3,keyasint,omitempty"`
+	Ref     string      `cbor:"4,keyasint,omitempty"`
+	Verdict Verdict     `cbor:"5,keyasint,omitempty"`
+	Code    string      `cbor:"6,keyasint,omitempty"`
+	Message string      `cbor:"7,keyasint,omitempty"`
+}
+
+// SplitStatus is where a split stands.
+type SplitStatus string
+
+// Statuses of a split. The last two never change.
+const (
+	SplitAsked     SplitStatus = "asked"
+	SplitAccepted  SplitStatus = "accepted" // the wallet is at it
+	SplitUncertain SplitStatus = "unknown"
+	SplitSucceeded SplitStatus = "succeeded"
+	SplitFailed    SplitStatus = "failed" // the money stayed
+)
+
+func (s SplitStatus) final() bool { return s == SplitSucceeded || s == SplitFailed }
+
+// Calls to a wallet about splits.
+const (
+	OpSplit      Op = "split"
+	OpQuerySplit Op = "query_split"
+)
+
+func (*ReceiverSet) EventKind() string   { return "pay.receiver_set" }
+func (*ReceiverStood) EventKind() string { return "pay.receiver_stood" }
+func (*SplitOpened) EventKind() string   { return "pay.split_opened" }
+func (*SplitDue) EventKind() string      { return "pay.split_due" }
+func (*SplitMoved) EventKind() string    { return "pay.split_moved" }
+
+func (*SetReceiver) CommandKind() string { return "pay.set_receiver" }
+func (*AdmitReport) CommandKind() string { return "pay.admit_report" }
+func (*PlanPayout) CommandKind() string  { return "pay.plan_payout" }
+func (*SplitReport) CommandKind() string { return "pay.split_report" }
+
+// payeeKey names a participant at a wallet.
+type payeeKey struct {
+	Wallet      string `cbor:"1,keyasint"`
+	Participant string `cbor:"2,keyasint"`
+}
+
+// frozen is what is left of a paid order at its wallet.
+type frozen struct {
+	Wallet   string           `cbor:"1,keyasint"`
+	Currency money.Currency   `cbor:"2,keyasint"`
+	Whole    int64            `cbor:"3,keyasint"`
+	Left     int64            `cbor:"4,keyasint"`           // neither split nor given back
+	Split    int64            `cbor:"5,keyasint,omitempty"` // or under way
+	Since    journal.Position `cbor:"6,keyasint"`
+	Until    moongate.Time    `cbor:"7,keyasint"`           // the wallet releases it by itself
+	Open     int              `cbor:"8,keyasint,omitempty"` // splits under way
+}
+
+// splitting is a split as the state keeps it, while it is under way.
+type splitting struct {
+	Share   `cbor:"1,keyasint"`
+	Source  `cbor:"2,keyasint"`
+	Status  SplitStatus   `cbor:"3,keyasint"`
+	Tries   int           `cbor:"4,keyasint,omitempty"`
+	Asks    int           `cbor:"5,keyasint,omitempty"`
+	Next    moongate.Time `cbor:"6,keyasint"`
+	Message string        `cbor:"7,keyasint,omitempty"`
+}
+
+// payout is an instruction as the state keeps it.
+type payout struct {
+	Wallet string        `cbor:"1,keyasint"`
+	To     string        `cbor:"2,keyasint"`
+	Amount money.Amount  `cbor:"3,keyasint"`
+	Paid   int64         `cbor:"4,keyasint,omitempty"`
+	Open   int64         `cbor:"5,keyasint,omitempty"`
+	Failed string        `cbor:"6,keyasint,omitempty"`
+	Forget moongate.Time `cbor:"7,keyasint,omitempty"`
+}
+
+// Bounds of splitting.
+const (
+	maxSplits  = 200                 // of one plan; what is left is planned when these have ended
+	frozenFor  = 29 * moongate.Day   // wallets release what is not split after thirty
+	splitLook  = 5 * moongate.Second // until the first look at a split that the wallet has accepted
+	payoutKept = 30 * moongate.Day   // after its end
+	maxAccount = 64
+)
+
+// setReceiver takes a participant's account at a wallet.
+func (s *State) setReceiver(step *replica.Step, c *SetReceiver) (Done, error) {
+	if step.Caller != c.Participant && !s.parties.IsOperator(step.Caller) {
+		return Done{}, &moongate.Error{Code: moongate.Forbidden, Field: "participant", Message: fmt.Sprintf("%.60q is somebody else", c.Participant), Hint: "name your own account"}
+	}
+	if err := s.walletFor(c.Wallet, "wallet"); err != nil {
+		return Done{}, err
+	}
+	if _, err := s.parties.Active(c.Participant); err != nil {
+		return Done{}, err
+	}
+	if !reference(c.Account) || len(c.Account) > maxAccount {
+		return Done{}, malformed("account", fmt.Sprintf("%.80q is no account", c.Account), "the merchant's number at the wallet")
+	}
+	step.Emit(&ReceiverSet{c.PayeeAt})
+	return Done{}, nil
+}
+
+func (s *State) admitted(step *replica.Step, c *AdmitReport) (Done, error) {
+	if err := fromHub(step); err != nil {
+		return Done{}, err
+	}
+	known, ok := s.receivers.Get(payeeKey{c.Wallet, c.Participant})
+	if !ok || known.Account != c.Account || known.Admitted == (c.Refused == "") && known.Reason == c.Refused {
+		return Done{}, nil // it has another account by now, or this is known
+	}
+	step.Emit(&ReceiverStood{Standing{PayeeAt: c.PayeeAt, Admitted: c.Refused == "", Reason: c.Refused}})
+	return Done{}, nil
+}
+
+// planPayout divides what a participant is to get over the orders that are frozen at the wallet, oldest first.
+func (s *State) planPayout(step *replica.Step, c *PlanPayout) (PayoutAnswer, error) {
+	if err := fromHub(step); err != nil {
+		return PayoutAnswer{}, err
+	}
+	o, known := s.payouts.Get(c.No)
+	if known && (o.Wallet != c.Wallet || o.To != c.To || o.Amount != c.Amount) {
+		return PayoutAnswer{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("instruction %s is another payout", c.No)}
+	}
+	left := c.Amount.Minor - o.Paid - o.Open
+	if o.Open > 0 || left <= 0 {
+		return o.answer(), nil
+	}
+	account, ok := s.receivers.Get(payeeKey{c.Wallet, c.To})
+	switch {
+	case !ok:
+		return o.manual("%s has named no account at %s", c.To, c.Wallet), nil
+	case !account.Admitted:
+		return o.manual("%s does not admit the account of %s: %s", c.Wallet, c.To, account.Reason), nil
+	}
+	parts, covered := s.allocate(step, c, left)
+	if covered < left && len(parts) < maxSplits {
+		return o.manual("%s holds %s that may be split, and %s is due", c.Wallet, money.Of(covered, c.Amount.Currency), money.Of(left, c.Amount.Currency)), nil
+	}
+	for _, p := range parts {
+		step.Emit(&SplitOpened{
+			Share:  Share{Split: step.NewID(moongate.KindSplit), Instruction: c.No, Wallet: c.Wallet, To: c.To, Amount: money.Of(p.amount, c.Amount.Currency)},
+			Source: Source{Attempt: p.attempt, Account: account.Account, Next: step.At + patience, Whole: c.Amount.Minor},
+		})
+	}
+	o, _ = s.payouts.Get(c.No)
+	return o.answer(), nil
+}
+
+func (o *payout) answer() PayoutAnswer {
+	return PayoutAnswer{Paid: o.Paid, Open: o.Open, Failed: o.Failed}
+}
+
+func (o *payout) manual(format string, args ...any) PayoutAnswer {
+	a := o.answer()
+	a.Manual = clip(fmt.Sprintf(format, args...), 300)
+	return a
+}
+
+type portion struct {
+	attempt moongate.ID
+	amount  int64
+}
+
+func (s *State) allocate(step *replica.Step, c *PlanPayout, need int64) (parts []portion, covered int64) {
+	for _, id := range s.queue[c.Wallet] {
+		f, ok := s.frozen.Get(id)
+		if !ok || f.Until <= step.At || f.Currency != c.Amount.Currency {
+			continue
+		}
+		take := min(f.Left, part(f.Whole, c.Cap, 10_000)-f.Split, need-covered)
+		if take <= 0 {
+			continue
+		}
+		parts, covered = append(parts, portion{id, take}), covered+take
+		if covered == need || len(parts) == maxSplits {
+			break
+		}
+	}
+	return parts, covered
+}
+
+// splitReport takes in what a call about a split came to.
+func (s *State) splitReport(step *replica.Step, c *SplitReport) (Done, error) {
+	if err := fromHub(step); err != nil {
+		return Done{}, err
+	}
+	x, ok := s.splits.Get(c.Split)
+	if !ok {
+		return Done{}, nil // it has ended
+	}
+	stand := SplitStand{Share: x.Share, Status: x.Status, Ref: c.Ref, Message: c.Message}
+	wait := x.pause()
+	switch {
+	case c.State == SplitDone:
+		stand.Status, wait = SplitSucceeded, 0
+	case c.State == SplitClosed, c.Op == OpSplit && c.Verdict == Refused && x.Status == SplitAsked:
+		stand.Status, wait = SplitFailed, 0
+	case c.State == SplitPending:
+		if stand.Status = SplitAccepted; x.Status != SplitAccepted {
+			wait = splitLook
+		}
+	case c.State == SplitAbsent, c.Op == OpSplit && c.Verdict == NotDone && x.Status == SplitAsked:
+		if stand.Status = SplitAsked; x.Asks >= maxAsked {
+			stand.Status, wait = SplitFailed, 0
+		} else {
+			wait = backOff(refundAgain, doubtTo, x.Asks-1)
+		}
+	case c.Op == OpSplit:
+		stand.Status, wait = SplitUncertain, doubtFrom
+	}
+	w := Wait{}
+	if !stand.Status.final() {
+		w.Next = step.At + wait
+	}
+	step.Emit(&SplitMoved{SplitStand: stand, Wait: w})
+	return Done{}, nil
+}
+
+// pause is how long to wait before the next look.
+func (x *splitting) pause() moongate.Time {
+	if x.Status == SplitAccepted {
+		return backOff(splitLook, doubtTo, x.Tries)
+	}
+	return backOff(doubtFrom, doubtTo, x.Tries)
+}
+
+func (s *State) lookAtSplit(step *replica.Step, x *splitting) {
+	step.Emit(&SplitDue{Share: x.Share, Retry: Retry{Ask: x.Status == SplitAsked, Next: step.At + patience}})
+}
+
+func (s *State) foldSplits(e journal.Entry) {
+	switch v := e.Event.(type) {
+	case *ReceiverSet:
+		s.receivers.Put(payeeKey{v.Wallet, v.Participant}, Standing{PayeeAt: v.PayeeAt, Reason: "the wallet is being asked"})
+	case *ReceiverStood:
+		s.receivers.Put(payeeKey{v.Wallet, v.Participant}, v.Standing)
+	case *SplitOpened:
+		s.foldSplitOpened(e.At, v)
+	case *SplitDue:
+		s.changeSplit(v.Split, v.Next, func(x *splitting) {
+			if x.Tries++; v.Ask {
+				x.Asks++
+			}
+		})
+	case *SplitMoved:
+		s.foldSplitMoved(e.At, v)
+	}
+}
+
+func (s *State) foldSplitOpened(at moongate.Time, v *SplitOpened) {
+	s.splits.Put(v.Split, splitting{Share: v.Share, Source: v.Source, Status: SplitAsked, Asks: 1, Next: v.Next})
+	s.due.Add(v.Next, dueKey{dueSplit, v.Split})
+	if f, ok := s.frozen.Get(v.Attempt); ok {
+		f.Left -= v.Amount.Minor
+		f.Split += v.Amount.Minor
+		f.Open++
+		s.frozen.Put(v.Attempt, f)
+	}
+	o, _ := s.payouts.Get(v.Instruction)
+	o.Wallet, o.To, o.Amount = v.Wallet, v.To, money.Of(v.Whole, v.Amount.Currency)
+	o.Open += v.Amount.Minor
+	s.keepPayout(at, v.Instruction, &o)
+}
+
+// keepPayout puts a payout back, to be forgotten some time after it last moved.
+func (s *State) keepPayout(at moongate.Time, id moongate.ID, o *payout) {
+	o.Forget = at + payoutKept
+	s.payouts.Put(id, *o)
+	s.passing.Add(o.Forget, dueKey{duePayout, id})
+}
+
+func (s *State) foldSplitMoved(at moongate.Time, v *SplitMoved) {
+	x, ok := s.splits.Get(v.Split)
+	if !ok {
+		return
+	}
+	if !v.Status.final() {
+		s.changeSplit(v.Split, v.Next, func(x *splitting) {
+			if x.Status != v.Status {
+				x.Tries = 0
+			}
+			x.Status, x.Message = v.Status, v.Message
+		})
+		return
+	}
+	s.splits.Delete(v.Split)
+	o, _ := s.payouts.Get(v.Instruction)
+	f, frozen := s.frozen.Get(x.Attempt)
+	o.Open -= v.Amount.Minor
+	f.Open--
+	if v.Status == SplitSucceeded {
+		o.Paid += v.Amount.Minor
+	} else {
+		o.Failed = v.Message
+		f.Left += v.Amount.Minor
+		f.Split -= v.Amount.Minor
+	}
+	switch {
+	case !frozen:
+	case f.Left == 0 && f.Open == 0:
+		s.unfreeze(x.Attempt)
+	default:
+		s.frozen.Put(x.Attempt, f)
+	}
+	s.keepPayout(at, v.Instruction, &o)
+}
+
+func (s *State) changeSplit(id moongate.ID, next moongate.Time, f func(*splitting)) {
+	x, ok := s.splits.Get(id)
+	if !ok {
+		return
+	}
+	f(&x)
+	x.Next = next
+	s.splits.Put(id, x)
+	s.due.Add(next, dueKey{dueSplit, id})
+}
+
+// foldFrozen notes that a paid order stays frozen at its wallet.
+func (s *State) foldFrozen(e journal.Entry, id moongate.ID, a *Attempt) {
+	owed := a.Outcome.owed()
+	s.frozen.Put(id, frozen{Wallet: a.Wallet, Currency: owed.Currency, Whole: owed.Minor, Left: owed.Minor, Since: e.Position, Until: e.At + frozenFor})
+	s.queue[a.Wallet] = append(s.queue[a.Wallet], id)
+	s.passing.Add(e.At+frozenFor, dueKey{dueFrozen, id})
+}
+
+// thaw takes out of a frozen order what goes back to the shopper, as far as it is there, or puts it back.
+func (s *State) thaw(attempt moongate.ID, by int64) {
+	if f, ok := s.frozen.Get(attempt); ok {
+		f.Left = min(max(f.Left-by, 0), f.Whole-f.Split)
+		s.frozen.Put(attempt, f)
+	}
+}
+
+// unfreeze forgets a frozen order: the wallet has released it, or nothing of it is left.
+func (s *State) unfreeze(id moongate.ID) {
+	f, ok := s.frozen.Get(id)
+	if !ok {
+		return
+	}
+	s.frozen.Delete(id)
+	q := s.queue[f.Wallet]
+	if i := slices.Index(q, id); i >= 0 {
+		s.queue[f.Wallet] = slices.Delete(q, i, i+1)
+	}
+}
+
+// forgetSplits drops what is over: orders that the wallet has released by now, and payouts that ended long ago.
+func (s *State) forgetSplits(now moongate.Time) {
+	for n := 0; n < maxForget; {
+		at, key, ok := s.passing.Next(now)
+		if !ok {
+			return
+		}
+		switch key.what {
+		case dueFrozen:
+			f, known := s.frozen.Get(key.id)
+			if !known || f.Until != at {
+				continue // stale: not every node has such an item, so it must not count
+			}
+			s.unfreeze(key.id)
+		case duePayout:
+			o, known := s.payouts.Get(key.id)
+			if !known || o.Forget != at {
+				continue
+			}
+			if o.Open > 0 {
+				s.keepPayout(now, key.id, &o)
+			} else {
+				s.payouts.Delete(key.id)
+			}
+		}
+		n++
+	}
+}
+
+func newPassing() *replica.Due[dueKey] { return replica.NewDue(dueKey.before) }
+
+// rebuildSplits makes anew what is derived.
+func (s *State) rebuildSplits() {
+	s.queue, s.passing = map[string][]moongate.ID{}, newPassing()
+	since := map[moongate.ID]journal.Position{}
+	for id, f := range s.frozen.All() {
+		s.queue[f.Wallet] = append(s.queue[f.Wallet], id)
+		since[id] = f.Since
+		s.passing.Add(f.Until, dueKey{dueFrozen, id})
+	}
+	for _, q := range s.queue {
+		slices.SortFunc(q, func(a, b moongate.ID) int { return int(since[a]) - int(since[b]) })
+	}
+	for id, x := range s.splits.All() {
+		s.due.Add(x.Next, dueKey{dueSplit, id})
+	}
+	for id, o := range s.payouts.All() {
+		s.passing.Add(o.Forget, dueKey{duePayout, id})
+	}
+}
+
+// Receivers lists a participant's accounts at wallets. Call it under the machine's Read.
+func (s *State) Receivers(participant string) (list []Standing) {
+	for _, r := range s.receivers.All() {
+		if r.Participant == participant {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b Standing) int { return compare(a.Wallet, b.Wallet) })
+	return list
+}

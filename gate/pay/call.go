@@ -146,12 +146,7 @@ func (g *Gate) ask(ctx context.Context, t *Try, op Op) *Report {
 // refund asks for money to go back.
 func (g *Gate) refund(ctx context.Context, b *Back) *RefundReport {
 	report := &RefundReport{Refund: b.Refund, Op: OpRefund}
-	var r Refunding
-	var a Attempt
-	g.opt.Read(func() {
-		r, _ = g.opt.State.Refunding(b.Refund)
-		a, _ = g.opt.State.Attempt(r.Attempt)
-	})
+	o, r, a := g.refundOrder(b)
 	w, ok := g.opt.Wallets[b.Wallet]
 	switch {
 	case !ok:
@@ -164,12 +159,24 @@ func (g *Gate) refund(ctx context.Context, b *Back) *RefundReport {
 		report.fail(quarantined(OpRefund))
 		return report
 	}
-	out, err := w.Refund(ctx, RefundOrder{
-		No: b.Refund.String(), OrderNo: r.Attempt.String(), OrderRef: a.Outcome.WalletRef, Amount: r.Amount, Total: a.Outcome.Amount.Minor,
-		Reason: reason(&r), NotifyURL: g.opt.URL + NotifyPath + b.Wallet,
-	})
+	out, err := w.Refund(ctx, o)
 	report.take(out, err)
 	return report
+}
+
+// refundOrder is what a wallet is told of a refund.
+func (g *Gate) refundOrder(b *Back) (RefundOrder, Refunding, Attempt) {
+	var r Refunding
+	var a Attempt
+	g.opt.Read(func() {
+		r, _ = g.opt.State.Refunding(b.Refund)
+		a, _ = g.opt.State.Attempt(r.Attempt)
+	})
+	o := RefundOrder{No: b.Refund.String(), OrderNo: r.Attempt.String(), Amount: r.Amount, Reason: reason(&r), NotifyURL: g.opt.URL + NotifyPath + b.Wallet}
+	if a.Outcome != nil {
+		o.OrderRef, o.Total = a.Outcome.WalletRef, a.Outcome.Amount.Minor
+	}
+	return o, r, a
 }
 
 // reason is what the shopper reads of a refund. The identifier at its end tells the wallet's books which one it was.
@@ -190,7 +197,8 @@ func (g *Gate) askRefund(ctx context.Context, b *Back) *RefundReport {
 		report.fail(Fail(string(OpQueryRefund), Unknown, "this wallet cannot be asked about refunds", nil))
 		return report
 	}
-	out, err := q.QueryRefund(ctx, b.Refund.String())
+	o, _, _ := g.refundOrder(b)
+	out, err := q.QueryRefund(ctx, o)
 	report.take(out, err)
 	return report
 }

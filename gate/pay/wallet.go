@@ -31,10 +31,10 @@ type Wallet interface {
 	Refund(ctx context.Context, r RefundOrder) (RefundOutcome, error)
 }
 
-// RefundQuerier is a wallet that can be asked what became of a refund, by our number. A refund the wallet has never
-// heard of has state RefundAbsent.
+// RefundQuerier is a wallet that can be asked what became of a refund, by our numbers of it and of its order: some wallets
+// know a refund by both alone. A refund the wallet has never heard of has state RefundAbsent.
 type RefundQuerier interface {
-	QueryRefund(ctx context.Context, no string) (RefundOutcome, error)
+	QueryRefund(ctx context.Context, r RefundOrder) (RefundOutcome, error)
 }
 
 // Notifier is a wallet that tells us of its own accord. Notified checks that the wallet sent this, recently, and

@@ -60,7 +60,7 @@ func TestLocalChecks(t *testing.T) {
 	for _, no := range []string{"", "a/../b", strings.Repeat("A", 65)} {
 		_, e1 := w.wallet.Query(ctx, no)
 		_, e2 := w.wallet.Close(ctx, no)
-		_, e3 := w.wallet.QueryRefund(ctx, no)
+		_, e3 := w.wallet.QueryRefund(ctx, pay.RefundOrder{No: no})
 		for _, err := range []error{e1, e2, e3} {
 			if pay.VerdictOf(err) != pay.Refused {
 				t.Errorf("number %q: %v", no, err)

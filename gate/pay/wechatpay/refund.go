@@ -66,7 +66,8 @@ func checkRefund(r pay.RefundOrder) error {
 }
 
 // QueryRefund implements pay.RefundQuerier with GET /v3/refund/domestic/refunds/{no}.
-func (w *Wallet) QueryRefund(ctx context.Context, no string) (pay.RefundOutcome, error) {
+func (w *Wallet) QueryRefund(ctx context.Context, r pay.RefundOrder) (pay.RefundOutcome, error) {
+	no := r.No
 	if !refundNo.MatchString(no) {
 		return pay.RefundOutcome{}, local(opQueryRefund, "refund number %.70q: 1 to 64 digits, letters or _-|*@", no)
 	}

@@ -80,7 +80,7 @@ func TestLifeOfAnOrder(t *testing.T) {
 		t.Errorf("refund: %+v %v", back, err)
 	}
 	w.Advance(time.Minute)
-	done, err := w.wallet.QueryRefund(ctx, "REFUND-1")
+	done, err := w.wallet.QueryRefund(ctx, pay.RefundOrder{No: "REFUND-1"})
 	if err != nil || done.State != pay.RefundDone || done.DoneAt == 0 || done.WalletRef != back.WalletRef {
 		t.Errorf("refund query: %+v %v", done, err)
 	}
@@ -119,7 +119,7 @@ func TestAbsentAndClosed(t *testing.T) {
 	if out, err := w.wallet.Query(ctx, "ORDER-01"); err != nil || out.State != pay.Absent {
 		t.Errorf("%+v %v", out, err)
 	}
-	if out, err := w.wallet.QueryRefund(ctx, "REFUND-1"); err != nil || out.State != pay.RefundAbsent {
+	if out, err := w.wallet.QueryRefund(ctx, pay.RefundOrder{No: "REFUND-1"}); err != nil || out.State != pay.RefundAbsent {
 		t.Errorf("%+v %v", out, err)
 	}
 	w.create("ORDER-02", 100)
@@ -157,7 +157,7 @@ func calls(w *world) map[sandbox.Op]func() error {
 			if _, err := w.wallet.Refund(ctx, w.refund("REFUND-1", "PAID-001", 10, 1000)); err != nil {
 				w.t.Fatal(err)
 			}
-			_, err := w.wallet.QueryRefund(ctx, "REFUND-1")
+			_, err := w.wallet.QueryRefund(ctx, pay.RefundOrder{No: "REFUND-1"})
 			return err
 		},
 	}

@@ -198,3 +198,31 @@ func (w *Wallet) certificates(m *merchant) (any, *refusal) {
 
 // stamp is a time as the API writes it.
 func stamp(t time.Time) string { return t.In(sandbox.Beijing).Format(time.RFC3339) }
+
+// Certificate gives the platform certificate that signs now, in DER, and its serial.
+func (w *Wallet) Certificate() (serial string, der []byte) {
+	w.Lock()
+	defer w.Unlock()
+	p := w.signer(nil)
+	return p.serial, p.cert.Raw
+}
+
+// MerchantCertificate gives the certificate of a merchant's own key (apiclient_cert.pem), in DER. Nobody asks for it but
+// clients that read its serial from it.
+func (w *Wallet) MerchantCertificate(mchID string) ([]byte, error) {
+	w.Lock()
+	defer w.Unlock()
+	m := w.merchants[mchID]
+	if m == nil {
+		return nil, fmt.Errorf("%w: merchant %.20q", errNotFound, mchID)
+	}
+	serial, ok := new(big.Int).SetString(m.SerialNo, 16)
+	if !ok {
+		return nil, fmt.Errorf("sandbox: serial %q of merchant %s is not hexadecimal", m.SerialNo, mchID)
+	}
+	p, err := certify(m.PrivateKey, serial, w.Now().Add(-time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	return p.cert.Raw, nil
+}

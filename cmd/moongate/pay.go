@@ -134,7 +134,7 @@ func (v payBill) read(e *env, file string, out *bufio.Writer) (*readBill, error)
 
 // fail notes what is wrong, each thing for itself.
 func (r *readBill) fail(err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the joined error itself, not one that it wraps
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range joined.Unwrap() {
 			r.fail(one)
 		}

@@ -20,65 +20,57 @@ import (
 	"github.com/moongate-hub/moongate/gate/pay"
 )
 
-// BillKind selects the rows of a trade bill, and with them its columns.
-type BillKind string
-
-// Kinds of trade bill.
-const (
-	BillAll     BillKind = "ALL"     // payments and refunds, 27 columns
-	BillSuccess BillKind = "SUCCESS" // payments, 20 columns
-	BillRefund  BillKind = "REFUND"  // refunds, 29 columns
-)
-
-// BillFile describes a downloaded bill.
-type BillFile struct {
-	Bytes int64  // of the uncompressed file
-	SHA1  string // of the uncompressed file, as the wallet published it and as it was found to be
-}
-
-// TradeBill downloads the trade bill of a day (YYYY-MM-DD, Beijing time) and writes the uncompressed file to the spool.
-// Only when it returns without error is what the spool holds the wallet's bill: the file itself is not signed, and its
-// hash, which is, can be compared only at the end. Read it then with [ReadTradeBill].
+// Bill downloads a day's bill (Beijing time) and writes the unpacked file to the spool: the trade bill with payments and
+// refunds (ALL), or the flow of the basic account. Only when it returns without error is what the spool holds the wallet's
+// bill: the file itself is not signed, and its hash, which is, can be compared only at the end. Read it then with package
+// bill.
 //
 // A day's bill is ready after 10:00 the next morning; before, the failure is NotDone with code STATEMENT_CREATING. A day
-// without payments has none: Refused with NO_STATEMENT_EXIST. Bills are kept for three months.
-func (w *Wallet) TradeBill(ctx context.Context, day string, kind BillKind, spool io.Writer) (BillFile, error) {
+// on which nothing moved has none: Refused with NO_STATEMENT_EXIST. Bills are kept for three months.
+func (w *Wallet) Bill(ctx context.Context, day string, kind pay.BillKind, spool io.Writer) (pay.BillFile, error) {
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
-		return BillFile{}, local(opBill, "day %.20q is not YYYY-MM-DD", day)
+		return pay.BillFile{}, local(opBill, "day %.20q is not YYYY-MM-DD", day)
 	}
-	if kind != BillAll && kind != BillSuccess && kind != BillRefund {
-		return BillFile{}, local(opBill, "kind %.20q is none of ALL, SUCCESS, REFUND", kind)
+	query := url.Values{"bill_date": {day}, "tar_type": {"GZIP"}}
+	path := "/v3/bill/tradebill?"
+	switch kind {
+	case pay.TradeBill:
+		query.Set("bill_type", "ALL")
+	case pay.FundBill:
+		path = "/v3/bill/fundflowbill?"
+		query.Set("account_type", "BASIC")
+	default:
+		return pay.BillFile{}, local(opBill, "kind %.20q is neither trade nor fund", kind)
 	}
-	hash, file, err := w.applyForBill(ctx, day, kind)
+	hash, file, err := w.applyForBill(ctx, path+query.Encode())
 	if err != nil {
-		return BillFile{}, err
+		return pay.BillFile{}, err
 	}
 	result, err := w.bills.Get(ctx, consts.WechatPayAPIServer+file)
 	if err != nil {
 		f, _ := w.failed(ctx, opBill, err)
 		f.Verdict = pay.NotDone // a download changes nothing
-		return BillFile{}, f
+		return pay.BillFile{}, f
 	}
 	defer func() { _ = result.Response.Body.Close() }()
-	got, err := spoolBill(result.Response.Body, spool)
+	size, got, err := spoolBill(result.Response.Body, spool)
 	if err != nil {
-		return BillFile{}, pay.Fail(opBill, pay.NotDone, err.Error(), err)
+		return pay.BillFile{}, pay.Fail(opBill, pay.NotDone, err.Error(), err)
 	}
-	if subtle.ConstantTimeCompare([]byte(got.SHA1), []byte(hash)) != 1 {
-		return BillFile{}, pay.Fail(opBill, pay.NotDone, fmt.Sprintf("file of %d bytes has SHA-1 %s, the wallet published %s: damaged or cut short", got.Bytes, got.SHA1, hash), nil)
+	if subtle.ConstantTimeCompare([]byte(got), []byte(hash)) != 1 {
+		return pay.BillFile{}, pay.Fail(opBill, pay.NotDone, fmt.Sprintf("file of %d bytes has SHA-1 %s, the wallet published %s: damaged or cut short", size, got, hash), nil)
 	}
-	return got, nil
+	return pay.BillFile{Bytes: size, Hash: "sha1:" + hash, Encoding: "utf-8"}, nil
 }
 
 // applyForBill asks for a bill and gets its hash and the path with the token under which it lies for five minutes.
-func (w *Wallet) applyForBill(ctx context.Context, day string, kind BillKind) (hash, file string, err error) {
+func (w *Wallet) applyForBill(ctx context.Context, path string) (hash, file string, err error) {
 	ctx, cancel, err := w.begin(ctx, opBill)
 	if err != nil {
 		return "", "", err
 	}
 	defer cancel()
-	query := url.Values{"bill_date": {day}, "bill_type": {string(kind)}, "tar_type": {"GZIP"}}
-	result, err := w.client.Get(ctx, consts.WechatPayAPIServer+"/v3/bill/tradebill?"+query.Encode())
+	result, err := w.client.Get(ctx, consts.WechatPayAPIServer+path)
 	if err != nil {
 		f, _ := w.failed(ctx, opBill, err)
 		if f.Verdict == pay.Unknown {
@@ -117,24 +109,25 @@ func (w *Wallet) billPath(download string) (string, error) {
 	return "", pay.Fail(opBill, pay.NotDone, fmt.Sprintf("download address leads to %.80q", u.Host), nil)
 }
 
-// spoolBill copies the file, unpacking it where it is packed: the HTTP transport may have done so already.
-func spoolBill(from io.Reader, spool io.Writer) (BillFile, error) {
+// spoolBill copies the file, unpacking it where it is packed: the HTTP transport may have done so already. It gives the
+// number of bytes and their SHA-1.
+func spoolBill(from io.Reader, spool io.Writer) (int64, string, error) {
 	in := bufio.NewReaderSize(from, 64<<10)
 	var plain io.Reader = in
 	if magic, err := in.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
 		unpacked, err := gzip.NewReader(in)
 		if err != nil {
-			return BillFile{}, fmt.Errorf("file is not gzip: %w", err)
+			return 0, "", fmt.Errorf("file is not gzip: %w", err)
 		}
 		plain = unpacked
 	}
 	sum := sha1.New() //nolint:gosec // see the import
 	n, err := io.Copy(io.MultiWriter(sum, spool), io.LimitReader(plain, maxBill+1))
 	if err != nil {
-		return BillFile{}, fmt.Errorf("file breaks off after %d bytes: %w", n, err)
+		return n, "", fmt.Errorf("file breaks off after %d bytes: %w", n, err)
 	}
 	if n > maxBill {
-		return BillFile{}, errors.New("file is larger than 4 GiB")
+		return n, "", errors.New("file is larger than 4 GiB")
 	}
-	return BillFile{Bytes: n, SHA1: hex.EncodeToString(sum.Sum(nil))}, nil
+	return n, hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -101,7 +101,7 @@ func checkBase(base string) error {
 	return nil
 }
 
-// Wallet is a [pay.Wallet], [pay.RefundQuerier] and [pay.Notifier] at WeChat Pay.
+// Wallet is a [pay.Wallet], [pay.RefundQuerier], [pay.Notifier] and [pay.Biller] at WeChat Pay.
 //
 // [pay.Wallet]: https://pkg.go.dev/github.com/moongate-hub/moongate/gate/pay#Wallet
 type Wallet struct {

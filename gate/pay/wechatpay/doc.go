@@ -1,5 +1,5 @@
 // Package wechatpay connects a direct merchant account at WeChat Pay (微信支付 APIv3) to the payment gate: native (QR)
-// and H5 (redirect) orders, query, close, refund, notifications and the daily trade bill. It stands on the official SDK
+// and H5 (redirect) orders, query, close, refund, notifications and the daily trade and fund-flow bills. It stands on the official SDK
 // (github.com/wechatpay-apiv3/wechatpay-go) for requests, models and primitives.
 //
 // The SDK reads the wall clock and the system's randomness and knows one host. This package lays its own transport,

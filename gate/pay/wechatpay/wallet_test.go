@@ -30,6 +30,7 @@ var refusedConnection = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNR
 var (
 	_ pay.Wallet        = (*wechatpay.Wallet)(nil)
 	_ pay.RefundQuerier = (*wechatpay.Wallet)(nil)
+	_ pay.Biller        = (*wechatpay.Wallet)(nil)
 	_ pay.Notifier      = (*wechatpay.Wallet)(nil)
 )
 

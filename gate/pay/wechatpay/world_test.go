@@ -9,7 +9,6 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -144,19 +143,6 @@ func (w *world) inject(f sandbox.Fault) {
 	if err := w.sandbox.Inject(f); err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-// dataDir finds published data. Where CI is set it must be there.
-func dataDir(t *testing.T, path string) string {
-	t.Helper()
-	root := os.Getenv("MOONGATE_DATA")
-	if root == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("MOONGATE_DATA is not set")
-		}
-		t.Skip("MOONGATE_DATA is not set: no published data to test with")
-	}
-	return filepath.Join(root, path)
 }
 
 // clock is virtual: time passes when Advance says so, and what was put off runs on the way, in order.

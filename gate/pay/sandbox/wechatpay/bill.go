@@ -31,33 +31,49 @@ type billFile struct {
 
 // tradeBill answers GET /v3/bill/tradebill.
 func (w *Wallet) tradeBill(c call) answer {
+	kind := cmp.Or(c.r.URL.Query().Get("bill_type"), "ALL")
+	if billHeaders[kind] == "" {
+		return answer{fault: parameter("query", "bill_type", kind, "可选取值ALL、SUCCESS、REFUND")}
+	}
+	day, fault := w.billDay(c)
+	if fault != nil {
+		return answer{fault: fault}
+	}
+	content, rows := c.m.bill(day, kind, w.cfg.FeeRate)
+	return w.publish(c, content, rows)
+}
+
+// billDay reads the day for which a bill is asked, and whether there can be one yet.
+func (w *Wallet) billDay(c call) (time.Time, *refusal) {
 	q := c.r.URL.Query()
 	day, err := time.ParseInLocation(time.DateOnly, q.Get("bill_date"), sandbox.Beijing)
-	kind := cmp.Or(q.Get("bill_type"), "ALL")
 	now := w.Now().In(sandbox.Beijing)
 	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, sandbox.Beijing)
 	switch {
 	case err != nil:
-		return answer{fault: parameter("query", "bill_date", q.Get("bill_date"), "格式为yyyy-MM-DD")}
-	case billHeaders[kind] == "":
-		return answer{fault: parameter("query", "bill_type", kind, "可选取值ALL、SUCCESS、REFUND")}
+		return day, parameter("query", "bill_date", q.Get("bill_date"), "格式为yyyy-MM-DD")
 	case q.Get("tar_type") != "" && q.Get("tar_type") != "GZIP":
-		return answer{fault: parameter("query", "tar_type", q.Get("tar_type"), "可选取值GZIP")}
+		return day, parameter("query", "tar_type", q.Get("tar_type"), "可选取值GZIP")
 	case !day.Before(today), day.Before(today.AddDate(0, -3, 0)):
-		return answer{fault: refuse("INVALID_REQUEST", "请检查bill_date，仅支持三个月内、今日之前的账单")}
+		return day, refuse("INVALID_REQUEST", "请检查bill_date，仅支持三个月内、今日之前的账单")
 	case now.Before(day.AddDate(0, 0, 1).Add(readyHour * time.Hour)):
-		return answer{fault: refuse("STATEMENT_CREATING", "")}
+		return day, refuse("STATEMENT_CREATING", "")
 	}
-	content, rows := c.m.bill(day, kind, w.cfg.FeeRate)
+	return day, nil
+}
+
+// publish lays a bill out for download, and says where and with which hash.
+func (w *Wallet) publish(c call, content []byte, rows int) answer {
 	if rows == 0 {
 		return answer{fault: refuse("NO_STATEMENT_EXIST", "")}
 	}
+	packed := c.r.URL.Query().Get("tar_type") == "GZIP"
 	sum := sha1.Sum(content) //nolint:gosec // see the import
 	w.expireFiles()
 	token := w.Token(64)
-	w.files[token] = billFile{mchID: c.m.MchID, content: content, packed: q.Get("tar_type") == "GZIP", until: w.Now().Add(fileLife)}
+	w.files[token] = billFile{mchID: c.m.MchID, content: content, packed: packed, until: w.Now().Add(fileLife)}
 	address := w.cfg.BaseURL + "/v3/billdownload/file?token=" + token
-	if q.Get("tar_type") == "GZIP" {
+	if packed {
 		address += "&tartype=gzip"
 	}
 	return answer{value: map[string]string{"hash_type": "SHA1", "hash_value": hex.EncodeToString(sum[:]), "download_url": address}}

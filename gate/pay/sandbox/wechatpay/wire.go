@@ -49,6 +49,7 @@ func (w *Wallet) routes() {
 	api("GET /v3/refund/domestic/refunds/{no}", sandbox.OpQueryRefund, (*Wallet).queryRefund)
 	api("GET /v3/bill/tradebill", sandbox.OpBill, (*Wallet).tradeBill)
 	w.splitRoutes(api)
+	api("GET /v3/bill/fundflowbill", sandbox.OpBill, (*Wallet).fundBill)
 	w.Handle("GET /v3/billdownload/file", w.serveFile)
 	w.Handle("GET /wxpay/bizpayurl", func(rw http.ResponseWriter, r *http.Request) { w.ServePage(rw, r, r.URL.Query().Get("pr")) })
 	w.Handle("GET /cgi-bin/mmpayweb-bin/checkmweb", func(rw http.ResponseWriter, r *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ type Report struct {
 // into the data directory, and works on a copy as on the original; the hub must not be running on it.
 func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Report, error) {
 	began := now()
+	if err := replica.Idle(c.Data); err != nil {
+		return nil, err
+	}
 	rep := &Report{Hub: c.Name, OK: true}
 	add := func(f *Finding) *Finding { rep.Findings = append(rep.Findings, f); return f }
 	rooms := NewRooms(c)
@@ -65,6 +69,7 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 	}
 	if !whole.OK || !audit.events.OK { // the rest would be about another story
 		rep.OK = false
+		rep.Findings = slices.DeleteFunc(rep.Findings, func(f *Finding) bool { return f.OK && f != whole })
 		return rep, nil
 	}
 	rep.Position, rep.Records, rep.Hash = done.Position, done.Records, fmt.Sprintf("%x", done.Hash)
@@ -80,6 +85,16 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 	}
 	public := add(&Finding{Check: "the public log follows from the journal and keeps what was published", Invariant: 5, OK: true})
 	if err := checkLog(c, s, j, public); err != nil {
+		return nil, err
+	}
+	if public.OK { // else the same would be said twice
+		files := add(&Finding{Check: "the files of the public log are whole, and in step with the journal", Invariant: 5, OK: true})
+		if err := checkLogFiles(c, s, j, files); err != nil {
+			return nil, err
+		}
+	}
+	vault := add(&Finding{Check: "the vault holds every key that was put into it", OK: true})
+	if err := checkVault(filepath.Join(c.Data, "vault"), j, vault); err != nil {
 		return nil, err
 	}
 	views := add(&Finding{Check: "the views are what the journal says", OK: true})
@@ -129,7 +144,7 @@ func checkKeys(j *journal.Journal, f *Finding) error {
 
 // checkRaft compares raft's entries, as far back as raft keeps them, with the journal's records.
 func checkRaft(dir string, j *journal.Journal, f *Finding) error {
-	sums, err := replica.RaftSums(filepath.Join(dir, "raft"))
+	sums, end, err := replica.RaftSums(filepath.Join(dir, "raft"))
 	if errors.Is(err, os.ErrNotExist) {
 		f.bad("there is no raft state in %s", dir)
 		return nil
@@ -139,6 +154,9 @@ func checkRaft(dir string, j *journal.Journal, f *Finding) error {
 		return nil
 	}
 	last, _ := j.Last()
+	if end < last {
+		f.bad("raft ends at entry %d before the journal's %d; restore both from one backup", end, last)
+	}
 	err = j.Records(0, func(r *journal.Record) error {
 		if sum, ok := sums[r.Index]; ok {
 			f.Looked++
@@ -173,21 +191,27 @@ func checkLog(c *Config, s *Secrets, j *journal.Journal, f *Finding) error {
 	if signed != nil {
 		if err := s.checkSigned(signed); err != nil {
 			f.bad("the published checkpoint: %v", err)
+			return nil
 		}
 		if err := os.WriteFile(filepath.Join(tmp, "checkpoint"), signed, 0o600); err != nil {
 			return fmt.Errorf("fsck: %w", err)
 		}
 	}
-	l, err := journal.OpenLog(tmp, j, replica.LogSecret(s.Derive(nodeSecret)))
-	if err != nil {
-		f.bad("%v", err)
-		return nil
-	}
-	f.Looked = l.Size()
-	if err := l.Close(); err != nil {
+	if err := openLogCopy(c, s, j, tmp, f); err != nil || !f.OK {
 		return err
 	}
 	return checkTiles(dir, tmp, f)
+}
+
+// openLogCopy opens a copy of the public log's directory, as a start would.
+func openLogCopy(c *Config, s *Secrets, j *journal.Journal, dir string, f *Finding) error {
+	l, err := journal.OpenLog(dir, j, replica.LogSecret(s.Derive(nodeSecret)))
+	if err != nil {
+		f.bad("%s", strings.ReplaceAll(err.Error(), dir, filepath.Join(c.Data, "log")))
+		return nil
+	}
+	f.Looked = l.Size()
+	return l.Close()
 }
 
 // checkTiles holds every tile that is served against the one made anew. One that was cut when the tree was smaller is
@@ -229,6 +253,37 @@ func readTile(files fs.FS, name string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	return fs.ReadFile(files, parts[len(parts)-1])
+}
+
+// checkLogFiles goes over the files of the public log as they are.
+func checkLogFiles(c *Config, s *Secrets, j *journal.Journal, f *Finding) error {
+	from := filepath.Join(c.Data, "log")
+	if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
+		return nil // they are made at start
+	}
+	tmp, err := os.MkdirTemp("", "moongate-fsck-")
+	if err != nil {
+		return fmt.Errorf("fsck: %w", err)
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // a temporary directory
+	if err := os.CopyFS(filepath.Join(tmp, "log"), os.DirFS(from)); err != nil {
+		return fmt.Errorf("fsck: %w", err)
+	}
+	return openLogCopy(c, s, j, filepath.Join(tmp, "log"), f)
+}
+
+func checkVault(path string, j *journal.Journal, f *Finding) error {
+	err := replica.CheckVault(path, j)
+	var damage *journal.Damage
+	switch {
+	case errors.As(err, &damage):
+		f.bad("%v", damage)
+		return nil
+	case errors.Is(err, os.ErrNotExist):
+		f.bad("%s is missing: the personal fields whose keys it held are gone; restore it from a backup", path)
+		return nil
+	}
+	return err
 }
 
 // checkViews makes the views anew and compares them, table by table, with those in the data directory.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/sim/olist"
 	"github.com/moongate-hub/moongate/sim/replay"
@@ -80,11 +81,74 @@ func TestFsckFindsWhatIsWrong(t *testing.T) {
 		t.Error("a flipped bit in the journal was not found")
 	}
 	flip(t, segments[0], 5000)
+	for name, harm := range map[string]func(path string){
+		"raft/raft.db":         func(p string) { cut(t, p) },
+		"vault":                func(p string) { cut(t, p) },
+		"log/head":             func(p string) { flip(t, p, 20) },
+		"log/intervals":        func(p string) { flip(t, p, 3000) },
+		"log/tile/entries/*/*": func(p string) { flip(t, p, 100) },
+		"log/checkpoint":       func(p string) { flip(t, p, 150) },
+		"views.db":             func(p string) { cut(t, p) },
+	} {
+		found, err := filepath.Glob(filepath.Join(c.Data, name))
+		if err != nil || len(found) == 0 {
+			t.Fatal(name, found, err)
+		}
+		before, err := os.ReadFile(found[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		harm(found[0])
+		bad := 0
+		for _, f := range fsck(t, c, s).Findings {
+			if !f.OK {
+				bad++
+				if len(f.Problems) == 0 {
+					t.Errorf("%s: %q does not hold, and nobody says why", name, f.Check)
+				}
+			}
+		}
+		if bad == 0 {
+			t.Errorf("%s: the damage was not found", name)
+		}
+		if err := os.WriteFile(found[0], before, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := fsck(t, c, s); !r.OK {
+		t.Errorf("all is as it was, and something is wrong: %+v", r.Findings)
+	}
 	if err := os.RemoveAll(filepath.Join(c.Data, "raft", "raft.db")); err != nil {
 		t.Fatal(err)
 	}
 	if r := fsck(t, c, s); r.OK {
 		t.Error("a missing raft log was not found")
+	}
+}
+
+// What a running hub writes is not whole at any moment: a check would cry wolf.
+func TestFsckLeavesARunningHubAlone(t *testing.T) {
+	c, s := replayed(t)
+	h, err := hub.Open(context.Background(), hub.Options{Config: c, Secrets: s, Now: time.Now, Random: func(b []byte) { rand.Read(b) }, Virtual: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hub.Fsck(context.Background(), c, s, time.Now); moongate.CodeOf(err) != moongate.Conflict {
+		t.Errorf("a hub runs on it: %v", err)
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := fsck(t, c, s); !r.OK {
+		t.Errorf("it has stopped: %+v", r.Findings)
+	}
+}
+
+// cut leaves nothing of a file but its name.
+func cut(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 )
 
@@ -83,12 +84,32 @@ func lockDir(dir string) (io.Closer, error) {
 		db, err = open()
 	}
 	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("replica: another process uses %s; stop it first", dir)
+		return nil, inUse(dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("replica: lock %s: %w", dir, err)
 	}
 	return db, nil
+}
+
+// Idle refuses a directory that another process uses, and touches nothing.
+func Idle(dir string) error {
+	path := filepath.Join(dir, "lock")
+	if _, err := os.Stat(path); err != nil {
+		return nil // nobody made it
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return inUse(dir)
+	}
+	if err != nil { // it holds nothing, and whoever starts makes it anew
+		return nil
+	}
+	return db.Close()
+}
+
+func inUse(dir string) error {
+	return &moongate.Error{Code: moongate.Conflict, Message: "another process uses " + dir, Hint: "stop it first, or work on a copy of a backup"}
 }
 
 // compactInto copies the live entries of a bbolt file into a new one, durably.

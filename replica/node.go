@@ -154,7 +154,7 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 		return fail(err)
 	}
 	n.durable = newSignal(n.journal.Durable())
-	if n.vault, err = OpenVault(filepath.Join(opt.Dir, "vault")); err != nil {
+	if n.vault, err = openOldVault(filepath.Join(opt.Dir, "vault"), n.journal); err != nil {
 		return fail(err)
 	}
 	if n.log, err = journal.OpenLog(filepath.Join(opt.Dir, "log"), n.journal, LogSecret(opt.Secret)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -57,7 +58,7 @@ func (s *logStore) open() (err error) {
 	opt.ReadOnly = s.readOnly
 	s.bolt, err = raftboltdb.New(raftboltdb.Options{Path: s.path, NoSync: s.noSync, BoltOptions: &opt})
 	if errors.Is(err, berrors.ErrTimeout) {
-		return fmt.Errorf("replica: another process uses %s; stop it first", filepath.Dir(s.path))
+		return inUse(filepath.Dir(s.path))
 	}
 	if err != nil {
 		return &journal.Damage{File: s.path, Reason: err.Error()}
@@ -156,32 +157,50 @@ func (s *logStore) GetUint64(k []byte) (v uint64, err error) {
 // Close releases the file.
 func (s *logStore) Close() error { return s.bolt.Close() }
 
-// RaftSums reads the checksums of the command entries that raft's log in a directory holds, by index. It writes nothing.
-// No node may be running on it.
-func RaftSums(dir string) (sums map[uint64]uint32, err error) {
+// RaftSums reads the checksums of the command entries that raft's log in a directory holds, by index, and the index at
+// which raft ends, with its snapshots. It writes nothing. No node may be running on it.
+func RaftSums(dir string) (sums map[uint64]uint32, end uint64, err error) {
 	path := filepath.Join(dir, "raft.db")
 	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("replica: %w", err)
+		return nil, 0, fmt.Errorf("replica: %w", err)
 	}
 	s := &logStore{path: path, readOnly: true, fatal: func(e error) { err = e }}
 	if err := s.open(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	first, err1 := s.FirstIndex()
 	last, err2 := s.LastIndex()
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
+	snapshot, err3 := newestSnapshot(dir)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, 0, err
 	}
+	end = max(last, snapshot)
 	sums = map[uint64]uint32{}
 	for i := first; i <= last && i > 0; i++ {
 		var l raft.Log
 		if err := s.GetLog(i, &l); err != nil {
-			return nil, &journal.Damage{File: path, Reason: fmt.Sprintf("entry %d: %v", i, err)}
+			return nil, 0, &journal.Damage{File: path, Reason: fmt.Sprintf("entry %d: %v", i, err)}
 		}
 		if l.Type == raft.LogCommand {
 			sums[i] = journal.Sum(l.Data)
 		}
 	}
-	return sums, nil
+	return sums, end, nil
+}
+
+// newestSnapshot tells at which entry the newest of raft's snapshots was taken, by the names of their directories: raft's
+// own store would write into it to see whether it may.
+func newestSnapshot(dir string) (newest uint64, err error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "snapshots"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return 0, fmt.Errorf("replica: %w", err)
+	}
+	for _, e := range entries {
+		var term, index, at uint64
+		if n, err := fmt.Sscanf(e.Name(), "%d-%d-%d", &term, &index, &at); err == nil && n == 3 && !strings.HasSuffix(e.Name(), ".tmp") {
+			newest = max(newest, index)
+		}
+	}
+	return newest, nil
 }

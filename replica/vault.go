@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -44,6 +46,41 @@ func OpenVault(path string) (*Vault, error) {
 		return nil, err
 	}
 	return v, nil
+}
+
+// openOldVault opens the vault beside a journal. A file of no bytes is a new vault, but not where there is a history.
+func openOldVault(path string, j *journal.Journal) (*Vault, error) {
+	info, err := os.Stat(path)
+	if last, _ := j.Last(); err == nil && last > 0 && info.Size() == 0 {
+		return nil, &journal.Damage{File: path, Reason: "it is empty; where no copy is left, personal fields are gone, and it may be deleted"}
+	}
+	return OpenVault(path)
+}
+
+// CheckVault checks every key of a vault on a copy, and leaves the file alone.
+func CheckVault(path string, j *journal.Journal) (err error) {
+	tmp, err := os.MkdirTemp("", "moongate-vault-")
+	if err != nil {
+		return fmt.Errorf("replica: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("replica: %w", err)
+	}
+	copied := filepath.Join(tmp, "vault")
+	if err := os.WriteFile(copied, b, 0o600); err != nil {
+		return fmt.Errorf("replica: %w", err)
+	}
+	v, err := openOldVault(copied, j)
+	var damage *journal.Damage
+	if errors.As(err, &damage) {
+		damage.File = path
+	}
+	if err != nil {
+		return err
+	}
+	return v.Close()
 }
 
 func (v *Vault) open() (err error) {

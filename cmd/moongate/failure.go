@@ -111,7 +111,7 @@ func (e *env) fail(err error) {
 	}
 	t := newTerminal(e.err)
 	said := func(field, message, hint string) {
-		if field != "" {
+		if field != "" && !strings.Contains(message, field+": ") {
 			message = field + ": " + message
 		}
 		t.line("%s %s", t.red("✗"), message)

@@ -96,14 +96,14 @@ func lockDir(dir string) (io.Closer, error) {
 func Idle(dir string) error {
 	path := filepath.Join(dir, "lock")
 	if _, err := os.Stat(path); err != nil {
-		return nil // nobody made it
+		return nil //nolint:nilerr // nobody made it, so nobody is there
 	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true})
 	if errors.Is(err, berrors.ErrTimeout) {
 		return inUse(dir)
 	}
-	if err != nil { // it holds nothing, and whoever starts makes it anew
-		return nil
+	if err != nil {
+		return nil //nolint:nilerr // it holds nothing, and whoever starts makes it anew
 	}
 	return db.Close()
 }

@@ -56,6 +56,7 @@ type handler struct {
 	decode func([]byte) (Command, error)
 	decide func(*Step, Command) (any, error)
 	answer func([]byte) (any, error)
+	takes  reflect.Type // the command's
 	gives  reflect.Type // the answer's
 }
 
@@ -105,6 +106,7 @@ func Handle[C any, A any, P interface {
 			return c, nil
 		},
 		decide: func(s *Step, c Command) (any, error) { return decide(s, c.(P)) },
+		takes:  reflect.TypeFor[C](),
 		gives:  reflect.TypeFor[A](),
 		answer: func(b []byte) (any, error) {
 			var a A

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"maps"
+	"reflect"
 	"sync/atomic"
 
 	"github.com/fxamacker/cbor/v2"
@@ -16,6 +17,7 @@ import (
 // a [Cell].
 type Stored interface {
 	name() string
+	item() reflect.Type // how an entry is written
 	freeze() frozen
 	restore(n uint64, next func(v any) error) error
 }
@@ -131,7 +133,8 @@ func (t *Table[K, V]) own(i uint64) *shard[K, V] {
 	return s
 }
 
-func (t *Table[K, V]) name() string { return t.title }
+func (t *Table[K, V]) name() string       { return t.title }
+func (t *Table[K, V]) item() reflect.Type { return reflect.TypeFor[item[K, V]]() }
 
 func (t *Table[K, V]) freeze() frozen {
 	f := &frozenTable[K, V]{shards: *t.shards, n: t.n, live: t.frozen}
@@ -241,7 +244,8 @@ func (l *List[V]) own(i int) *page[V] {
 	return p
 }
 
-func (l *List[V]) name() string { return l.title }
+func (l *List[V]) name() string       { return l.title }
+func (l *List[V]) item() reflect.Type { return reflect.TypeFor[item[uint64, V]]() }
 
 func (l *List[V]) freeze() frozen {
 	f := &frozenList[V]{pages: append([]*page[V](nil), l.pages...), n: l.n, live: l.frozen}
@@ -299,9 +303,10 @@ func (c *Cell[V]) Get() V { return c.v }
 // Set replaces the value.
 func (c *Cell[V]) Set(v V) { c.v = v }
 
-func (c *Cell[V]) cell()          {}
-func (c *Cell[V]) name() string   { return c.title }
-func (c *Cell[V]) freeze() frozen { return &frozenCell[V]{v: c.v} }
+func (c *Cell[V]) cell()              {}
+func (c *Cell[V]) name() string       { return c.title }
+func (c *Cell[V]) item() reflect.Type { return reflect.TypeFor[V]() }
+func (c *Cell[V]) freeze() frozen     { return &frozenCell[V]{v: c.v} }
 
 func (c *Cell[V]) restore(n uint64, next func(v any) error) error {
 	if n != 1 {

@@ -105,7 +105,7 @@ func (a *API) blockRoutes() {
 	command[link.BlockAnswer, link.BlockLinks](a, op{
 		path: "/v1/blocks", id: "block-links", tag: linkTag, summary: "Block links", scope: party.LinksWrite, status: http.StatusCreated,
 		detail:  "Keeps the caller's own links under an agreement shut, for a reason, until a time: a block without an end cannot be made. It is a public act, and can be appealed.",
-		example: `{"agreement":"agr_aeaqc_mfrggzdfmztwq2lknnwa","host":"*.scam.example","reason":"scam","facts":"Forty buyers reported that nothing was ever delivered.","expires":"2026-02-28T00:00:00Z"}`,
+		example: `{"agreement":"agr_aeaqc_mfrggzdfmztwq2lknnwa","host":"*.scam.example","reason":"scams_and_fraud","facts":"Forty buyers reported that nothing was ever delivered.","expires":"2026-02-28T00:00:00Z"}`,
 	})
 	command[link.Done, link.Lift](a, op{path: "/v1/blocks/lift", id: "lift-block", tag: linkTag, summary: "Lift a block early", scope: party.LinksWrite})
 	command[link.AppealAnswer, link.Appeal](a, op{path: "/v1/blocks/appeal", id: "appeal", tag: linkTag, summary: "Appeal against a block", detail: "The owner of a destination that it shuts may, once.", scope: party.LinksWrite})

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/api"
+	"github.com/moongate-hub/moongate/hub"
 )
 
 const repo = "../.."
@@ -278,6 +280,20 @@ func TestDocumentedPagesAreLinked(t *testing.T) {
 	for name := range pages {
 		if !linked[name] && name != "CHANGELOG.md" {
 			t.Errorf("no page leads to %s", name)
+		}
+	}
+}
+
+// Every field of a configuration is explained to operators.
+func TestDocumentedConfiguration(t *testing.T) {
+	t.Parallel()
+	page := docs(t)["docs/operations.md"]
+	for _, of := range []reflect.Type{reflect.TypeFor[hub.Config](), reflect.TypeFor[hub.WalletConfig](), reflect.TypeFor[hub.LimitsConfig]()} {
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("yaml"), ",")
+			if name != "" && !strings.Contains(page, "`"+name+"`") && !strings.Contains(page, "`"+name+"[]`") {
+				t.Errorf("docs/operations.md does not explain %s of %s", name, of)
+			}
 		}
 	}
 }

@@ -214,7 +214,7 @@ func (a *API) refundRoutes() {
 			if err := payment.UnmarshalText([]byte(in.Payment)); err != nil {
 				return nil, "", err
 			}
-			return pay.Refunds(ctx, a.hub.Views, who.own(), payment, pay.RefundStatus(in.Status), after, limit)
+			return pay.Refunds(ctx, a.hub.Views, pay.RefundFilter{Merchant: who.own(), Payment: payment, Status: pay.RefundStatus(in.Status)}, after, limit)
 		})
 }
 

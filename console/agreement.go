@@ -48,9 +48,9 @@ func (Agreement) template() string { return "agreement" }
 // Signature is a party's consent, or its absence.
 type Signature struct {
 	Party Party
-	Role  string // host, guest, marketplace, seller, publisher, wallet, store, app, …
-	At    moongate.Time
-	Key   string // identifier of the key; empty: not signed yet
+	Role  string        // host, guest, marketplace, seller, publisher, wallet, store, app, …
+	At    moongate.Time // zero: not signed yet
+	Key   string        // identifier of the key; empty: not told
 }
 
 // Fee is one line of the schedule.

@@ -65,12 +65,13 @@ type Point struct {
 type WindowLine struct {
 	ID        string
 	State     string // open, closed, pending, settled, aborted
+	Agreement string
+	Title     string // of the agreement
 	Opened    moongate.Time
 	Closed    moongate.Time
-	Crossings int64        // 0: not counted
-	Parties   int          // likewise
-	Gross     money.Amount // claims before netting; no currency: not told
-	Net       money.Amount // what really has to move, or the reader's own position
+	Due       moongate.Time // money has to have moved; zero: not told
+	Parties   int           // that stand in it; 0: not counted
+	Net       money.Amount  // what really has to move, or the reader's own position
 }
 
 // Windows is the list of settlement windows, newest first.
@@ -84,8 +85,8 @@ func (Windows) template() string { return "windows" }
 // Window is one settlement window: what each owes or is owed, and what the wallets were told.
 type Window struct {
 	Line         WindowLine
-	Settled      moongate.Time
-	Positions    []Position // sum to zero
+	Gross        money.Amount // claims before netting; no currency: not the reader's to know
+	Positions    []Position   // sum to zero
 	Instructions []Instruction
 	Clearing     money.Amount // of the clearing account; zero after settlement
 	Steps        []Step
@@ -127,15 +128,20 @@ type ExceptionLine struct {
 	Facts   string        // in the room's own words
 	Until   moongate.Time // when the money goes back by itself; zero: it does not
 	Actions []Action
-	Note    string // how it was resolved
+	Ended   moongate.Time
+	How     string // it was resolved: give_back, release, dismiss
+	By      Party  // who did; none: the hub itself
+	Note    string // why, in that person's words
 }
 
-// Exceptions is the queue, oldest first.
+// Exceptions is the queue, oldest first; of those that are resolved, the newest first.
 type Exceptions struct {
-	Kind, State string // filters
-	Counts      []KindCount
-	Lines       []ExceptionLine
-	Paging      Paging
+	Kind, State, Age, Wallet string // filters; State is "" for those that wait, or resolved
+	Counts                   []KindCount
+	Ages                     []KindCount // of those that wait: day, three, week, older
+	Wallets                  []Option
+	Lines                    []ExceptionLine
+	Paging                   Paging
 }
 
 func (Exceptions) template() string { return "exceptions" }

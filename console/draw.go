@@ -85,6 +85,32 @@ func strip(s Split) []segment {
 	return segments
 }
 
+// fared is a part of the strip that shows how payments fared at a wallet.
+type fared struct {
+	X, Width hair
+	Tone     tone
+}
+
+// fare lays paid, asked for, failed and the rest side by side.
+func fare(w WalletLine) []fared {
+	parts := []struct {
+		n    int64
+		tone tone
+	}{{w.Paid, good}, {w.Unknown, wait}, {w.Failed, bad}, {w.Tried - w.Paid - w.Unknown - w.Failed, idle}}
+	var out []fared
+	x, sum := hair(0), int64(0)
+	for _, p := range parts {
+		if p.n <= 0 {
+			continue
+		}
+		sum += p.n
+		end := scale(stripWidth, sum, w.Tried)
+		out = append(out, fared{X: x, Width: end - x, Tone: p.tone})
+		x = end
+	}
+	return out
+}
+
 // share is part ⁄ whole in per cent to one place, rounded half away from zero; empty where that says nothing.
 func share(part, whole int64) string {
 	if whole == 0 {

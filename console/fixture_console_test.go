@@ -48,7 +48,20 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		}
 		payments = append(payments, p)
 	}
-	window := WindowLine{ID: win, State: "settled", Opened: ago(36 * moongate.Hour), Closed: ago(12 * moongate.Hour), Crossings: 4120, Parties: 6, Gross: fen(88210450), Net: fen(21200350)}
+	wallets := []Option{{"weixin", g("weixin").Name}, {"alipay", g("alipay").Name}}
+	refunds := []RefundLine{
+		{ID: testID(moongate.KindRefund, 0), At: ago(3 * moongate.Minute), Payment: pay, Reference: "BM-20261120-0417-r1", Merchant: g("old-kiln"), Wallet: g("weixin"), Amount: fen(5150), State: "accepted"},
+		{ID: testID(moongate.KindRefund, 1), At: ago(2 * moongate.Hour), Payment: testID(moongate.KindPayment, 3), Exception: "e3", Merchant: g("tea-hill"), Wallet: g("alipay"), Amount: fen(96316), State: "succeeded", Ended: ago(moongate.Hour)},
+		{ID: testID(moongate.KindRefund, 2), At: ago(5 * moongate.Hour), Payment: testID(moongate.KindPayment, 4), Reference: "BM-20261118-0033-r1", Merchant: g("old-kiln"), Wallet: g("weixin"), Amount: fen(412), State: "held_up", Message: in("the account that paid is closed", "付款账户已注销")},
+		{ID: testID(moongate.KindRefund, 3), At: ago(26 * moongate.Hour), Payment: testID(moongate.KindPayment, 5), Reference: "BM-20261117-0008-r2", Merchant: g("north-loom"), Wallet: g("weixin"), Amount: fen(1931), State: "failed", Ended: ago(25 * moongate.Hour), Message: in("NOTENOUGH", "余额不足")},
+	}
+	hooks := []WebhookLine{
+		{ID: testID(moongate.KindWebhook, 0), Name: in("order service", "订单服务"), URL: "https://orders.bamboo.example/moongate/events", Owner: g("bamboo"), Kinds: []string{"pay.*", "settle.closed"}, State: "delivering", Since: ago(60 * moongate.Day), Delivered: ago(4 * moongate.Minute)},
+		{ID: testID(moongate.KindWebhook, 1), URL: "https://hooks.jasmine.example/a-rather-long-address/that-goes-on/and-on", Owner: g("jasmine"), State: "failing", Since: ago(9 * moongate.Day), Failing: ago(3 * moongate.Hour), Delivered: ago(3 * moongate.Hour)},
+		{ID: testID(moongate.KindWebhook, 2), Name: in("old shop", "旧店"), URL: "https://old.bamboo.example/hook", Owner: g("bamboo"), State: "disabled", Since: ago(90 * moongate.Day), Reason: "it answered 410 Gone"},
+	}
+	again := []Action{{Word: "redeliver", Target: "/console/webhooks/x/events/y/redeliver"}}
+	window := WindowLine{ID: win, State: "settled", Agreement: agreement.ID, Title: agreement.Title, Opened: ago(36 * moongate.Hour), Closed: ago(12 * moongate.Hour), Due: ago(8 * moongate.Hour), Parties: 6, Net: fen(21200350)}
 	positions := []Position{
 		{Party: g("bamboo"), Pays: fen(9120044), Gets: fen(21004150), Net: fen(11884106)},
 		{Party: g("jasmine"), Pays: fen(0), Gets: fen(6120990), Net: fen(6120990)},
@@ -65,16 +78,16 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{ID: "e1", Kind: "mismatch", Opened: ago(26 * moongate.Hour), State: "open", Subject: Ref{"payment", pay}, Subtext: "b81ef226f3fe1789b1e8b2acac839d17", Party: g("tea-hill"), Ours: money.Of(9933, money.BRL), Theirs: money.Of(9932, money.BRL), Amount: money.Of(1, money.BRL), Actions: resolve("e1")},
 		{ID: "e2", Kind: "silent", Opened: ago(50 * moongate.Minute), State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 1)}, Subtext: "BM-20261121-0417", Party: g("alipay"), Amount: fen(28731)},
 		{ID: "e3", Kind: "late", Opened: ago(4 * moongate.Hour), Until: noon + 20*moongate.Hour, State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 6)}, Subtext: "BM-20261126-0417", Party: g("weixin"), Theirs: fen(96316), Amount: fen(96316), Facts: in("paid 4 minutes after the order was closed", "订单关闭 4 分钟后付款"), Actions: resolve("e3")[1:]},
-		{ID: "e4", Kind: "without_items", Opened: ago(3 * moongate.Day), State: "resolved", Subject: Ref{"payment", testID(moongate.KindPayment, 9)}, Party: g("north-loom"), Theirs: money.Of(15000, money.BRL), Amount: money.Of(-15000, money.BRL), Note: in("refunded by the merchant on 18 November", "商户已于 11 月 18 日退款")},
+		{ID: "e4", Kind: "without_items", Opened: ago(3 * moongate.Day), State: "resolved", Subject: Ref{"payment", testID(moongate.KindPayment, 9)}, Party: g("north-loom"), Theirs: money.Of(15000, money.BRL), Amount: money.Of(-15000, money.BRL), Ended: ago(moongate.Day), How: "dismiss", By: g("moon"), Note: in("refunded by the merchant on 18 November", "商户已于 11 月 18 日退款")},
 	}
-	statement := StatementLine{ID: testID(moongate.KindStatement, 0), Agreement: agreement.ID, Period: "2026-10", From: g("bamboo"), To: g("jasmine"), Total: fen(341977), State: "issued", Issued: ago(19 * moongate.Day)}
-	private := StatementLine{ID: testID(moongate.KindStatement, 1), Agreement: offered.ID, Period: "2026-10", From: g("ink"), To: g("orchard"), Private: true, Total: fen(98400), State: "confirmed", Issued: ago(19 * moongate.Day)}
+	statement := StatementLine{ID: testID(moongate.KindStatement, 0), Agreement: agreement.ID, Title: agreement.Title, Period: "2026-10", From: g("bamboo"), To: g("jasmine"), Total: fen(341977), Crossings: 180, State: "issued", Issued: ago(19 * moongate.Day)}
+	private := StatementLine{ID: testID(moongate.KindStatement, 1), Agreement: offered.ID, Title: offered.Title, Period: "2026-10", From: g("ink"), To: g("orchard"), Private: true, Total: fen(98400), State: "confirmed", Issued: ago(19 * moongate.Day)}
 	health := Health{
 		Node: "harbour-1", Role: "alone", Term: 4, Started: ago(9 * moongate.Day), Position: 18446744, Bytes: 3 << 30, Segments: 48, Snapshot: 18400000, SnapshotAt: ago(31 * moongate.Minute),
-		Views:    []ViewLag{{Name: "crossings", Position: 18446744, Bound: 256 << 20}, {Name: "payments", Position: 18446102, Behind: 642, Bytes: 331 << 10, Bound: 256 << 20}, {Name: "ledger", Position: 18446744, Bound: 256 << 20}},
-		Rate:     series(money.Currency{}),
-		OpenWork: 318,
-		Clicks:   Clicks{Waiting: 12, Most: 100000, Longest: 100 * moongate.Millisecond, Recorded: 9120, Abandoned: 3},
+		Followers: []Follower{{Name: "lists", Behind: 642}, {Name: "log"}},
+		Rate:      series(money.Currency{}),
+		OpenWork:  318,
+		Clicks:    Clicks{Waiting: 12, Most: 100000, Longest: 100 * moongate.Millisecond, Recorded: 9120, Abandoned: 3},
 		Peers: []Queue{
 			{Peer: g("weixin"), Kind: "wallet", Waiting: 3, Flying: 8, Oldest: ago(4 * moongate.Second)},
 			{Peer: g("alipay"), Kind: "wallet", Waiting: 41, Flying: 2, Oldest: ago(3 * moongate.Minute), Failing: 5, Error: "dial tcp: i/o timeout"},
@@ -91,27 +104,46 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{name: "crossings-empty", page: Crossings{}},
 		{name: "crossing", page: Crossing{Line: lines[0], Version: 3, Payment: pay, Steps: story, Split: split(l), Window: win, HasProof: true, Position: 18446101, Reference: "BM-20261120-0417", Refunds: lines[2:3]}},
 		{name: "crossing-refused", page: Crossing{Line: lines[3], Version: 1, Steps: []Step{{What: "crossing.refused", State: "refused", At: lines[3].At, Party: g("jasmine"), Other: g("lotus"), Note: in("the agreement does not cover links to coupons", "协议不含优惠券链接")}}, Position: 18446000}},
-		{name: "payments", page: Payments{Lines: payments, Paging: full}},
+		{name: "payments", query: url.Values{"state": {"succeeded"}, "since": {"2026-11-01"}}, page: Payments{Filter: PaymentFilter{State: "succeeded", Since: "2026-11-01", Wallets: wallets, Merchants: options}, Lines: payments, Paging: full}},
+		{name: "payments-empty", page: Payments{Filter: PaymentFilter{Order: "BM-1", Wallets: wallets}}},
+		{name: "refunds", page: Refunds{Wallets: wallets, Lines: refunds, Paging: full}},
+		{name: "refunds-empty", page: Refunds{Wallets: wallets}},
+		{name: "wallets", page: Wallets{Lines: []WalletLine{
+			{Wallet: g("weixin"), State: "level", Kind: "wechatpay", Tried: 4120, Paid: 3904, Failed: 12, Refunds: 88, RefundsBack: 86, Queue: Queue{Peer: g("weixin"), Flying: 1}},
+			{Wallet: g("alipay"), State: "failing", Kind: "alipay", Tried: 2110, Paid: 1702, Failed: 61, Unknown: 41, Refunds: 30, RefundsBack: 22, RefundsFailed: 1, RefundsStuck: 3, Exceptions: 4, Oldest: ago(30 * moongate.Hour), Queue: Queue{Peer: g("alipay"), Waiting: 41, Flying: 2, Failing: 5, Oldest: ago(3 * moongate.Minute), Error: "dial tcp: i/o timeout"}},
+			{Wallet: g("sandbox"), State: "dead", Sandbox: true, Kind: "wechatpay", Queue: Queue{Peer: g("sandbox"), Dead: 1, Error: "404 ORDER_NOT_EXIST", Actions: []Action{{Word: "retry", Target: "/console/system/effects/7/retry"}}}},
+		}}},
+		{name: "wallets-merchant", page: Wallets{Lines: []WalletLine{{Wallet: g("alipay"), State: "asking", Tried: 3, Paid: 1, Unknown: 1}}}, context: func(c *PageContext) { c.Viewer.Operator = false }},
+		{name: "wallets-empty", page: Wallets{}},
+		{name: "webhooks", page: Webhooks{Parties: options, Lines: hooks}},
+		{name: "webhooks-empty", page: Webhooks{}},
+		{name: "webhook", page: Webhook{Line: hooks[0], Deliveries: []DeliveryLine{
+			{Message: "evt_5k3n2q7w4b6c7d2e3f4g5h6i", Kind: "pay.settled", At: ago(4 * moongate.Minute), Tries: 1, Status: 204, Actions: again},
+			{Message: "evt_aq3n2q7w4b6c7d2e3f4g5h6i", Kind: "pay.refund_ended", At: ago(9 * moongate.Minute), Tries: 12, Status: 503, Error: "the address answered 503 Service Unavailable", Actions: again},
+			{Message: "evt_zz3n2q7w4b6c7d2e3f4g5h6i", Kind: "settle.closed", At: ago(2 * moongate.Hour), Tries: 2, Error: "no answer within 15s", Again: true, Actions: again},
+		}, Paging: full, Actions: []Action{{Word: "disable", Target: "/console/webhooks/x/disable", Note: true}, {Word: "remove", Target: "/console/webhooks/x/remove", Danger: true}}}},
+		{name: "webhook-failing", page: Webhook{Line: hooks[1], Failed: true}},
+		{name: "webhook-stopped", page: Webhook{Line: hooks[2], Actions: []Action{{Word: "enable", Target: "/console/webhooks/x/enable"}}}},
 		{name: "payment", page: Payment{Line: payments[1], Refundable: fen(0), Until: noon + 9*moongate.Minute, Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("alipay"), State: "unknown", Reference: "mgaeaqcmfrggzdfmztwq2lk", Asked: 4, Next: noon + 20*moongate.Second}}, Steps: story[1:5]}},
-		{name: "payment-paid", page: Payment{Line: payments[0], Crossing: cx, Refundable: fen(26800), Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("weixin"), State: "succeeded", Reference: "mgaeaqcmfrggzdfmztwq2lk", Theirs: "4200001234202611201234567890", Asked: 1}}, Steps: story[1:8], Actions: []Action{{Word: "refund", Target: "/console/payments/x/refund", Danger: true}}}},
+		{name: "payment-paid", page: Payment{Line: payments[0], Crossing: cx, Refundable: fen(26800), Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("weixin"), State: "succeeded", Reference: "mgaeaqcmfrggzdfmztwq2lk", Theirs: "4200001234202611201234567890", Asked: 1}}, Refunds: refunds[:1], Steps: story[1:8], Actions: []Action{{Word: "refund", Target: "/console/payments/x/refund", Danger: true}}}},
 		{name: "balances", page: Balances{Position: 18446744, At: noon, Lines: accounts(l), Totals: []money.Amount{fen(0), money.Of(0, money.USD)}, Paging: full}},
 		{name: "account", page: Account{Line: accounts(l)[2], Series: series(money.CNY), Entries: []Entry{
 			{ID: "t1", At: ago(6 * moongate.Minute), Other: g("bamboo"), Purpose: "traffic", Crossing: cx, Amount: fen(1977), Balance: fen(341977), State: "posted"},
 			{ID: "t2", At: ago(40 * moongate.Minute), Other: g("bamboo"), Purpose: "refund", Crossing: cx, Amount: fen(-412), Balance: fen(340000), State: "posted"},
 			{ID: "t3", At: ago(3 * moongate.Hour), Other: g("lotus"), Purpose: "traffic", Crossing: cx, Amount: fen(88), Balance: fen(340412), State: "voided"},
 		}, Paging: full}},
-		{name: "windows", page: Windows{Lines: []WindowLine{{ID: testID(moongate.KindWindow, 2), State: "open", Opened: ago(12 * moongate.Hour), Crossings: 912, Parties: 7, Gross: fen(10233100)}, {ID: testID(moongate.KindWindow, 1), State: "pending", Opened: ago(12 * moongate.Hour), Closed: ago(moongate.Hour), Crossings: 88, Parties: 3, Gross: fen(440100), Net: fen(120000)}, window}, Paging: full}},
-		{name: "window", page: Window{Line: window, Settled: ago(2 * moongate.Hour), Positions: positions, Clearing: fen(0), Instructions: []Instruction{
+		{name: "windows", page: Windows{Lines: []WindowLine{{ID: testID(moongate.KindWindow, 2), State: "open", Agreement: agreement.ID, Title: agreement.Title, Opened: ago(12 * moongate.Hour)}, {ID: testID(moongate.KindWindow, 1), State: "pending", Agreement: offered.ID, Title: offered.Title, Opened: ago(12 * moongate.Hour), Closed: ago(moongate.Hour), Parties: 3, Net: fen(120000)}, window}, Paging: full}},
+		{name: "window", page: Window{Line: window, Gross: fen(88210450), Positions: positions, Clearing: fen(0), Instructions: []Instruction{
 			{ID: testID(moongate.KindInstruction, 0), From: g("weixin"), To: g("bamboo"), Through: g("weixin"), Amount: fen(11199900), State: "paid"},
 			{ID: testID(moongate.KindInstruction, 1), From: g("alipay"), To: g("jasmine"), Through: g("alipay"), Amount: fen(6120990), State: "sent"},
 			{ID: testID(moongate.KindInstruction, 2), From: g("alipay"), To: g("lotus"), Through: g("alipay"), Amount: fen(3194804), State: "manual"},
 		}, Steps: []Step{
-			{What: "window.opened", State: "done", At: window.Opened},
-			{What: "window.closed", State: "done", At: window.Closed},
-			{What: "window.netted", State: "done", At: window.Closed, Amount: fen(21200350)},
-			{What: "window.told", State: "sent", At: window.Closed, Party: g("weixin"), Amount: fen(11199900)},
+			{What: "settle.opened", State: "done", At: window.Opened},
+			{What: "settle.closed", State: "done", At: window.Closed, Amount: fen(21200350)},
+			{What: "settle.instructed", State: "sent", At: window.Closed, Party: g("weixin"), Other: g("bamboo"), Amount: fen(11199900)},
 		}, Actions: []Action{{Word: "close_window", Target: "/console/windows/x/close", Danger: true}}}},
-		{name: "exceptions", query: url.Values{}, page: Exceptions{Counts: []KindCount{{"mismatch", 60}, {"silent", 1}, {"late", 1}, {"without_items", 4}}, Lines: exceptions, Paging: full}},
+		{name: "exceptions", query: url.Values{}, page: Exceptions{Age: "three", Wallets: wallets, Counts: []KindCount{{"mismatch", 60}, {"silent", 1}, {"late", 1}, {"without_items", 4}}, Ages: []KindCount{{"day", 3}, {"three", 21}, {"week", 40}, {"older", 2}}, Lines: exceptions[:3], Paging: full}},
+		{name: "exceptions-resolved", query: url.Values{"state": {"resolved"}}, page: Exceptions{State: "resolved", Wallets: wallets, Lines: exceptions[3:], Paging: full}},
 		{name: "exceptions-empty", page: Exceptions{}},
 		{name: "agreements", page: Agreements{Lines: []AgreementLine{agreement, offered, terminated, older}, Paging: Paging{First: true}}},
 		{name: "agreement", page: Agreement{
@@ -139,12 +171,13 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 			{ID: testID(moongate.KindDestination, 1), Name: in("Autumn sale", "秋季特卖"), Owner: g("lotus"), Host: "m.lotus.example", State: "blocked", Since: ago(40 * moongate.Day)},
 		}, Paging: Paging{First: true}}},
 		{name: "receipt", page: receipt(l)},
-		{name: "statements", page: Statements{Lines: []StatementLine{statement, private}, Paging: Paging{First: true}}},
-		{name: "statement", page: Statement{Line: statement, Title: agreement.Title, Sums: []Sum{{"traffic", 173, fen(4310988), 800, fen(344879)}, {"refund", 7, fen(-36275), 800, fen(-2902)}}, Items: []Item{
-			{Crossing: cx, At: ago(21 * moongate.Day), Kind: "payment", Reference: "BM-20261030-0031", Base: fen(24712), Amount: fen(1977)},
-			{Crossing: testID(moongate.KindCrossing, 5), At: ago(22 * moongate.Day), Kind: "refund", Reference: "BM-20261029-0117", Base: fen(-5150), Amount: fen(-412)},
+		{name: "statements", page: Statements{Party: "jasmine", Parties: options, Itemised: []StatementLine{statement}, Totals: []StatementLine{private}, Paging: Paging{First: true}}},
+		{name: "statements-empty", page: Statements{Parties: options, Paging: Paging{First: true}}},
+		{name: "statement", page: Statement{Line: statement, Accrued: fen(-1250), Balance: fen(120788), Problems: []string{"crossing " + cx + ": the lines come to 1977, the ledger’s transfer to 1976"}, Sums: []Sum{{"traffic", "", 173, fen(344879)}, {"fee", in("Commission", "平台佣金"), 7, fen(-2902)}}, Items: []Item{
+			{Crossing: cx, At: ago(21 * moongate.Day), Kind: "payment", Purpose: "traffic", Other: g("bamboo"), Amount: fen(1977)},
+			{Crossing: testID(moongate.KindCrossing, 5), At: ago(22 * moongate.Day), Kind: "refund", Purpose: "fee", Rule: in("Commission", "平台佣金"), Other: g("bamboo"), Amount: fen(-412), Accrues: true},
 		}, Paging: full, Downloads: []Option{{"/console/statements/x.csv", "CSV"}, {"/console/statements/x.json", "JSON"}}, Actions: []Action{{Word: "confirm", Target: "/console/statements/x/confirm"}, {Word: "dispute", Target: "/console/statements/x/dispute"}}}},
-		{name: "statement-private", page: Statement{Line: private, Title: offered.Title, Sums: []Sum{{"commission", 0, money.Amount{}, 1200, fen(98400)}}, Tokens: 1204, Manifest: testHash(77), Proof: "checked", Downloads: []Option{{"/console/statements/y.json", "JSON"}}}},
+		{name: "statement-private", page: Statement{Line: private, Sums: []Sum{{"commission", "", 0, fen(98400)}}, Tokens: 1204, Manifest: testHash(77), Proof: "checked", Downloads: []Option{{"/console/statements/y.json", "JSON"}}}},
 		{name: "participants", page: Participants{Lines: []ParticipantLine{
 			{g("bamboo"), "active", ago(300 * moongate.Day), 4, 2}, {g("jasmine"), "active", ago(290 * moongate.Day), 2, 1}, {g("weixin"), "active", ago(310 * moongate.Day), 6, 3}, {g("tide"), "suspended", ago(12 * moongate.Day), 1, 1},
 		}, Paging: full}},
@@ -164,7 +197,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 func blocks(l Lang, in func(string, string) string) []Block {
 	return []Block{
 		{
-			ID: testID(moongate.KindBlock, 0), Pattern: "m.lotus.example", By: garden(l, "jasmine"), Against: garden(l, "lotus"), Agreement: testID(moongate.KindAgreement, 0), Reason: "scams_and_fraud",
+			ID: testID(moongate.KindBlock, 0), Place: in("Autumn sale", "秋季特卖"), Pattern: "m.lotus.example", By: garden(l, "jasmine"), Against: garden(l, "lotus"), Agreement: testID(moongate.KindAgreement, 0), Reason: "scams_and_fraud",
 			Facts:    in("Three shoppers reported coupons that the shop does not honour.", "三位买家举报优惠券无法兑现。"),
 			Evidence: testHash(3), Since: ago(2 * moongate.Day), Until: noon + 5*moongate.Day, AppealBy: noon + 88*moongate.Day, State: "standing", Stopped: 43, Appeal: "/console/links/x/appeal",
 		},
@@ -182,8 +215,9 @@ func receipt(l Lang) Receipt {
 	return Receipt{
 		Crossing: testID(moongate.KindCrossing, 0), Kind: "payment", At: ago(6 * moongate.Minute), Holder: garden(l, "bamboo"),
 		Groups: []Group{
-			{Audience: "parties", Hash: testHash(20), Open: true, Fields: []Field{{"kind", "payment"}, {"agreement", shorten(testID(moongate.KindAgreement, 0))}, {"version", "3"}, {"amount", "268.00 CNY"}}},
-			{Audience: "each", Hash: testHash(21), Open: true, Fields: []Field{{"payee", garden(l, "bamboo").Name}, {"fee", "20.48 CNY"}, {"order", "BM-20261120-0417"}}},
+			{Audience: "parties", Hash: testHash(20), Open: true, Fields: []Field{{Name: "kind", Value: "payment"}, {Name: "time", At: ago(6 * moongate.Minute)}, {Name: "agreement", Ref: Ref{"agreement", testID(moongate.KindAgreement, 0)}}, {Name: "version", Value: "3"}, {Name: "amount", Value: "268.00 CNY"}}},
+			{Audience: "each", Hash: testHash(21), Open: true, Fields: []Field{{Name: "payee", Value: garden(l, "bamboo").Name}, {Name: "fee", Value: "20.48 CNY"}, {Name: "order", Value: "BM-20261120-0417"}}},
+			{Audience: "hub", Hash: testHash(26), Open: true, Raw: true, Fields: []Field{{Name: "cast.1.party", Value: "weixin"}, {Name: "volumes.1.since", Value: "2026-10-31T16:00:00Z"}}},
 			{Hash: testHash(22)},
 			{Hash: testHash(23)},
 			{Hash: testHash(24)},

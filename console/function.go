@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -39,6 +40,7 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 		"short":     shorten,
 		"tone":      func(state string) string { return string(toneOf(state)) },
 		"as":        stateOf,
+		"act":       func(kind string) string { return string(cmp.Or(acts[kind], idle)) },
 		"onward":    func(s string) template.URL { return template.URL(safeOnward(s)) }, //nolint:gosec // safeOnward is the check
 		"to":        to,
 		"refer":     func(ref Ref) string { return to(ref.Kind, ref.ID) },
@@ -49,6 +51,7 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 		"strip":     strip,
 		"share":     share,
 		"bars":      bars,
+		"fare":      fare,
 		"together":  together,
 		"draw":      draw,
 		"climb":     climb,

@@ -8,6 +8,7 @@ import (
 // Block is a decision to keep links shut. It has a reason, evidence, an end and an appeal, or it is not one.
 type Block struct {
 	ID        string
+	Place     string // name of the destination that is shut; empty: all that fit the pattern
 	Pattern   string // what is shut: a destination's host, or a pattern of hosts
 	By        Party  // who decided
 	Against   Party  // whose links are shut; none: whoever stands behind the pattern
@@ -156,18 +157,24 @@ type Credential struct {
 type StatementLine struct {
 	ID        string
 	Agreement string
+	Title     string // of the agreement
 	Period    string // 2026-10
 	From, To  Party  // who reports to whom
 	Private   bool
-	Total     money.Amount
-	State     string // draft, issued, confirmed, disputed
+	Total     money.Amount // of an issued total
+	Crossings int64        // of an itemised statement; 0: not counted
+	State     string       // draft, issued, confirmed, disputed
 	Issued    moongate.Time
 }
 
-// Statements is the list.
+// Statements is the list: totals, which are issued once a period, and itemised statements, which are made when they are
+// read and so have no total here.
 type Statements struct {
-	Lines  []StatementLine
-	Paging Paging
+	Party    string   // whose itemised statements are listed
+	Parties  []Option // from whom an operator may choose
+	Itemised []StatementLine
+	Totals   []StatementLine
+	Paging   Paging // of the totals
 }
 
 func (Statements) template() string { return "statements" }
@@ -175,8 +182,10 @@ func (Statements) template() string { return "statements" }
 // Statement is one statement. A private one has sums and no lines.
 type Statement struct {
 	Line      StatementLine
-	Title     string // of the agreement
-	Sums      []Sum  // by purpose; the last one of the page is Line.Total
+	Sums      []Sum        // by purpose; the last one of the page is Line.Total
+	Accrued   money.Amount // beside Line.Total: what is due as a total when its period closes; no currency: nothing
+	Balance   money.Amount // what is owed to the reader after the last line, under all agreements; no currency: no lines
+	Problems  []string     // lines that do not agree with the ledger
 	Items     []Item
 	Paging    Paging
 	Tokens    int64  // private: how many link-outs the manifest names
@@ -191,18 +200,19 @@ func (Statement) template() string { return "statement" }
 // Sum is one line of a statement's summary.
 type Sum struct {
 	Purpose string
+	Rule    string // the line of the agreement's schedule
 	Count   int64
-	Base    money.Amount      // what the rate was applied to
-	Rate    money.BasisPoints // 0: none
 	Amount  money.Amount
 }
 
 // Item is one line of an itemised statement.
 type Item struct {
-	Crossing  string
-	At        moongate.Time
-	Kind      string
-	Reference string
-	Base      money.Amount
-	Amount    money.Amount
+	Crossing string
+	At       moongate.Time
+	Kind     string
+	Purpose  string
+	Rule     string // the line of the agreement's schedule
+	Other    Party  // who gave or got it
+	Amount   money.Amount
+	Accrues  bool // due as a total when its period closes
 }

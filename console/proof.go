@@ -32,11 +32,17 @@ type Group struct {
 	Audience string // public, parties, sides, each, self, owner, merchant, hub; a closed group may have none
 	Hash     string // of the group; empty: not told
 	Open     bool
+	Raw      bool    // its fields stand as the journal has them: of use to who checks the hash, hardly to who reads
 	Fields   []Field // of an open group
 }
 
-// Field is one fact: Name is a word under field. in the catalogue, or stands as it is.
-type Field struct{ Name, Value string }
+// Field is one fact: Name is a word under field. in the catalogue, or stands as it is. A fact that is a time, or names
+// something with a page of its own, says so; then Value is empty.
+type Field struct {
+	Name, Value string
+	At          moongate.Time
+	Ref         Ref
+}
 
 // Hash is one step on a path of hashes: the neighbour that it is joined with.
 type Hash struct {
@@ -93,13 +99,12 @@ type Health struct {
 		Size int64
 		At   moongate.Time
 	}
-	Views    []ViewLag
-	Peers    []Queue
-	Rate     Series // crossings a second
-	Waiting  int    // commands before the replica
-	Clicks   Clicks
-	OpenWork int64 // payments not yet in a final state
-	Actions  []Action
+	Followers []Follower
+	Peers     []Queue
+	Rate      Series // crossings a minute
+	Clicks    Clicks
+	OpenWork  int64 // payments not yet in a final state
+	Actions   []Action
 }
 
 func (Health) template() string { return "health" }
@@ -114,13 +119,10 @@ type Clicks struct {
 	Abandoned uint64 // that were turned down
 }
 
-// ViewLag is how far a view is behind the journal.
-type ViewLag struct {
-	Name     string
-	Position uint64
-	Behind   int64 // entries
-	Bytes    int64
-	Bound    int64 // bytes it may be behind
+// Follower is something that is made from the journal, a little later: the lists that people read, and the public log.
+type Follower struct {
+	Name   string // lists, log
+	Behind int64  // events that it has not taken in
 }
 
 // Queue is what waits to be said to a peer.

@@ -251,7 +251,7 @@ func TestLinksKeepTheRestOfTheQuery(t *testing.T) {
 	if got, want := v.Self(), "?after=c1&kind=link"; got != want {
 		t.Errorf("Self() = %s, want %s", got, want)
 	}
-	if diff := cmp.Diff([]Field{{"kind", "link"}}, v.Keep("state")); diff != "" {
+	if diff := cmp.Diff([]Field{{Name: "kind", Value: "link"}}, v.Keep("state")); diff != "" {
 		t.Errorf("Keep: %s", diff)
 	}
 }

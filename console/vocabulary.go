@@ -15,7 +15,7 @@ const (
 var states = map[string]tone{
 	"open": good, "window.open": good, "posted": good, "succeeded": good, "paid": good, "settled": good, "agreed": good,
 	"in_force": good, "active": good, "issued": good, "confirmed": good, "resolved": good, "done": good,
-	"delivered": good, "checked": good, "leader": good, "alone": good, "level": good, "delivering": good,
+	"refund.succeeded": good, "delivered": good, "checked": good, "leader": good, "alone": good, "level": good, "delivering": good,
 
 	"payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
 	"created": wait, "held": wait, "opening": wait, "closing": wait, "asked": wait, "accepted": wait, "held_up": wait,
@@ -23,12 +23,15 @@ var states = map[string]tone{
 	"sent": wait, "partly_refunded": wait, "paused": wait, "failing": wait,
 
 	"blocked": bad, "standing": bad, "upheld": bad, "refused": bad, "failed": bad, "disputed": bad, "dead": bad,
-	"revoked": bad, "suspended": bad, "aborted": bad, "exception": bad,
+	"disabled": bad, "revoked": bad, "suspended": bad, "aborted": bad, "exception": bad,
 
 	"attempt.closed": idle, "expired": idle, "cancelled": idle, "returned": idle, "voided": idle, "refunded": idle,
 	"draft": idle, "ended": idle, "rotated": idle, "left": idle, "withdrawn": idle, "lifted": idle, "lapsed": idle,
 	"overturned": idle, "undecided": idle, "absent": idle, "noted": idle, "follower": idle,
 }
+
+// acts are public acts by what they did to the gate; what is not here shut nothing and opened nothing.
+var acts = map[string]tone{"agreement.published": good, "link.unblocked": good, "link.appealed": wait, "link.blocked": bad}
 
 // stateOf is the state of a kind of thing, where that kind has a word of its own for it.
 func stateOf(kind, state string) string {
@@ -47,7 +50,7 @@ var vocabularies = map[string][]string{
 	},
 	"purpose": {
 		"payable", "receivable", "wallet", "fee", "clearing", "accrual", "suspense", "instructed", "goods", "freight",
-		"share", "held", "commission", "traffic", "wallet_fee", "tax", "kept", "refund",
+		"share", "held", "commission", "traffic", "wallet_fee", "tax", "kept", "refund", "settlement", "total",
 	},
 	"exception": {
 		"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute",
@@ -129,14 +132,18 @@ var vocabularies = map[string][]string{
 		"agreement.published", "agreement.discontinued", "link.blocked", "link.appealed", "link.appeal_decided",
 		"link.unblocked",
 	},
-	"queue": {"wallet", "webhook", "message"},
-	"use":   {"requests", "agreements", "statements"},
-	"range": {"24h", "7d", "30d"},
+	"queue":    {"wallet", "webhook", "message", "payout"},
+	"follower": {"lists", "log"},
+	"use":      {"requests", "agreements", "statements"},
+	"range":    {"24h", "7d", "30d"},
 	"nav": {
-		"home", "crossings", "payments", "exceptions", "balances", "windows", "statements", "agreements", "links",
-		"participants", "log", "health",
+		"home", "crossings", "payments", "refunds", "exceptions", "wallets", "balances", "windows", "statements", "agreements",
+		"links", "participants", "webhooks", "log", "health",
 	},
-	"theme": {"auto", "light", "dark"},
+	"theme":         {"auto", "light", "dark"},
+	"age":           {"day", "three", "week", "older"},
+	"exception.how": {"give_back", "release", "dismiss"},
+	"wallets.means": {"level", "asking", "failing", "dead"},
 	"problem": {
 		"malformed", "unauthenticated", "forbidden", "not_found", "conflict", "key_reused", "refused", "limit",
 		"too_large", "busy", "unknown", "internal",
@@ -154,15 +161,15 @@ var vocabularies = map[string][]string{
 // asked are the words of an [Action]; each has a label under action.WORD and a question under action.WORD.ask.
 var asked = []string{
 	"give_back", "release", "dismiss", "refund", "retry", "discard", "appeal", "withdraw", "lift", "pause", "resume",
-	"revoke", "confirm", "dispute", "close_window", "pay", "snapshot", "sign_out_all",
+	"revoke", "confirm", "dispute", "close_window", "pay", "snapshot", "sign_out_all", "redeliver", "disable", "enable", "remove",
 }
 
 // sections is the part of the navigation that a page belongs to.
 var sections = map[string]string{
 	"home": "home", "crossings": "crossings", "crossing": "crossings", "receipt": "crossings",
-	"payments": "payments", "payment": "payments", "exceptions": "exceptions",
+	"payments": "payments", "payment": "payments", "refunds": "refunds", "exceptions": "exceptions", "wallets": "wallets",
 	"balances": "balances", "account": "balances", "windows": "windows", "window": "windows",
 	"statements": "statements", "statement": "statements", "agreements": "agreements", "agreement": "agreements",
 	"links": "links", "destinations": "links", "participants": "participants", "participant": "participants",
-	"log": "log", "health": "health",
+	"webhooks": "webhooks", "webhook": "webhooks", "log": "log", "health": "health",
 }

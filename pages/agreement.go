@@ -162,11 +162,7 @@ func (p *Pages) signatures(v *visit, id moongate.ID, d *agreement.Document) ([]c
 		if len(all) == pageRows {
 			break
 		}
-		s := console.Signature{Party: p.party(r.Party, v.lang), Role: string(r.Role), At: r.Signed}
-		if r.Signed != 0 {
-			s.Key = d.Fingerprint() // what was signed
-		}
-		all = append(all, s)
+		all = append(all, console.Signature{Party: p.party(r.Party, v.lang), Role: string(r.Role), At: r.Signed})
 	}
 	return all, nil
 }

@@ -170,15 +170,39 @@ func (p *Pages) entry(v *visit, a ledger.Account, l *ledger.Line) console.Entry 
 	case l.Pending:
 		e.State = "pending"
 	}
-	// The crossing that a transfer belongs to is the event behind it.
-	next, err := p.hub.Node.Journal().Entry(l.Position + 1)
-	if err != nil {
+	switch l.Crossing.Kind() {
+	case moongate.KindWindow:
+		e.Purpose = "settlement"
+		return e
+	case moongate.KindStatement:
+		e.Purpose = "total"
 		return e
 	}
-	if recorded, ok := next.Event.(*crossing.Recorded); ok && recorded.ID == l.Crossing {
+	if recorded := p.recorded(v, l); recorded != nil {
 		e.Purpose, e.Other = p.entryPurpose(v, a, recorded)
 	}
 	return e
+}
+
+// recorded is the crossing that a line of an account belongs to: the event behind the transfer, or an earlier one where
+// the line ends what was pending. Nil where it cannot be read now.
+func (p *Pages) recorded(v *visit, l *ledger.Line) *crossing.Recorded {
+	at := l.Position + 1
+	if next, err := p.hub.Node.Journal().Entry(at); err == nil {
+		if r, ok := next.Event.(*crossing.Recorded); ok && r.ID == l.Crossing {
+			return r
+		}
+	}
+	row, err := crossing.Find(v.Context(), p.hub.Views, l.Crossing, crossing.Filter{})
+	if err != nil {
+		return nil
+	}
+	e, err := p.hub.Node.Journal().Entry(row.Position)
+	if err != nil {
+		return nil
+	}
+	r, _ := e.Event.(*crossing.Recorded)
+	return r
 }
 
 // entryPurpose says what a crossing moved an owner's money for, and who stood on the other side, by the owner's own

@@ -85,6 +85,9 @@ func (p *Pages) crossing(v *visit) (console.Page, error) {
 	case id.Kind() == moongate.KindWindow: // an account's history names what moved it
 		v.elsewhere = "/console/windows/" + id.String()
 		return nil, nil
+	case id.Kind() == moongate.KindStatement:
+		v.elsewhere = "/console/statements/" + id.String()
+		return nil, nil
 	}
 	row, err := p.findCrossing(v, id)
 	if err != nil {
@@ -144,6 +147,7 @@ func (p *Pages) tellCrossing(v *visit, page *console.Crossing, row crossing.Row,
 		case *pay.RefundOpened:
 			if event.Crossing == e.ID && v.sees(event.Merchant) {
 				page.Payment, page.Reference = event.Payment.String(), event.Reference
+				p.ofRefund(v, page, event.Payment, event.Refund)
 			}
 		case *link.Clicked:
 			if event.Crossing == e.ID && shared {
@@ -188,6 +192,42 @@ func (p *Pages) payReference(page *console.Crossing, payment moongate.ID) {
 			page.Reference = known.Order
 		}
 	})
+}
+
+// ofRefund tells what the wallet made of a refund, beside the crossing.
+func (p *Pages) ofRefund(v *visit, page *console.Crossing, payment, refund moongate.ID) {
+	var known pay.Payment
+	var ok bool
+	p.hub.Machine().Read(func() { known, ok = p.hub.Pay.Lookup(payment) })
+	if !ok {
+		return
+	}
+	_ = pay.Walk(p.hub.Node.Journal().Entry, known.Payment, known.Head, func(e journal.Entry) bool {
+		if refundOf(e.Event) == refund {
+			step, _ := p.payStep(v, e)
+			page.Steps = append(page.Steps, step)
+		}
+		_, opened := e.Event.(*pay.RefundOpened)
+		return !(opened && refundOf(e.Event) == refund) && len(page.Steps) < storyLength
+	}) // where the newest event is not durable yet, a moment later it is
+	slices.Reverse(page.Steps)
+}
+
+// refundOf is the refund that an event is about, none where it is about none.
+func refundOf(e journal.Event) moongate.ID {
+	switch event := e.(type) {
+	case *pay.RefundOpened:
+		return event.Refund
+	case *pay.RefundDue:
+		return event.Refund
+	case *pay.RefundQueryDue:
+		return event.Refund
+	case *pay.RefundMoved:
+		return event.Refund
+	case *pay.RefundEnded:
+		return event.Refund
+	}
+	return moongate.ID{}
 }
 
 // beforePaid puts the payment's own story before the crossing.

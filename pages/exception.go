@@ -3,7 +3,6 @@ package pages
 import (
 	"context"
 	"slices"
-	"sort"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/console"
@@ -18,54 +17,58 @@ func (p *Pages) waiting(v *visit) (n int) {
 	case v.operates():
 		p.hub.Machine().Read(func() { n = p.hub.Pay.Exceptions() })
 	case v.scopes.Has(party.PaymentsRead):
-		for _, c := range p.exceptionCounts(v) {
+		kinds, _ := kindsAndAges(p.aging(v))
+		for _, c := range kinds {
 			n += int(c.Count)
 		}
 	}
 	return n
 }
 
-// exceptionCounts counts those that wait by kind; a fault leaves the page without the figures.
-func (p *Pages) exceptionCounts(v *visit) []console.KindCount {
-	counts, err := cached(&p.cache, "exceptions/"+v.own(), p.hub.Now, func() ([]console.KindCount, error) {
-		byKind, after, seen := map[string]int64{}, "", 0
-		for {
-			found, next, err := pay.Exceptions(context.WithoutCancel(v.Context()), p.hub.Views, pay.ExceptionFilter{Merchant: v.own(), Open: true}, after, 500)
-			if err != nil {
-				return nil, err
-			}
-			for i := range found {
-				byKind[string(found[i].Kind)]++
-			}
-			if seen += len(found); next == "" || seen >= lookedThrough {
-				break
-			}
-			after = next
-		}
-		counts := make([]console.KindCount, 0, len(byKind))
-		for kind, n := range byKind {
-			counts = append(counts, console.KindCount{Kind: kind, Count: n})
-		}
-		sort.Slice(counts, func(i, j int) bool {
-			return counts[i].Count > counts[j].Count || counts[i].Count == counts[j].Count && counts[i].Kind < counts[j].Kind
-		})
-		return counts, nil
+// aging counts the exceptions that wait, of those that the reader may see; a fault leaves the page without the figures.
+func (p *Pages) aging(v *visit) []pay.Aging {
+	found, err := cached(&p.cache, "exceptions/"+v.own(), p.hub.Now, func() ([]pay.Aging, error) {
+		return pay.Waiting(context.WithoutCancel(v.Context()), p.hub.Views, v.own(), v.now)
 	})
 	if err != nil {
 		p.hub.Log.Error("exceptions cannot be counted", "error", err)
 	}
-	return counts
+	return found
+}
+
+// ages name the spans of [pay.Aging].
+var ages = [len(pay.Ages) + 1]string{"day", "three", "week", "older"}
+
+// aged narrows to those that have waited for a span of time.
+func aged(f *pay.ExceptionFilter, age string, now moongate.Time) {
+	i := slices.Index(ages[:], age)
+	if i < 0 {
+		return
+	}
+	if i > 0 {
+		f.Until = now - pay.Ages[i-1] + 1
+	}
+	if i < len(pay.Ages) {
+		f.Since = now - pay.Ages[i] + 1
+	}
 }
 
 func (p *Pages) exceptions(v *visit) (console.Page, error) {
 	q := v.URL.Query()
-	page := console.Exceptions{Kind: bound(q.Get("kind"), 40), State: q.Get("state"), Counts: p.exceptionCounts(v)}
-	f := pay.ExceptionFilter{Merchant: v.own(), Kind: pay.TroubleKind(page.Kind), Open: page.State != "resolved"}
+	page := console.Exceptions{
+		Kind: bound(q.Get("kind"), 40), State: bound(q.Get("state"), 20), Age: bound(q.Get("age"), 20), Wallet: bound(q.Get("wallet"), 128),
+		Wallets: p.walletOptions(v),
+	}
+	f := pay.ExceptionFilter{Merchant: v.own(), Kind: pay.TroubleKind(page.Kind), Wallet: page.Wallet}
+	if page.State == "resolved" {
+		f.Settled = true
+	} else {
+		f.Open, f.Oldest = true, true
+		aged(&f, page.Age, v.now)
+		page.Counts, page.Ages = kindsAndAges(p.aging(v))
+	}
 	found, paging, err := rows(p, v, "exceptions", func(after string, limit int) ([]pay.ExceptionRow, string, error) {
-		if f.Open {
-			return pay.Exceptions(v.Context(), p.hub.Views, f, after, limit)
-		}
-		return p.resolved(v.Context(), f, after, limit)
+		return pay.Exceptions(v.Context(), p.hub.Views, f, after, limit)
 	})
 	if err != nil {
 		return nil, err
@@ -77,30 +80,31 @@ func (p *Pages) exceptions(v *visit) (console.Page, error) {
 	return page, nil
 }
 
-// resolved leaves those out that still wait. A page may be short where many of them stand between.
-func (p *Pages) resolved(ctx context.Context, f pay.ExceptionFilter, after string, limit int) ([]pay.ExceptionRow, string, error) {
-	var all []pay.ExceptionRow
-	for range lookedThrough / 500 {
-		found, next, err := pay.Exceptions(ctx, p.hub.Views, f, after, limit)
-		if err != nil {
-			return nil, "", err
-		}
-		all = append(all, slices.DeleteFunc(found, func(r pay.ExceptionRow) bool { return r.Ended == 0 })...)
-		if after = next; next == "" || len(all) >= limit/2 {
-			break
-		}
+// kindsAndAges sums the same exceptions up twice.
+func kindsAndAges(waiting []pay.Aging) (kinds, byAge []console.KindCount) {
+	if len(waiting) == 0 {
+		return nil, nil
 	}
-	return all, after, nil
+	byAge = make([]console.KindCount, len(ages))
+	for i := range waiting {
+		sum := int64(0)
+		for age, n := range waiting[i].ByAge {
+			byAge[age].Kind = ages[age]
+			byAge[age].Count += n
+			sum += n
+		}
+		kinds = append(kinds, console.KindCount{Kind: string(waiting[i].Kind), Count: sum})
+	}
+	return kinds, byAge
 }
 
 func (p *Pages) exceptionLine(v *visit, r *pay.ExceptionRow) console.ExceptionLine {
 	line := console.ExceptionLine{
 		ID: r.ID.String(), Kind: string(r.Kind), Opened: r.Opened, State: "open", Amount: r.Amount, Facts: r.Facts,
-		Party: p.party(r.Wallet, v.lang), Subject: console.Ref{Kind: "payment", ID: r.Payment.String()}, Note: r.Note,
+		Party: p.party(r.Wallet, v.lang), Ended: r.Ended, How: string(r.Action), By: p.party(r.By, v.lang), Note: r.Note,
 	}
-	if r.Ended != 0 {
-		line.State = "resolved"
-		return line
+	if !r.Payment.IsZero() {
+		line.Subject = console.Ref{Kind: "payment", ID: r.Payment.String()}
 	}
 	var known pay.Payment
 	var x pay.Exception
@@ -110,6 +114,10 @@ func (p *Pages) exceptionLine(v *visit, r *pay.ExceptionRow) console.ExceptionLi
 		x, open = p.hub.Pay.Exception(r.ID)
 	})
 	line.Subtext = known.Order
+	if r.Ended != 0 {
+		line.State = "resolved"
+		return line
+	}
 	if r.Held {
 		line.Until = x.Next
 	}

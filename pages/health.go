@@ -24,11 +24,10 @@ func (p *Pages) health(v *visit) (console.Page, error) {
 		page.Bytes += f.Size
 		page.Segments++
 	}
-	views := console.ViewLag{Name: "views.db", Position: uint64(p.hub.Views.Position())}
-	if uint64(at) > views.Position {
-		views.Behind = int64(uint64(at) - views.Position)
+	page.Followers = []console.Follower{{Name: "lists"}, {Name: "log", Behind: p.hub.Node.Log().Lag()}}
+	if views := p.hub.Views.Position(); at > views {
+		page.Followers[0].Behind = int64(at - views)
 	}
-	page.Views = []console.ViewLag{views}
 	if c, _, ok := p.checkpoint(); ok {
 		page.Checkpoint.Size, page.Checkpoint.At = c.Size, p.signedAt()
 	}
@@ -44,21 +43,13 @@ func (p *Pages) health(v *visit) (console.Page, error) {
 }
 
 // openPayments counts payments that are not in a final state, up to a bound.
-func (p *Pages) openPayments(ctx context.Context) (n int64, err error) {
-	for _, status := range []pay.Status{pay.Open, pay.Held} {
-		after := ""
-		for n < lookedThrough {
-			found, next, err := pay.Payments(ctx, p.hub.Views, pay.Filter{Status: status}, after, 500)
-			if err != nil {
-				return 0, err
-			}
-			n += int64(len(found))
-			if after = next; next == "" {
-				break
-			}
-		}
+func (p *Pages) openPayments(ctx context.Context) (int64, error) {
+	open, err := p.countPayments(ctx, pay.Filter{Status: pay.Open})
+	if err != nil {
+		return 0, err
 	}
-	return n, nil
+	held, err := p.countPayments(ctx, pay.Filter{Status: pay.Held})
+	return open + held, err
 }
 
 // buriedShown is how many buried effects of one peer can be tried again from the page.
@@ -73,11 +64,7 @@ func (p *Pages) queues(v *visit) []console.Queue {
 			return &all[i]
 		}
 		at[peer] = len(all)
-		kind, handle, named := strings.Cut(peer, ":")
-		if !named {
-			kind, handle = "wallet", peer
-		}
-		all = append(all, console.Queue{Peer: p.party(handle, v.lang), Kind: kind})
+		all = append(all, p.peer(v, peer))
 		return &all[len(all)-1]
 	}
 	for _, q := range p.hub.Effects.Queues() {
@@ -97,6 +84,26 @@ func (p *Pages) queues(v *visit) []console.Queue {
 		}
 	}
 	return all
+}
+
+// peer reads whom a queue's name means: "wallet:HANDLE" is asked about payments, "webhook ID" gets redeliveries, and a
+// handle alone is a wallet that pays out.
+func (p *Pages) peer(v *visit, name string) console.Queue {
+	if handle, ok := strings.CutPrefix(name, "wallet:"); ok {
+		return console.Queue{Peer: p.party(handle, v.lang), Kind: "wallet"}
+	}
+	if text, ok := strings.CutPrefix(name, "webhook "); ok {
+		q := console.Queue{Peer: console.Party{ID: text}, Kind: "webhook"}
+		if id, err := moongate.ParseID(text); err == nil {
+			p.hub.Machine().Read(func() {
+				if e, ok := p.hub.Webhook.Lookup(id); ok {
+					q.Peer = p.partyOf(e.Owner, v.lang)
+				}
+			})
+		}
+		return q
+	}
+	return console.Queue{Peer: p.party(name, v.lang), Kind: "payout"}
 }
 
 // retry has a buried effect tried again.

@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sort"
 
 	"github.com/moongate-hub/moongate"
@@ -38,14 +40,13 @@ func (p *Pages) home(v *visit) (console.Page, error) {
 			return nil, err
 		}
 		page.Latest = p.crossingLines(v, latest)
-		if page.Balances, _, err = p.accountLines(v, p.homeOwner(v), "", homeBalances); err != nil {
+		if page.Balances, err = p.homeBalances(v); err != nil {
 			return nil, err
 		}
 	}
 	if v.scopes.Has(party.PaymentsRead) {
 		unknown, err := cached(&p.cache, "unknown/"+v.own(), p.hub.Now, func() (int64, error) {
-			found, err := p.unknownPayments(context.WithoutCancel(v.Context()), v.own())
-			return int64(len(found)), err
+			return p.unknownPayments(context.WithoutCancel(v.Context()), v.own())
 		})
 		if err != nil {
 			return nil, err
@@ -55,8 +56,22 @@ func (p *Pages) home(v *visit) (console.Page, error) {
 	return page, nil
 }
 
-// homeOwner is whose balances stand on the first page: the reader's, or those of the hub's whole list for an operator.
-func (p *Pages) homeOwner(v *visit) string { return v.own() }
+// balancesLooked bounds the accounts from which the first page chooses.
+const balancesLooked = 500
+
+// homeBalances are the reader's accounts on which something stands, the largest first; for an operator, everybody's.
+func (p *Pages) homeBalances(v *visit) ([]console.AccountLine, error) {
+	lines, _, err := p.accountLines(v, v.own(), "", balancesLooked)
+	if err != nil {
+		return nil, err
+	}
+	lines = slices.DeleteFunc(lines, func(l console.AccountLine) bool { return l.Posted.IsZero() && l.Pending.IsZero() })
+	slices.SortStableFunc(lines, func(a, b console.AccountLine) int { return cmp.Compare(weight(b.Posted), weight(a.Posted)) })
+	return lines[:min(len(lines), homeBalances)], nil
+}
+
+// weight is an amount's distance from zero.
+func weight(a money.Amount) int64 { return max(a.Minor, -a.Minor) }
 
 func (p *Pages) sumFlows(v *visit, page *console.Home, flows []crossing.Flow) {
 	between := map[[2]string]*console.Flow{}
@@ -120,25 +135,24 @@ func sortAmounts(all []money.Amount) {
 	sort.Slice(all, func(i, j int) bool { return all[i].Currency.String() < all[j].Currency.String() })
 }
 
-// lookedThrough bounds how many rows are looked through for what no list is kept of.
+// lookedThrough bounds how many rows are looked through to count them.
 const lookedThrough = 5000
 
-// unknownPayments are those whose outcome is being asked for.
-func (p *Pages) unknownPayments(ctx context.Context, merchant string) (found []pay.Row, err error) {
-	after, seen := "", 0
-	for {
-		page, next, err := pay.Payments(ctx, p.hub.Views, pay.Filter{Merchant: merchant, Status: pay.Open}, after, 500)
+// unknownPayments counts those whose outcome is being asked for, up to a bound.
+func (p *Pages) unknownPayments(ctx context.Context, merchant string) (n int64, err error) {
+	return p.countPayments(ctx, pay.Filter{Merchant: merchant, Status: pay.Open, Stage: pay.AttemptUnknown})
+}
+
+func (p *Pages) countPayments(ctx context.Context, f pay.Filter) (n int64, err error) {
+	for after := ""; n < lookedThrough; {
+		found, next, err := pay.Payments(ctx, p.hub.Views, f, after, 500)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		for i := range page {
-			if page[i].Stage == pay.AttemptUnknown {
-				found = append(found, page[i])
-			}
+		n += int64(len(found))
+		if after = next; next == "" {
+			break
 		}
-		if seen += len(page); next == "" || seen >= lookedThrough {
-			return found, nil
-		}
-		after = next
 	}
+	return n, nil
 }

@@ -41,6 +41,9 @@ func (p *Pages) links(v *visit) (console.Page, error) {
 				Code: r.Code, Name: r.Name, Publisher: p.partyOf(r.Publisher, v.lang), Owner: p.partyOf(r.Owner, v.lang), Campaign: r.Campaign,
 				State: "open", Opened: r.Opened, Stopped: r.Stopped,
 			}
+			if known, ok := p.hub.Link.Destination(r.Destination); ok {
+				line.Name = inLang(v.lang, known.Name, known.NameZH)
+			}
 			switch resolved, err := p.hub.Link.Resolve(r.Code, link.Web, v.now); {
 			case r.Closed || err != nil:
 				line.State = "closed"
@@ -89,10 +92,21 @@ func (p *Pages) blockLine(v *visit, r *link.BlockRow) (console.Block, error) {
 
 func (p *Pages) decision(d *link.Decision, lang console.Lang) console.Block {
 	b := console.Block{
-		ID: d.Block.String(), Pattern: d.Host, By: p.party(d.By, lang), Against: p.party(d.Against, lang), Agreement: d.Agreement.String(), Reason: d.Reason,
+		Place: p.placeOf(d.Destination, lang),
+		ID:    d.Block.String(), Pattern: d.Host, By: p.party(d.By, lang), Against: p.party(d.Against, lang), Agreement: d.Agreement.String(), Reason: d.Reason,
 		Facts: d.Facts, Evidence: d.Evidence, Automated: d.Automated, Since: d.Since, Until: d.Expires, AppealBy: d.AppealBy,
 	}
 	return b
+}
+
+// placeOf names a destination; "" where there is none.
+func (p *Pages) placeOf(destination moongate.ID, lang console.Lang) (name string) {
+	p.hub.Machine().Read(func() {
+		if known, ok := p.hub.Link.Destination(destination); ok {
+			name = inLang(lang, known.Name, known.NameZH)
+		}
+	})
+	return name
 }
 
 // shutOf finds a destination of the reader's own that a block shuts.

@@ -60,6 +60,8 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.page(mux, "receipt", party.LedgerRead, p.receipt)
 	p.page(mux, "payments", party.PaymentsRead, p.payments)
 	p.page(mux, "payment", party.PaymentsRead, p.payment)
+	p.page(mux, "refunds", party.PaymentsRead, p.refunds)
+	p.page(mux, "wallets", party.PaymentsRead, p.wallets)
 	p.page(mux, "balances", party.LedgerRead, p.balances)
 	p.page(mux, "account", party.LedgerRead, p.account)
 	p.page(mux, "windows", party.SettlementRead, p.windows)
@@ -75,6 +77,8 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.page(mux, "participant", 0, p.participant)
 	p.page(mux, "statements", party.StatementsRead, p.statements)
 	p.page(mux, "statement", party.StatementsRead, p.statement)
+	p.page(mux, "webhooks", party.WebhooksWrite, p.webhooks)
+	p.page(mux, "webhook", party.WebhooksWrite, p.webhook)
 	p.page(mux, "health", party.OperatorScope, p.health)
 	p.page(mux, "find", 0, p.find)
 
@@ -85,6 +89,8 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.act(mux, console.Routes["link"]+"/appeal", party.LinksWrite, p.appeal)
 	p.act(mux, console.Routes["link"]+"/lift", party.LinksWrite, p.lift)
 	p.act(mux, console.Routes["window"]+"/close_window", party.OperatorScope, p.closeWindow)
+	p.act(mux, console.Routes["webhook"]+"/events/{event}/redeliver", party.WebhooksWrite, p.redeliver)
+	p.act(mux, console.Routes["webhook"]+"/{action}", party.WebhooksWrite, p.steer)
 	p.act(mux, console.Routes["health"]+"/effects/{effect}/retry", party.OperatorScope, p.retry)
 }
 

@@ -26,6 +26,8 @@ func TestPages(t *testing.T) {
 	t.Run("strangers learn nothing", func(t *testing.T) { learnNothing(t, w) })
 	t.Run("scopes", func(t *testing.T) { lackScopes(t, w) })
 	t.Run("receipt", func(t *testing.T) { takeReceipt(t, w) })
+	t.Run("webhook", func(t *testing.T) { redeliver(t, w) })
+	t.Run("filters", func(t *testing.T) { narrow(t, w) })
 	t.Run("exception", func(t *testing.T) { resolveException(t, w) })
 	t.Run("block", func(t *testing.T) { blockAndAppeal(t, w) })
 	t.Run("cashier", func(t *testing.T) { payAtCashier(t, w) })
@@ -131,7 +133,7 @@ func mangled(token string) string {
 func (w *world) addresses() map[string]string {
 	ids := map[string]string{
 		"crossing": w.crossing.String(), "receipt": w.crossing.String(), "payment": w.paid.String(), "account": "kiln:CNY:payable",
-		"window": w.window(), "agreement": w.agreement.String(), "participant": "kiln", "statement": w.agreement.String() + ".CNY." + w.now().Go().Format("2006-01"),
+		"window": w.window(), "webhook": w.hook.String(), "agreement": w.agreement.String(), "participant": "kiln", "statement": w.agreement.String() + ".CNY." + w.now().Go().Format("2006-01"),
 	}
 	all := map[string]string{}
 	for name, route := range console.Routes {
@@ -170,7 +172,6 @@ func seeEverything(t *testing.T, w *world) {
 		"payment":      {"Crane Pay", "ORDER-0417", w.crossing.String()},
 		"balances":     {"kiln:CNY:payable", "Crane Pay"},
 		"account":      {w.crossing.String(), "Old Kiln Pottery"},
-		"windows":      {w.window()},
 		"window":       {w.window(), "close_window"},
 		"agreements":   {"Three gardens"},
 		"agreement":    {"Commission", "5%", "sha256"},
@@ -179,7 +180,11 @@ func seeEverything(t *testing.T, w *world) {
 		"participants": {"Rival Bazaar", "Old Kiln Pottery"},
 		"participant":  {"Old Kiln Pottery", "payments:write"},
 		"statement":    {"Three gardens", w.crossing.String()},
-		"health":       {"views.db", "leads alone"},
+		"health":       {"Lists and searches", "leads alone"},
+		"wallets":      {"Crane Pay", "100% of 1 payment paid", "sandbox"},
+		"webhooks":     {"orders", "Lotus Market", "pay.settled"},
+		"webhook":      {"orders", w.hook.String(), "/events"},
+		"windows":      {w.window(), "Three gardens"},
 		"log":          {w.hub.Secrets.Verifier, "hub.example"},
 	}
 	for name, address := range w.addresses() {
@@ -298,6 +303,7 @@ func learnNothing(t *testing.T, w *world) {
 		{"/console/crossings/" + w.crossing.String() + "/receipt", "/console/crossings/" + other(w.crossing) + "/receipt"},
 		{"/console/crossings/" + w.crossing.String() + "/receipt.json", "/console/crossings/" + other(w.crossing) + "/receipt.json"},
 		{"/console/payments/" + w.paid.String(), "/console/payments/" + other(w.paid)},
+		{"/console/webhooks/" + w.hook.String(), "/console/webhooks/" + other(w.hook)},
 		{"/console/balances/kiln:CNY:payable", "/console/balances/nobody:CNY:payable"},
 		{"/console/balances/:CNY:clearing:" + w.window(), "/console/balances/:CNY:clearing:" + other(window)},
 		{"/console/windows/" + w.window(), "/console/windows/" + other(window)},
@@ -321,9 +327,9 @@ func learnNothing(t *testing.T, w *world) {
 			t.Errorf("%s answers %d\n%s\nand what names nothing answers %d\n%s", c.theirs, theirs.status, a, none.status, b)
 		}
 	}
-	secrets := []string{w.crossing.String(), w.visit.String(), w.paid.String(), w.agreement.String(), w.window(), "ORDER-0417", "268.00", "kiln:CNY", w.code}
+	secrets := []string{w.hook.String(), w.crossing.String(), w.visit.String(), w.paid.String(), w.agreement.String(), w.window(), "ORDER-0417", "268.00", "kiln:CNY", w.code}
 	for name, address := range w.addresses() {
-		if strings.Contains(address, w.crossing.String()) || name == "payment" || name == "account" || name == "window" || name == "agreement" || name == "statement" {
+		if strings.Contains(address, w.crossing.String()) || name == "payment" || name == "account" || name == "window" || name == "agreement" || name == "statement" || name == "webhook" {
 			continue
 		}
 		for _, query := range []string{"", "?party=kiln", "?from=news&to=mall", "?state=done", "?wallet=crane-pay", "?order=ORDER-0417", "?kind=payment", "?range=30d"} {
@@ -413,6 +419,75 @@ func takeReceipt(t *testing.T, w *world) {
 	}
 }
 
+// redeliver has a message sent once more, and nobody but its owner and an operator may.
+func redeliver(t *testing.T, w *world) {
+	path := "/console/webhooks/" + w.hook.String()
+	mall := w.as("mall")
+	w.until("the delivery is in the log", func() bool { return strings.Contains(mall.get(path).body, "pay.settled") })
+	message := regexp.MustCompile(`title="(evt_[a-z0-9]+)"`)
+	again := regexp.MustCompile(`action="(` + path + `/events/[A-Za-z0-9_-]+/redeliver)"`)
+	for _, handle := range []string{"mall", "office"} {
+		v := w.as(handle)
+		page := v.get(path)
+		id, form := message.FindStringSubmatch(page.body), again.FindStringSubmatch(page.body)
+		if id == nil || form == nil {
+			t.Fatalf("%s finds nothing to send again: %s", handle, words(page.body))
+		}
+		before := w.heard.of(id[1])
+		if before == 0 {
+			t.Fatalf("the log tells of %s, which never came", id[1])
+		}
+		if got := v.post(form[1], url.Values{"token": {page.token(t)}}); got.status != http.StatusSeeOther {
+			t.Fatalf("%s: %d %s", handle, got.status, words(got.body))
+		}
+		w.until("it came again", func() bool { return w.heard.of(id[1]) == before+1 })
+		w.until("the log says so", func() bool { return strings.Count(v.get(path).body, "sent again") > 0 })
+		rival := w.as("rival")
+		if got := rival.post(form[1], url.Values{"token": {rival.get("/console").token(t)}}); got.status != http.StatusNotFound {
+			t.Errorf("a stranger has %s's message sent again: %d", handle, got.status)
+		}
+	}
+	form := again.FindStringSubmatch(w.as("office").get(path).body)
+	if got := mall.post(form[1], url.Values{"token": {mall.get(path).token(t)}}); got.status != http.StatusNotFound {
+		t.Errorf("the marketplace uses the operator's cursor: %d", got.status)
+	}
+	act := func(action, note string) answer {
+		return mall.post(path+"/"+action, url.Values{"token": {mall.get(path).token(t)}, "note": {note}})
+	}
+	if got := act("disable", "we move"); got.status != http.StatusSeeOther {
+		t.Fatalf("stopping it: %d %s", got.status, words(got.body))
+	}
+	if got := mall.get(path); !strings.Contains(got.body, "we move") || strings.Contains(got.body, "/redeliver") {
+		t.Errorf("stopped: %s", words(got.body))
+	}
+	if got := act("enable", ""); got.status != http.StatusSeeOther || !strings.Contains(mall.get(path).body, "/disable") {
+		t.Errorf("going on: %d", got.status)
+	}
+	if got := act("explode", ""); got.status != http.StatusNotFound {
+		t.Errorf("an action that is none: %d", got.status)
+	}
+}
+
+// narrow tries each filter of the list of payments.
+func narrow(t *testing.T, w *world) {
+	today, tomorrow := w.now().Go().UTC().Format("2006-01-02"), w.now().Go().UTC().AddDate(0, 0, 1).Format("2006-01-02")
+	for query, want := range map[string]bool{
+		"": true, "state=succeeded": true, "state=open": false, "state=unknown": false, "wallet=crane-pay": true, "wallet=elsewhere": false,
+		"order=ORDER-0417": true, "order=ORDER-9": false, "since=" + today: true, "since=" + tomorrow: false, "until=" + today: true, "until=2020-01-01": false,
+		"merchant=mall": true, "merchant=kiln": false, "state=succeeded&wallet=crane-pay&order=ORDER-0417&merchant=mall&since=" + today: true,
+	} {
+		if got := w.as("office").get("/console/payments?" + query); got.status != http.StatusOK || strings.Contains(got.body, w.paid.String()) != want {
+			t.Errorf("%q shows the payment: %v, want %v (%d)", query, !want, want, got.status)
+		}
+	}
+	if got := w.as("office").get("/console/payments?since=yesterday"); got.status != http.StatusBadRequest {
+		t.Errorf("a day that is none: %d", got.status)
+	}
+	if got := w.as("rival").get("/console/payments?merchant=mall"); strings.Contains(got.body, w.paid.String()) {
+		t.Error("a stranger reads the marketplace's payments by naming it")
+	}
+}
+
 func resolveException(t *testing.T, w *world) {
 	payment := w.sell("ORDER-0500", 5000, "the items do not add up")
 	w.pay(payment)
@@ -421,6 +496,14 @@ func resolveException(t *testing.T, w *world) {
 		t.Errorf("the merchant's own queue: %s", words(got.body))
 	}
 	office := w.as("office")
+	for age, want := range map[string]bool{"": true, "day": true, "three": false, "week": false, "older": false} {
+		if got := office.get("/console/exceptions?age=" + age); strings.Contains(got.body, "ORDER-0500") != want {
+			t.Errorf("among those of age %q it stands: %v", age, !want)
+		}
+	}
+	if got := office.get("/console/exceptions?wallet=elsewhere"); strings.Contains(got.body, "ORDER-0500") {
+		t.Error("it stands among those of another wallet")
+	}
 	queue := office.get("/console/exceptions")
 	m := regexp.MustCompile(`action="(/console/exceptions/exc_[a-z0-9_]+/give_back)"`).FindStringSubmatch(queue.body)
 	if m == nil {
@@ -446,6 +529,17 @@ func resolveException(t *testing.T, w *world) {
 	w.level()
 	if got := office.get("/console/exceptions?state=resolved"); !strings.Contains(got.body, payment.String()) {
 		t.Errorf("the resolved one is gone: %s", words(got.body))
+	}
+	for _, want := range []string{"Garden Office", "given back", "the order was cancelled"} {
+		if got := office.get("/console/exceptions?state=resolved"); !strings.Contains(got.body, want) {
+			t.Errorf("how it was resolved does not show %q: %s", want, words(got.body))
+		}
+	}
+	if got := w.as("mall").get("/console/refunds?state=succeeded"); !strings.Contains(got.body, payment.String()) || !strings.Contains(got.body, "50.00") {
+		t.Errorf("its refund: %s", words(got.body))
+	}
+	if got := w.as("mall").get("/console/refunds?state=failed"); strings.Contains(got.body, payment.String()) {
+		t.Error("a refund that succeeded is listed among those that failed")
 	}
 	if got := office.get("/console/payments/" + payment.String()); !strings.Contains(got.body, "back to the shopper") {
 		t.Errorf("its story: %s", words(got.body))

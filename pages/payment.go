@@ -3,6 +3,8 @@ package pages
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/console"
@@ -13,16 +15,32 @@ import (
 
 func (p *Pages) payments(v *visit) (console.Page, error) {
 	q := v.URL.Query()
-	page := console.Payments{State: q.Get("state")}
-	if page.State == string(pay.AttemptUnknown) {
-		found, err := p.unknownPayments(v.Context(), v.own())
-		if err != nil {
+	page := console.Payments{Filter: console.PaymentFilter{
+		State: bound(q.Get("state"), 20), Wallet: bound(q.Get("wallet"), 128), Order: bound(strings.TrimSpace(q.Get("order")), 128),
+		Since: bound(q.Get("since"), 10), Until: bound(q.Get("until"), 10), Wallets: p.walletOptions(v),
+	}}
+	f := pay.Filter{Merchant: v.own(), Status: pay.Status(page.Filter.State), Wallet: page.Filter.Wallet, Order: page.Filter.Order}
+	if page.Filter.State == string(pay.AttemptUnknown) {
+		f.Status, f.Stage = pay.Open, pay.AttemptUnknown
+	}
+	var err error
+	if f.Since, err = dayOf("since", page.Filter.Since); err != nil {
+		return nil, err
+	}
+	if f.Until, err = dayOf("until", page.Filter.Until); err != nil {
+		return nil, err
+	}
+	if f.Until != 0 {
+		f.Until += moongate.Day
+	}
+	if v.operates() {
+		if page.Filter.Merchant = bound(q.Get("merchant"), 128); page.Filter.Merchant != "" {
+			f.Merchant = page.Filter.Merchant
+		}
+		if page.Filter.Merchants, err = p.gardens(v); err != nil {
 			return nil, err
 		}
-		page.Lines, page.Paging = p.paymentLines(v, found[:min(len(found), pageRows)]), console.Paging{First: true}
-		return page, nil
 	}
-	f := pay.Filter{Merchant: v.own(), Status: pay.Status(page.State), Wallet: bound(q.Get("wallet"), 128), Order: bound(q.Get("order"), 128)}
 	found, paging, err := rows(p, v, "payments", func(after string, limit int) ([]pay.Row, string, error) {
 		return pay.Payments(v.Context(), p.hub.Views, f, after, limit)
 	})
@@ -31,6 +49,28 @@ func (p *Pages) payments(v *visit) (console.Page, error) {
 	}
 	page.Lines, page.Paging = p.paymentLines(v, found), paging
 	return page, nil
+}
+
+// dayOf is when a day like 2026-11-20 begins, in UTC; "" is no bound.
+func dayOf(field, text string) (moongate.Time, error) {
+	if text == "" {
+		return 0, nil
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return 0, &moongate.Error{Code: moongate.Malformed, Field: field, Message: fmt.Sprintf("%q is no day", text), Hint: "write it like 2026-11-20"}
+	}
+	return moongate.At(day), nil
+}
+
+// walletOptions are the wallets that the hub deals with.
+func (p *Pages) walletOptions(v *visit) []console.Option {
+	options := make([]console.Option, 0, len(p.hub.Config.Wallets))
+	for i := range p.hub.Config.Wallets {
+		name := p.hub.Config.Wallets[i].Name
+		options = append(options, console.Option{Value: name, Label: p.party(name, v.lang).Label()})
+	}
+	return options
 }
 
 func (p *Pages) paymentLines(v *visit, found []pay.Row) []console.PaymentLine {
@@ -90,6 +130,11 @@ func (p *Pages) payment(v *visit) (console.Page, error) {
 	if known.Status == pay.Open {
 		page.Until = known.Expires
 	}
+	refunds, _, err := pay.Refunds(v.Context(), p.hub.Views, pay.RefundFilter{Payment: id}, "", pageRows)
+	if err != nil {
+		return nil, err
+	}
+	page.Refunds = p.refundLines(v, refunds)
 	var tries []moongate.ID
 	if page.Steps, tries, err = p.payStory(v, &known); err != nil {
 		return nil, err

@@ -141,11 +141,11 @@ func (p *Pages) groups(v *visit, r *proof.Receipt, e journal.Entry) ([]console.G
 		if g.Audience == proof.PositionAudience {
 			shown.Fields = []console.Field{{Name: "position", Value: strconv.FormatUint(uint64(e.Position), 10)}}
 		} else {
-			fields, err := p.fields(v, e, g.Audience)
+			fields, raw, err := p.fields(v, e, g.Audience)
 			if err != nil {
 				return nil, err
 			}
-			shown.Fields = fields
+			shown.Fields, shown.Raw = fields, raw
 		}
 		all = append(all, shown)
 	}
@@ -155,27 +155,27 @@ func (p *Pages) groups(v *visit, r *proof.Receipt, e journal.Entry) ([]console.G
 	return all, nil
 }
 
-// fields are the facts of one group: of a crossing in words, of anything else as they stand.
-func (p *Pages) fields(v *visit, e journal.Entry, audience string) ([]console.Field, error) {
+// fields are the facts of one group: of a crossing in words, of anything else raw, as they stand.
+func (p *Pages) fields(v *visit, e journal.Entry, audience string) (fields []console.Field, raw bool, err error) {
 	recorded, ok := e.Event.(*crossing.Recorded)
 	switch {
 	case ok && audience == "parties":
-		return p.sharedFields(v, recorded), nil
+		return p.sharedFields(v, recorded), false, nil
 	case ok && strings.HasPrefix(audience, "@"):
 		for _, side := range recorded.Sides {
 			if side.Party == audience[1:] {
-				return p.sideFields(v, side), nil
+				return p.sideFields(v, side), false, nil
 			}
 		}
 	}
 	data, err := p.hub.Machine().Registry().Open(e.Event, func(a string) bool { return a == audience })
-	return fieldsOf(data), err
+	return fieldsOf(data), true, err
 }
 
 func (p *Pages) sharedFields(v *visit, e *crossing.Recorded) []console.Field {
 	fields := []console.Field{
 		{Name: "kind", Value: p.word(v, "kind", e.Kind.String())},
-		{Name: "time", Value: e.At.String()},
+		{Name: "time", At: e.At},
 		{Name: "from", Value: p.party(e.From, v.lang).Label()},
 		{Name: "to", Value: p.party(e.To, v.lang).Label()},
 	}
@@ -186,7 +186,7 @@ func (p *Pages) sharedFields(v *visit, e *crossing.Recorded) []console.Field {
 }
 
 func (p *Pages) sideFields(v *visit, side *crossing.Side) []console.Field {
-	fields := []console.Field{{Name: "kind", Value: p.word(v, "kind", side.Kind.String())}, {Name: "time", Value: side.At.String()}}
+	fields := []console.Field{{Name: "kind", Value: p.word(v, "kind", side.Kind.String())}, {Name: "time", At: side.At}}
 	for _, l := range side.Lines {
 		name, value := p.word(v, "purpose", l.What.String()), money.Of(l.Amount, side.Currency).Figures()+" "+side.Currency.String()
 		if fee := p.feeLabel(v, side.Agreement, side.Version, l.Fee); fee != "" {
@@ -202,10 +202,10 @@ func (p *Pages) sideFields(v *visit, side *crossing.Side) []console.Field {
 
 func lastFields(agreement moongate.ID, version int, reverses moongate.ID) (fields []console.Field) {
 	if !agreement.IsZero() {
-		fields = append(fields, console.Field{Name: "agreement", Value: agreement.String()}, console.Field{Name: "version", Value: strconv.Itoa(version)})
+		fields = append(fields, console.Field{Name: "agreement", Ref: console.Ref{Kind: "agreement", ID: agreement.String()}}, console.Field{Name: "version", Value: strconv.Itoa(version)})
 	}
 	if !reverses.IsZero() {
-		fields = append(fields, console.Field{Name: "reverses", Value: reverses.String()})
+		fields = append(fields, console.Field{Name: "reverses", Ref: console.Ref{Kind: "crossing", ID: reverses.String()}})
 	}
 	return fields
 }
@@ -224,7 +224,7 @@ const (
 	fieldLength = 300
 )
 
-// fieldsOf lists the facts of a JSON object, those of what it holds behind their names.
+// fieldsOf lists the facts of a JSON object, each with the path that leads to it.
 func fieldsOf(data json.RawMessage) []console.Field {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -240,9 +240,9 @@ func fieldsOf(data json.RawMessage) []console.Field {
 func flatten(name string, value any, to *[]console.Field) {
 	join := func(more string) string {
 		if name == "" {
-			return more
+			return strings.ToLower(more)
 		}
-		return name + " · " + more
+		return name + "." + strings.ToLower(more)
 	}
 	switch value := value.(type) {
 	case map[string]any:
@@ -255,11 +255,14 @@ func flatten(name string, value any, to *[]console.Field) {
 			flatten(join(k), value[k], to)
 		}
 	case []any:
-		for _, one := range value {
-			flatten(name, one, to)
+		for i, one := range value {
+			flatten(join(strconv.Itoa(i+1)), one, to)
 		}
 	case nil:
 	default:
+		if value == "" {
+			return
+		}
 		b, err := json.Marshal(value)
 		if err != nil {
 			return

@@ -17,11 +17,12 @@ import (
 	"github.com/moongate-hub/moongate/statement"
 )
 
-// monthsShown is how many months of itemised statements a list offers for each agreement.
-const monthsShown = 6
+// monthsShown is how many itemised statements a list offers.
+const monthsShown = 120
 
 func (p *Pages) statements(v *visit) (console.Page, error) {
-	page := console.Statements{}
+	whose := p.statementParty(v)
+	page := console.Statements{Party: whose.Handle}
 	found, paging, err := rows(p, v, "statements", func(after string, limit int) ([]statement.Row, string, error) {
 		return statement.List(v.Context(), p.hub.Views, v.own(), after, limit)
 	})
@@ -34,13 +35,16 @@ func (p *Pages) statements(v *visit) (console.Page, error) {
 		if err != nil {
 			return nil, err
 		}
-		page.Lines = append(page.Lines, line)
+		page.Totals = append(page.Totals, line)
 	}
-	if !paging.First {
-		return page, nil
+	if v.operates() {
+		if page.Parties, err = p.gardens(v); err != nil {
+			return nil, err
+		}
 	}
-	itemised, err := p.itemisedLines(v)
-	page.Lines = append(itemised, page.Lines...)
+	if whose.Handle != "" {
+		page.Itemised, err = p.itemisedLines(v, &whose)
+	}
 	return page, err
 }
 
@@ -48,82 +52,34 @@ func (p *Pages) statements(v *visit) (console.Page, error) {
 func (p *Pages) totalLine(v *visit, r *statement.Row) (console.StatementLine, error) {
 	c, err := money.ParseCurrency(r.Currency)
 	return console.StatementLine{
-		ID: r.ID, Agreement: r.Agreement, Period: r.Since.Go().Add(12 * time.Hour).Format("2006-01"), From: p.party(r.From, v.lang), To: p.party(r.To, v.lang),
+		ID: r.ID, Agreement: r.Agreement, Title: p.titleOf(v, r.Agreement), Period: r.Since.Go().Add(12 * time.Hour).Format("2006-01"), From: p.party(r.From, v.lang), To: p.party(r.To, v.lang),
 		Private: true, Total: money.Of(r.Total, c), State: r.Status, Issued: r.Until,
 	}, err
 }
 
-// itemisedLines offers an itemised statement for each agreement, currency and month: they are made when they are read.
-// An operator who names no participant is offered this month's of some.
-func (p *Pages) itemisedLines(v *visit) ([]console.StatementLine, error) {
-	whose := p.statementParty(v)
-	found, _, err := agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: whose.Handle, Status: agreement.InForce.String()}, "", pageRows)
+// itemisedLines offers an itemised statement for each agreement, currency and month in which a participant had crossings:
+// they are made when they are read.
+func (p *Pages) itemisedLines(v *visit, whose *party.Participant) ([]console.StatementLine, error) {
+	found, err := statement.Months(v.Context(), p.hub.Views, whose.Handle, monthsShown)
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
-	var lines []console.StatementLine
+	lines := make([]console.StatementLine, 0, len(found))
 	for i := range found {
-		r := &found[i]
-		id, err := moongate.ParseID(r.Agreement)
-		if err != nil || seen[r.Agreement] || r.From > v.now || len(lines) >= 2*pageRows {
-			continue
+		m := &found[i]
+		line := console.StatementLine{
+			ID: m.Agreement + "." + m.Currency + "." + m.Month, Agreement: m.Agreement, Title: p.titleOf(v, m.Agreement), Period: m.Month,
+			From: p.ownHub(), To: named(whose, v.lang), Crossings: int64(m.Crossings), State: "issued",
 		}
-		seen[r.Agreement] = true
-		var terms *agreement.Terms
-		bound := false
-		p.hub.Machine().Read(func() {
-			terms, err = p.hub.Agreement.Last(id)
-			bound = p.hub.Agreement.Bound(id, whose.Handle, v.now) || p.hub.Agreement.Member(id, whose.Handle, v.now)
-		})
-		switch {
-		case err != nil:
-		case bound:
-			lines = append(lines, p.months(v, id, terms, &whose, r.From, monthsShown)...)
-		case whose.Handle == "":
-			some, _, err := agreement.Participants(v.Context(), p.hub.Views, id, r.Version, "", "", someParties)
-			if err != nil {
-				return nil, err
-			}
-			for j := range some {
-				var one party.Participant
-				p.hub.Machine().Read(func() { one, _ = p.hub.Party.Lookup(some[j].Party) })
-				if one.Handle != "" {
-					lines = append(lines, p.months(v, id, terms, &one, r.From, 1)...)
-				}
-			}
+		if v.operates() {
+			line.ID += "." + whose.Handle
 		}
+		if m.Month == v.now.Go().Format("2006-01") {
+			line.State = "draft"
+		}
+		lines = append(lines, line)
 	}
 	return lines, nil
-}
-
-// someParties is how many participants of an agreement an operator is offered statements of, unasked.
-const someParties = 12
-
-// months are a participant's statements under an agreement, this month's first.
-func (p *Pages) months(v *visit, id moongate.ID, terms *agreement.Terms, whose *party.Participant, from moongate.Time, most int) (lines []console.StatementLine) {
-	now := v.now.Go().In(terms.Zone())
-	for month := range most {
-		first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, terms.Zone()).AddDate(0, -month, 0)
-		end := moongate.At(first.AddDate(0, 1, 0))
-		if end <= from {
-			break
-		}
-		for _, code := range terms.Doc.Scope.Currencies {
-			line := console.StatementLine{
-				ID: id.String() + "." + code + "." + first.Format("2006-01"), Agreement: id.String(), Period: first.Format("2006-01"),
-				From: p.ownHub(), To: named(whose, v.lang), State: "issued", Issued: end,
-			}
-			if v.operates() {
-				line.ID += "." + whose.Handle
-			}
-			if month == 0 {
-				line.State, line.Issued = "draft", 0
-			}
-			lines = append(lines, line)
-		}
-	}
-	return lines
 }
 
 // statementParty is whose itemised statements are shown: the reader's, or, to an operator, those of the participant that
@@ -201,15 +157,23 @@ func (p *Pages) statement(v *visit) (console.Page, error) {
 		Line: console.StatementLine{
 			ID: v.PathValue("id"), Agreement: r.Agreement.String(), Period: fmt.Sprintf("%04d-%02d", r.Year, r.Month),
 			From: p.ownHub(), To: p.party(r.Party, v.lang), Total: money.Of(st.Net, r.Currency), State: "issued", Issued: st.Until,
+			Title: st.Name.In(language(v.lang)),
 		},
-		Title:     st.Name.In(language(v.lang)),
+		Problems:  st.Problems,
 		Downloads: []console.Option{{Value: lines + "?format=csv", Label: "CSV"}, {Value: lines + "?format=json", Label: "JSON"}},
 	}
 	if v.now < st.Until {
 		page.Line.State, page.Line.Issued = "draft", 0
 	}
+	if st.Accrued != 0 {
+		page.Accrued = money.Of(st.Accrued, r.Currency)
+	}
+	if st.Balance != nil {
+		page.Balance = money.Of(*st.Balance, r.Currency)
+	}
+	rule := p.rules(v, r.Agreement)
 	for _, s := range st.Sums {
-		page.Sums = append(page.Sums, console.Sum{Purpose: s.What.String(), Count: int64(s.Lines), Amount: money.Of(s.Amount, r.Currency)})
+		page.Sums = append(page.Sums, console.Sum{Purpose: s.What.String(), Rule: rule(s.Fee), Count: int64(s.Lines), Amount: money.Of(s.Amount, r.Currency)})
 	}
 	items, paging, err := rows(p, v, "items", func(after string, limit int) ([]statement.Item, string, error) {
 		from, _ := strconv.Atoi(after)
@@ -227,10 +191,33 @@ func (p *Pages) statement(v *visit) (console.Page, error) {
 	for i := range items {
 		l := &items[i]
 		page.Items = append(page.Items, console.Item{
-			Crossing: l.Crossing.String(), At: l.At, Kind: l.Kind.String(), Reference: p.party(l.Other, v.lang).Label(), Amount: money.Of(l.Amount, r.Currency),
+			Crossing: l.Crossing.String(), At: l.At, Kind: l.Kind.String(), Purpose: l.What.String(), Rule: rule(l.Fee), Other: p.party(l.Other, v.lang),
+			Amount: money.Of(l.Amount, r.Currency), Accrues: l.Accrues,
 		})
 	}
 	return page, nil
+}
+
+// rules name the lines of an agreement's schedule as its last version does, however many lines ask.
+func (p *Pages) rules(v *visit, agreement moongate.ID) func(line string) string {
+	labels := map[string]string{}
+	p.hub.Machine().Read(func() {
+		terms, err := p.hub.Agreement.Last(agreement)
+		if err != nil {
+			return
+		}
+		for i := range terms.Doc.Fees {
+			if f := &terms.Doc.Fees[i]; len(f.Label) > 0 {
+				labels[f.ID] = f.Label.In(language(v.lang))
+			}
+		}
+	})
+	return func(line string) string {
+		if label, ok := labels[line]; ok {
+			return label
+		}
+		return line
+	}
 }
 
 // total shows an issued total to its two sides.
@@ -246,15 +233,6 @@ func (p *Pages) total(v *visit, id moongate.ID) (console.Page, error) {
 	if page.Line, err = p.totalLine(v, &row); err != nil {
 		return nil, err
 	}
-	of, err := moongate.ParseID(row.Agreement)
-	if err != nil {
-		return nil, err
-	}
-	p.hub.Machine().Read(func() {
-		if t, err := p.hub.Agreement.Version(of, row.Version); err == nil {
-			page.Title = t.Doc.Name.In(language(v.lang))
-		}
-	})
 	sum := console.Sum{Purpose: "accrual", Amount: page.Line.Total}
 	if row.Crossings != nil {
 		sum.Count = int64(*row.Crossings)

@@ -26,7 +26,7 @@ func (p *Pages) windows(v *visit) (console.Page, error) {
 		}
 	}
 	for i := range found {
-		line, err := closedLine(&found[i])
+		line, err := p.closedLine(v, &found[i])
 		if err != nil {
 			return nil, err
 		}
@@ -36,16 +36,34 @@ func (p *Pages) windows(v *visit) (console.Page, error) {
 }
 
 // closedLine is a closed window as a row, with the reader's own position where it is the reader's list.
-func closedLine(r *settle.WindowRow) (console.WindowLine, error) {
+func (p *Pages) closedLine(v *visit, r *settle.WindowRow) (console.WindowLine, error) {
 	c, err := money.ParseCurrency(r.Currency)
 	if err != nil {
 		return console.WindowLine{}, err
 	}
-	line := console.WindowLine{ID: r.Window, State: r.Status, Opened: r.From, Closed: r.Until}
+	line := console.WindowLine{
+		ID: r.Window, State: r.Status, Agreement: r.Agreement, Title: p.titleOf(v, r.Agreement), Opened: r.From, Closed: r.Until, Due: r.Due,
+		Parties: r.Parties, Net: money.Of(r.Moves, c),
+	}
 	if r.Party != "" {
 		line.Net = money.Of(r.Position.Net(), c)
 	}
 	return line, nil
+}
+
+// titleOf is an agreement's name in the reader's language, its identifier where the agreement has none.
+func (p *Pages) titleOf(v *visit, agreement string) (title string) {
+	title = agreement
+	id, err := moongate.ParseID(agreement)
+	if err != nil {
+		return title
+	}
+	p.hub.Machine().Read(func() {
+		if terms, err := p.hub.Agreement.Last(id); err == nil {
+			title = terms.Doc.Name.In(language(v.lang))
+		}
+	})
+	return title
 }
 
 // agreementsLooked bounds how many agreements are asked for their open windows.
@@ -83,7 +101,9 @@ func (p *Pages) openWindows(v *visit) ([]console.WindowLine, error) {
 				if !stands && !v.operates() {
 					continue
 				}
-				line := console.WindowLine{ID: w.ID.String(), State: w.Status.String(), Opened: w.From}
+				line := console.WindowLine{
+					ID: w.ID.String(), State: w.Status.String(), Agreement: id.String(), Title: terms.Doc.Name.In(language(v.lang)), Opened: w.From,
+				}
 				if stands {
 					line.Net = money.Of(position.Net(), c)
 				}
@@ -129,6 +149,9 @@ func (p *Pages) window(v *visit) (console.Page, error) {
 		}
 	}
 	sort.SliceStable(page.Steps, func(i, j int) bool { return page.Steps[i].At < page.Steps[j].At })
+	if v.operates() && page.Line.State == settle.Settled.String() { // the last report, which an operator sees, settles it
+		page.Steps = append(page.Steps, console.Step{What: "settle.settled", At: page.Steps[len(page.Steps)-1].At})
+	}
 	return page, nil
 }
 
@@ -152,15 +175,18 @@ func (p *Pages) closedWindow(v *visit, id moongate.ID) (page console.Window, c m
 		return page, c, false, err
 	}
 	w := &found[0]
-	page.Line = console.WindowLine{ID: id.String(), State: w.Status, Opened: w.From, Closed: w.Until}
-	net := int64(0)
+	page.Line = console.WindowLine{
+		ID: id.String(), State: w.Status, Agreement: w.Agreement, Title: p.titleOf(v, w.Agreement), Opened: w.From, Closed: w.Until, Due: w.Due,
+	}
+	gross, net := int64(0), int64(0)
 	for i := range found {
 		at := p.standing(v, found[i].Party, &found[i].Position, c)
 		page.Positions = append(page.Positions, at)
+		gross += at.Gets.Minor
 		net += max(0, at.Net.Minor)
 	}
 	if v.operates() {
-		page.Line.Parties, page.Line.Net = len(found), money.Of(net, c)
+		page.Line.Parties, page.Line.Net, page.Gross = len(found), money.Of(net, c), money.Of(gross, c)
 	} else {
 		page.Line.Net = page.Positions[0].Net
 	}
@@ -177,10 +203,17 @@ func (p *Pages) standing(v *visit, handle string, at *settle.Position, c money.C
 	return standingOf(p.party(handle, v.lang), at, c)
 }
 
+// standingOf has claims on both sides above zero: where refunds outweigh what a participant was owed, it owes them.
 func standingOf(who console.Party, at *settle.Position, c money.Currency) console.Position {
-	return console.Position{
-		Party: who, Pays: money.Of(at.Receivable+at.Held, c), Gets: money.Of(at.Payable+at.Fee, c), Net: money.Of(at.Net(), c),
+	pays, gets := int64(0), int64(0)
+	for _, claim := range []int64{at.Payable, at.Fee, -at.Receivable, -at.Held} {
+		if claim > 0 {
+			gets += claim
+		} else {
+			pays -= claim
+		}
 	}
+	return console.Position{Party: who, Pays: money.Of(pays, c), Gets: money.Of(gets, c), Net: money.Of(at.Net(), c)}
 }
 
 // openWindow shows a window that is not closed yet, to those who stand in it.
@@ -197,7 +230,10 @@ func (p *Pages) openWindow(v *visit, id moongate.ID) (console.Page, error) {
 		return nil, missing("window")
 	}
 	var err error
-	page := console.Window{Line: console.WindowLine{ID: id.String(), State: w.Status.String(), Opened: w.From}, Steps: []console.Step{{What: "settle.opened", At: w.From}}}
+	page := console.Window{
+		Line:  console.WindowLine{ID: id.String(), State: w.Status.String(), Agreement: w.Agreement.String(), Title: p.titleOf(v, w.Agreement.String()), Opened: w.From},
+		Steps: []console.Step{{What: "settle.opened", At: w.From}},
+	}
 	if stands {
 		at := p.standing(v, v.who.Handle, &position, w.Currency)
 		page.Positions, page.Line.Net = []console.Position{at}, at.Net

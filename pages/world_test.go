@@ -36,6 +36,7 @@ import (
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/pages"
 	"github.com/moongate-hub/moongate/party"
+	"github.com/moongate-hub/moongate/webhook"
 )
 
 // terms are those of the world; times are filled in.
@@ -90,6 +91,36 @@ type world struct {
 	paid      moongate.ID // a payment that succeeded
 	crossing  moongate.ID // its crossing
 	visit     moongate.ID // crossing of a click
+	hook      moongate.ID // the marketplace's webhook
+	heard     heard
+}
+
+// heard is what the marketplace's webhook got, by message.
+type heard struct {
+	mu    sync.Mutex
+	times map[string]int
+	deaf  bool // it answers 503
+}
+
+func (h *heard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.deaf {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if h.times == nil {
+		h.times = map[string]int{}
+	}
+	h.times[r.Header.Get("Webhook-Id")]++
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// of is how often a message came.
+func (h *heard) of(id string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.times[id]
 }
 
 // safeBuffer is the hub's log.
@@ -137,7 +168,7 @@ func open(t testing.TB) *world {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	w.hub, err = hub.Open(ctx, hub.Options{
-		Config: config, Secrets: secrets, Now: time.Now, Random: random, NoSync: true, Wallets: wallets,
+		Config: config, Secrets: secrets, Now: time.Now, Random: random, NoSync: true, Wallets: wallets, WebhookPauses: []time.Duration{10 * time.Millisecond},
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {
@@ -218,6 +249,9 @@ func (w *world) settle() {
 		do[party.Done](w, "", &party.Register{Handle: g.handle, Kind: g.kind, Name: g.name, NameZH: g.nameZH, Keys: []party.NewKey{key}})
 		w.tokens[g.handle] = w.issue(g.handle, party.AllScopes)
 	}
+	hooks := httptest.NewServer(&w.heard)
+	w.t.Cleanup(hooks.Close)
+	w.hook = do[webhook.Answer](w, "mall", &webhook.Create{URL: hooks.URL + "/events", Name: "orders", Kinds: []string{"pay.settled"}}).Webhook
 	w.agree()
 	w.place = do[link.DestinationAnswer](w, "mall", &link.RegisterDestination{Name: "Teapot No. 7", NameZH: "七号茶壶", Addresses: []link.Address{{Device: link.Web, URL: "https://mall.example/tea"}}}).Destination
 	w.code = do[link.LinkAnswer](w, "news", &link.PlaceLink{Destination: w.place, Agreement: w.agreement, Campaign: "autumn"}).Code

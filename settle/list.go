@@ -104,6 +104,8 @@ type WindowRow struct {
 	Instructions int           `json:"instructions,omitempty"` // for operators
 	Left         int           `json:"left,omitempty"`         // for operators
 	Note         string        `json:"note,omitempty"`         // for operators
+	Parties      int           `json:"parties,omitempty"`      // for operators: that stand in it
+	Moves        int64         `json:"moves,omitempty"`        // for operators: what is left to move after netting
 	Party        string        `json:"party,omitempty"`
 	Position     Position      `json:"position,omitzero"`
 	Net          int64         `json:"net"`
@@ -121,11 +123,13 @@ func Windows(ctx context.Context, db view.DB, participant string, agreement moon
 		return nil, "", err
 	}
 	limit = max(1, min(limit, maxRows))
-	query := `SELECT w.window, w.agreement, w.currency, w.from_time, w.until_time, w.due, w.status, w.instructions, w.remaining, w.note, '', 0, 0, 0, 0, 0, 0, w.closed
+	query := `SELECT w.window, w.agreement, w.currency, w.from_time, w.until_time, w.due, w.status, w.instructions, w.remaining, w.note,
+		(SELECT count(*) FROM settle_standing s WHERE s.window = w.window), (SELECT coalesce(sum(max(net, 0)), 0) FROM settle_standing s WHERE s.window = w.window),
+		'', 0, 0, 0, 0, 0, 0, w.closed
 		FROM settle_window w WHERE (w.closed, w.window) < (?, ?)`
 	args := []any{at, id}
 	if participant != "" {
-		query = `SELECT w.window, w.agreement, w.currency, w.from_time, w.until_time, w.due, w.status, 0, 0, '', s.party, s.payable, s.receivable, s.fee, s.held, s.net, s.carried, s.until_time
+		query = `SELECT w.window, w.agreement, w.currency, w.from_time, w.until_time, w.due, w.status, 0, 0, '', 0, 0, s.party, s.payable, s.receivable, s.fee, s.held, s.net, s.carried, s.until_time
 		FROM settle_standing s JOIN settle_window w ON w.window = s.window WHERE s.party = ? AND (s.until_time, s.window) < (?, ?)`
 		args = []any{participant, at, id}
 	}
@@ -148,7 +152,7 @@ func Windows(ctx context.Context, db view.DB, participant string, agreement moon
 		var r WindowRow
 		var time int64
 		if err := rows.Scan(&r.Window, &r.Agreement, &r.Currency, &r.From, &r.Until, &r.Due, &r.Status, &r.Instructions, &r.Left, &r.Note,
-			&r.Party, &r.Position.Payable, &r.Position.Receivable, &r.Position.Fee, &r.Position.Held, &r.Net, &r.Carried, &time); err != nil {
+			&r.Parties, &r.Moves, &r.Party, &r.Position.Payable, &r.Position.Receivable, &r.Position.Fee, &r.Position.Held, &r.Net, &r.Carried, &time); err != nil {
 			return nil, "", fmt.Errorf("settle: windows: %w", err)
 		}
 		all, times = append(all, r), append(times, time)

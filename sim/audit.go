@@ -282,7 +282,7 @@ func (s *stage) endings(ctx context.Context, r *Report) error {
 		}
 	}
 	for after := ""; ; {
-		rows, next, err := pay.Refunds(ctx, s.hub.Views, "", moongate.ID{}, "", after, 500)
+		rows, next, err := pay.Refunds(ctx, s.hub.Views, pay.RefundFilter{}, after, 500)
 		if err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@
 
   function tick(seconds, span) {
     var at = new Date(seconds * 1000), day = two(at.getMonth() + 1) + "-" + two(at.getDate());
-    return span > 172800 ? day : two(at.getHours()) + ":" + two(at.getMinutes());
+    return span > 172800 ? day : two(at.getHours()) + ":" + two(at.getMinutes()) + (span < 600 ? ":" + two(at.getSeconds()) : "");
   }
 
   // How many minor units make a unit is told by the figures themselves: the digits after the point.

@@ -217,6 +217,7 @@ type Origin struct {
 	Attempt   moongate.ID `cbor:"3,keyasint"`           // whose money it is
 	Exception moongate.ID `cbor:"4,keyasint,omitzero"`  // that it resolves
 	By        string      `cbor:"5,keyasint,omitempty"` // who asked; "" for the hub
+	Note      string      `cbor:"6,keyasint,omitempty"` // why an operator gave it back
 }
 
 // RefundDue says that the refund is asked for once more, under its number. Effect: refund, the same.

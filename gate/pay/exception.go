@@ -28,7 +28,7 @@ func (s *State) resolve(step *replica.Step, c *Resolve) (Done, error) {
 	}
 	switch c.Action {
 	case GiveBack:
-		return Done{}, s.giveBack(step, &x, step.Caller)
+		return Done{}, s.giveBack(step, &x, step.Caller, c.Note)
 	case Release:
 		return Done{}, s.release(step, &x, c)
 	case Dismiss:
@@ -42,7 +42,7 @@ func (s *State) resolve(step *replica.Step, c *Resolve) (Done, error) {
 }
 
 // giveBack opens the refund of money that stands in suspense. It emits only when it cannot fail any more.
-func (s *State) giveBack(step *replica.Step, x *Exception, by string) error {
+func (s *State) giveBack(step *replica.Step, x *Exception, by, note string) error {
 	o, ok := s.crossings.Lookup(x.Crossing)
 	if !ok || o.Left() == 0 {
 		return &moongate.Error{Code: moongate.Conflict, Message: "no money of this exception stands in suspense", Hint: "dismiss it"}
@@ -57,7 +57,7 @@ func (s *State) giveBack(step *replica.Step, x *Exception, by string) error {
 			Back:   Back{x.Of, step.NewID(moongate.KindRefund), x.Wallet},
 			Amount: money.Of(o.Left(), o.Currency), Reason: reasonOf[x.Kind], Crossing: recorded.ID,
 		},
-		Origin: Origin{Chain: Chain{s.headOf(x.Payment), step.At + patience}, Attempt: x.Attempt, Exception: x.Exception, By: by},
+		Origin: Origin{Chain: Chain{s.headOf(x.Payment), step.At + patience}, Attempt: x.Attempt, Exception: x.Exception, By: by, Note: note},
 	})
 	return nil
 }

@@ -107,6 +107,11 @@ func TestRefusedCrossing(t *testing.T) {
 		if body := w.get(w.address(id)).Body.String(); !strings.Contains(body, "refunded") {
 			t.Error(body)
 		}
+		for _, e := range w.history(id) {
+			if v, ok := e.Event.(*pay.ExceptionResolved); ok && (v.By != "keeper" || v.Note != "the shop is gone" || v.Action != pay.GiveBack) {
+				t.Errorf("it was resolved by %q, saying %q: %s", v.By, v.Note, v.Action)
+			}
+		}
 	})
 	t.Run("giving back fails", func(t *testing.T) {
 		w, id, x := held(t)

@@ -145,9 +145,13 @@ func (s *State) foldSettled(e journal.Entry, v *Settled) {
 }
 
 func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
-	s.refunds.Put(v.Refund, Refunding{
+	r := Refunding{
 		Reversal: v.Reversal, Status: RefundAsked, Opened: e.At, Attempt: v.Attempt, Exception: v.Origin.Exception, Asked: e.At, Next: v.Next, Asks: 1,
-	})
+	}
+	if !v.Origin.Exception.IsZero() {
+		r.By, r.Note = v.By, v.Note // for the exception's end
+	}
+	s.refunds.Put(v.Refund, r)
 	s.due.Add(v.Next, dueKey{dueRefund, v.Refund})
 	s.thaw(v.Attempt, v.cash())
 	s.of[v.Payment] = append(s.of[v.Payment], v.Refund)

@@ -36,8 +36,19 @@ type Row struct {
 type Filter struct {
 	Merchant string
 	Status   Status
+	Stage    AttemptStatus // of the last attempt
 	Wallet   string
-	Order    string // the merchant's number, whole
+	Order    string        // the merchant's number, whole
+	Since    moongate.Time // created then or later
+	Until    moongate.Time // created before
+}
+
+// RefundFilter narrows a list of refunds; what is zero does not.
+type RefundFilter struct {
+	Merchant string
+	Payment  moongate.ID
+	Status   RefundStatus
+	Wallet   string
 }
 
 // RefundRow is a refund in a list.
@@ -78,11 +89,16 @@ type ExceptionRow struct {
 type ExceptionFilter struct {
 	Merchant string
 	Kind     TroubleKind
+	Wallet   string
 	Payment  moongate.ID
-	Open     bool // only those that are not settled
+	Open     bool          // only those that are not settled
+	Settled  bool          // only those that are
+	Since    moongate.Time // opened then or later
+	Until    moongate.Time // opened before
+	Oldest   bool          // first, as a queue is worked
 }
 
-// Each list gives up to limit rows (1 to 500), newest first, from a cursor on: "" for the start, later what the call
+// Each list gives up to limit rows (1 to 500), newest first where nothing else is said, from a cursor on: "" for the start, later what the call
 // before gave as next, which is "" at the end. A cursor holds what the last row showed, never a position.
 
 // Payments lists payments.
@@ -90,8 +106,10 @@ func Payments(ctx context.Context, db view.DB, f Filter, after string, limit int
 	q := query{table: "payment", at: "created", columns: "id, merchant, number, source, target, agreement, currency, minor, refunded, status, stage, wallet, crossing, created, expires, ended"}
 	q.is("merchant", f.Merchant)
 	q.is("status", string(f.Status))
+	q.is("stage", string(f.Stage))
 	q.is("wallet", f.Wallet)
 	q.is("number", f.Order)
+	q.within(f.Since, f.Until)
 	return list(ctx, db, &q, after, limit, func(r *Row) []any {
 		return []any{
 			text{&r.ID},
@@ -106,12 +124,13 @@ func Payments(ctx context.Context, db view.DB, f Filter, after string, limit int
 	}, func(r *Row) { r.Refunded.Currency = r.Amount.Currency })
 }
 
-// Refunds lists refunds; a merchant and a payment narrow it, where they are not zero.
-func Refunds(ctx context.Context, db view.DB, merchant string, payment moongate.ID, status RefundStatus, after string, limit int) ([]RefundRow, string, error) {
+// Refunds lists refunds.
+func Refunds(ctx context.Context, db view.DB, f RefundFilter, after string, limit int) ([]RefundRow, string, error) {
 	q := query{table: "refund", at: "opened", columns: "id, payment, merchant, reference, wallet, currency, minor, status, exception, crossing, message, opened, ended"}
-	q.is("merchant", merchant)
-	q.is("payment", orNone(payment))
-	q.is("status", string(status))
+	q.is("merchant", f.Merchant)
+	q.is("payment", orNone(f.Payment))
+	q.is("status", string(f.Status))
+	q.is("wallet", f.Wallet)
 	return list(ctx, db, &q, after, limit, func(r *RefundRow) []any {
 		return []any{
 			text{&r.ID},
@@ -128,12 +147,17 @@ func Refunds(ctx context.Context, db view.DB, merchant string, payment moongate.
 
 // Exceptions lists exceptions.
 func Exceptions(ctx context.Context, db view.DB, f ExceptionFilter, after string, limit int) ([]ExceptionRow, string, error) {
-	q := query{table: "exception", at: "opened", columns: "id, kind, payment, merchant, wallet, refund, currency, minor, facts, held, opened, ended, action, decider, note"}
+	q := query{table: "exception", at: "opened", oldest: f.Oldest, columns: "id, kind, payment, merchant, wallet, refund, currency, minor, facts, held, opened, ended, action, decider, note"}
 	q.is("merchant", f.Merchant)
 	q.is("kind", string(f.Kind))
+	q.is("wallet", f.Wallet)
 	q.is("payment", orNone(f.Payment))
+	q.within(f.Since, f.Until)
 	if f.Open {
 		q.where = append(q.where, "ended = 0")
+	}
+	if f.Settled {
+		q.where = append(q.where, "ended > 0")
 	}
 	return list(ctx, db, &q, after, limit, func(r *ExceptionRow) []any {
 		return []any{
@@ -152,8 +176,19 @@ func Exceptions(ctx context.Context, db view.DB, f ExceptionFilter, after string
 // query is a keyset query: only the conditions that narrow it stand in it, so that an index can serve them.
 type query struct {
 	table, columns, at string
+	oldest             bool // first
 	where              []string
 	args               []any
+}
+
+// within narrows by the time that the list is sorted by; until is not included.
+func (q *query) within(since, until moongate.Time) {
+	if since != 0 {
+		q.where, q.args = append(q.where, q.at+" >= ?"), append(q.args, int64(since))
+	}
+	if until != 0 {
+		q.where, q.args = append(q.where, q.at+" < ?"), append(q.args, int64(until))
+	}
 }
 
 func (q *query) is(column, value string) {
@@ -167,20 +202,23 @@ func list[R any](ctx context.Context, db view.DB, q *query, after string, limit 
 	if limit < 1 || limit > 500 {
 		return nil, "", malformed("limit", fmt.Sprintf("%d rows at once", limit), "ask for 1 to 500")
 	}
-	where, args := q.where, q.args
+	where, args, behind, order := q.where, q.args, "<", " DESC"
+	if q.oldest {
+		behind, order = ">", ""
+	}
 	if after != "" {
 		at, id, err := parseCursor(after)
 		if err != nil {
 			return nil, "", err
 		}
-		where = append(where, "("+q.at+", id) < (?, ?)")
+		where = append(where, "("+q.at+", id) "+behind+" (?, ?)")
 		args = append(args, at, id)
 	}
 	statement := "SELECT " + q.columns + ", " + q.at + ", id FROM " + q.table
 	if len(where) > 0 {
 		statement += " WHERE " + strings.Join(where, " AND ")
 	}
-	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.at+" DESC, id DESC LIMIT ?", append(args, limit+1)...)
+	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.at+order+", id"+order+" LIMIT ?", append(args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("pay: list of %ss: %w", q.table, err)
 	}

@@ -1,6 +1,7 @@
 package pay
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -220,7 +221,7 @@ func (s *State) finishRefund(step *replica.Step, r *Refunding, stand RefundStand
 	stand.Status = RefundSucceeded
 	s.endRefund(step, r, stand, plan, err)
 	if x, ok := s.exceptions.Get(r.Exception); ok {
-		s.settleException(step, &x, GiveBack, "", "the wallet has given it back")
+		s.settleException(step, &x, GiveBack, r.By, cmp.Or(r.Note, "the wallet has given it back"))
 	}
 }
 

@@ -168,6 +168,8 @@ type Refunding struct {
 	Message   string          `cbor:"10,keyasint,omitempty"`
 	Alarm     moongate.ID     `cbor:"11,keyasint,omitzero"`
 	Asks      int             `cbor:"12,keyasint,omitempty"` // how often the wallet was asked for it
+	By        string          `cbor:"13,keyasint,omitempty"` // the operator who gave back an exception's money
+	Note      string          `cbor:"14,keyasint,omitempty"` // and why
 }
 
 // Exception is an exception as the state keeps it.

@@ -134,7 +134,7 @@ func (s *State) lookAtRefund(step *replica.Step, r *Refunding) {
 
 // lookAtException gives money back that came too late. Where that is refused a person must see to it.
 func (s *State) lookAtException(step *replica.Step, x *Exception) {
-	if err := s.giveBack(step, x, ""); err != nil {
+	if err := s.giveBack(step, x, "", ""); err != nil {
 		step.Emit(&ExceptionOpened{
 			Trouble: Trouble{
 				Of: x.Of, Exception: step.NewID(moongate.KindException), Kind: TroubleGiveBack, Wallet: x.Wallet, Attempt: x.Attempt, Amount: x.Amount,

@@ -75,7 +75,7 @@ func (w *world) compare(v view.DB) {
 			w.tell(r.ID)
 		}
 	}
-	refunds, _, err := pay.Refunds(context.Background(), v, "", moongate.ID{}, "", "", 500)
+	refunds, _, err := pay.Refunds(context.Background(), v, pay.RefundFilter{}, "", 500)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -148,17 +148,20 @@ func TestLists(t *testing.T) {
 		{"held", pay.Filter{Status: pay.Held}, []string{"held"}},
 		{"at a wallet", pay.Filter{Wallet: "crane-pay"}, []string{"held", "late", "paid"}},
 		{"by number", pay.Filter{Order: "o-3"}, []string{"o-3"}},
+		{"by the last attempt", pay.Filter{Stage: pay.AttemptPaid, Status: pay.Succeeded}, []string{"paid"}},
+		{"since a time", pay.Filter{Since: w.payment(late).Created}, []string{"held", "late"}},
+		{"until a time", pay.Filter{Until: w.payment(paid).Created, Since: w.payment(paid).Created - 3*moongate.Second}, []string{"o-6", "o-5", "o-4"}},
 		{"a stranger's", pay.Filter{Merchant: "stranger"}, nil},
 	} {
 		if d := cmp.Diff(c.want, list(c.f)); d != "" {
 			t.Errorf("%s: %s", c.name, d)
 		}
 	}
-	refunds, _, err := pay.Refunds(t.Context(), v, "lotus-market", moongate.ID{}, "", "", 10)
+	refunds, _, err := pay.Refunds(t.Context(), v, pay.RefundFilter{Merchant: "lotus-market"}, "", 10)
 	if err != nil || len(refunds) != 2 || refunds[1].ID != r || refunds[1].Amount.Minor != 4_000 || refunds[0].Payment != late || refunds[0].Exception.IsZero() {
 		t.Errorf("%+v %v", refunds, err)
 	}
-	one, _, err := pay.Refunds(t.Context(), v, "", late, pay.RefundSucceeded, "", 10)
+	one, _, err := pay.Refunds(t.Context(), v, pay.RefundFilter{Payment: late, Status: pay.RefundSucceeded}, "", 10)
 	if err != nil || len(one) != 1 || one[0].Payment != late {
 		t.Errorf("%+v %v", one, err)
 	}
@@ -169,6 +172,57 @@ func TestLists(t *testing.T) {
 	over, _, err := pay.Exceptions(t.Context(), v, pay.ExceptionFilter{Kind: pay.TroubleLate, Merchant: "lotus-market", Payment: late}, "", 10)
 	if err != nil || len(over) != 1 || over[0].Action != pay.GiveBack || over[0].Ended == 0 {
 		t.Errorf("%+v %v", over, err)
+	}
+	queue := func(f pay.ExceptionFilter) (kinds []pay.TroubleKind) {
+		t.Helper()
+		for after := ""; ; {
+			rows, next, err := pay.Exceptions(t.Context(), v, f, after, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				kinds = append(kinds, r.Kind)
+			}
+			if next == "" {
+				return kinds
+			}
+			after = next
+		}
+	}
+	for _, c := range []struct {
+		name string
+		f    pay.ExceptionFilter
+		want []pay.TroubleKind
+	}{
+		{"all, newest first", pay.ExceptionFilter{}, []pay.TroubleKind{pay.TroubleRefused, pay.TroubleLate}},
+		{"all, oldest first", pay.ExceptionFilter{Oldest: true}, []pay.TroubleKind{pay.TroubleLate, pay.TroubleRefused}},
+		{"settled", pay.ExceptionFilter{Settled: true}, []pay.TroubleKind{pay.TroubleLate}},
+		{"at a wallet", pay.ExceptionFilter{Wallet: "crane-pay", Open: true}, []pay.TroubleKind{pay.TroubleRefused}},
+		{"at another", pay.ExceptionFilter{Wallet: "carp-pay"}, nil},
+		{"opened before it", pay.ExceptionFilter{Until: open[0].Opened}, []pay.TroubleKind{pay.TroubleLate}},
+		{"opened then or later", pay.ExceptionFilter{Since: open[0].Opened}, []pay.TroubleKind{pay.TroubleRefused}},
+	} {
+		if d := cmp.Diff(c.want, queue(c.f)); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+	}
+	now := open[0].Opened + 2*moongate.Day
+	for _, merchant := range []string{"", "lotus-market"} {
+		waiting, err := pay.Waiting(t.Context(), v, merchant, now)
+		if d := cmp.Diff([]pay.Aging{{Kind: pay.TroubleRefused, ByAge: [4]int64{0, 1, 0, 0}, Oldest: open[0].Opened}}, waiting); err != nil || d != "" {
+			t.Errorf("waiting for %q: %v %s", merchant, err, d)
+		}
+		health, err := pay.Health(t.Context(), v, merchant, 0)
+		want := []pay.WalletHealth{{Wallet: "crane-pay", Tried: 3, Paid: 3, Refunds: 2, RefundsBack: 2, Exceptions: 1, Oldest: open[0].Opened}}
+		if d := cmp.Diff(want, health); err != nil || d != "" {
+			t.Errorf("wallets for %q: %v %s", merchant, err, d)
+		}
+	}
+	if waiting, err := pay.Waiting(t.Context(), v, "stranger", now); err != nil || len(waiting) != 0 {
+		t.Errorf("waiting for a stranger: %v %v", waiting, err)
+	}
+	if health, err := pay.Health(t.Context(), v, "stranger", 0); err != nil || len(health) != 0 {
+		t.Errorf("wallets for a stranger: %v %v", health, err)
 	}
 	for _, bad := range []struct {
 		after string

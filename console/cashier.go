@@ -22,11 +22,12 @@ type Cashier struct {
 	Opened   moongate.Time
 	Until    moongate.Time
 	Paid     moongate.Time
+	Auto     bool   // the shopper may leave the choice of the wallet to the hub
 	Change   bool   // another wallet may be chosen: the last one is surely closed
 	Back     string // where the shopper came from
 	Receipt  string // path of the receipt, when paid
 	Help     string // address of the merchant's help, if any
-	Trouble  string // why the last choice came to nothing, in plain words
+	Trouble  string // why the last choice came to nothing: malformed, refused, limit, conflict, busy, unknown
 }
 
 func (Cashier) template() string { return "cashier" }

@@ -30,7 +30,7 @@ func publicFixtures(l Lang, in func(english, chinese string) string) []fixture {
 			c.Amount = fen(123456789)
 		}),
 		cashier("trouble", "choosing", func(c *Cashier) {
-			c.Trouble = in("That did not work; try again in a moment.", "暂未成功，请稍后再试。")
+			c.Trouble, c.Auto = "busy", true
 		}),
 		cashier("unknown", "unknown", nil),
 		cashier("paid", "succeeded", func(c *Cashier) { c.Paid, c.Receipt = ago(2*moongate.Second), "/pay/x/receipt" }),

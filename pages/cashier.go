@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/console"
 	"github.com/moongate-hub/moongate/gate/pay"
 )
@@ -19,7 +20,7 @@ func (p *Pages) cashier(w http.ResponseWriter, r *http.Request, shown pay.Page) 
 	page := console.Cashier{
 		Payment: t.Payment.String(), State: string(t.State), Merchant: p.party(t.Merchant, v.lang), Title: t.Title, Order: t.Order,
 		Amount: t.Amount, Refunded: t.Refunded, Handoff: t.Handoff, Code: t.Code, Opened: t.Opened, Until: t.Until, Paid: t.Paid,
-		Change: t.Change, Back: t.Back,
+		Auto: t.Auto, Change: t.Change, Back: t.Back,
 	}
 	for _, handle := range t.Wallets {
 		page.Wallets = append(page.Wallets, p.wallet(handle, v.lang))
@@ -31,9 +32,18 @@ func (p *Pages) cashier(w http.ResponseWriter, r *http.Request, shown pay.Page) 
 		page.Handoff = t.Code // a code that any browser opens need not be scanned
 	}
 	if shown.Error != nil {
-		page.Trouble = shown.Error.Message
+		page.Trouble = trouble(shown.Error.Code)
 	}
 	p.show(w, v, shown.Status, page)
+}
+
+// trouble is what a shopper is told of a choice that came to nothing: what went wrong inside is not for the shopper.
+func trouble(c moongate.Code) string {
+	switch c {
+	case moongate.Malformed, moongate.Refused, moongate.Limit, moongate.Conflict, moongate.Unknown:
+		return string(c)
+	}
+	return string(moongate.Busy)
 }
 
 // wallet names a wallet. Its brand is its own only where it is the real one.

@@ -3,6 +3,7 @@ package pages
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -188,6 +189,9 @@ func (p *Pages) payStory(v *visit, known *pay.Payment) (steps []console.Step, tr
 	return steps, tries, err
 }
 
+// disputeStates are what a dispute's state means for the merchant's money.
+var disputeStates = map[pay.DisputeState]string{pay.DisputeOpen: "disputed", pay.DisputeReview: "pending", pay.DisputeWon: "succeeded", pay.DisputeLost: "refunded"}
+
 // payStep tells one event. Only what the merchant may read of it is told.
 func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moongate.ID) {
 	step = console.Step{What: e.Event.EventKind(), At: e.At}
@@ -198,6 +202,12 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 	case *pay.AttemptOpened:
 		wallet(event.Wallet)
 		try = event.Attempt
+		if c := event.Chosen; c != nil {
+			step.What, step.Note = step.What+"."+string(c.Because), c.Rule
+			if c.Percent > 0 {
+				step.Note = strings.TrimPrefix(step.Note+" · "+strconv.FormatInt(c.Percent, 10)+"%", " · ")
+			}
+		}
 		step.Note = chosen(event.Chosen, v.lang)
 	case *pay.CreateDue:
 		wallet(event.Wallet)
@@ -254,7 +264,8 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 		}
 	case *pay.DisputeMoved:
 		wallet(event.Wallet)
-		step.State, step.Amount, step.Note = string(event.State), event.Amount, event.Reason
+		step.What += "." + string(event.State)
+		step.State, step.Amount, step.Note = disputeStates[event.State], event.Amount, event.Reason
 		if !event.Crossing.IsZero() {
 			step.Ref = console.Ref{Kind: "crossing", ID: event.Crossing.String()}
 		}

@@ -5,10 +5,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -31,15 +33,24 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOFLAGS").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	caches := strings.Split(string(out), "\n")
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("REPO", root)
 			e.Setenv("NO_COLOR", "1")
+			for i, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS"} { // what this test was built with need not be built again
+				e.Setenv(name, caches[i])
+			}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"freeport": scriptFreePort, "await": scriptAwait, "grab": scriptGrab, "flip": scriptFlip, "cut": scriptCut,
+			"append": scriptAppend, "awaitfile": scriptAwaitFile, "shop": scriptShop,
 		},
 	})
 }
@@ -74,6 +85,27 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if time.Now().After(deadline) {
 			ts.Fatalf("nobody serves at %s: %v", args[0], err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// scriptAppend writes the second file behind the first.
+func scriptAppend(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 2, "append TO FROM")
+	more := ts.ReadFile(args[1])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile(args[0])+more), 0o600))
+}
+
+// scriptAwaitFile waits until a file is there.
+func scriptAwaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 1, "awaitfile FILE")
+	for deadline := time.Now().Add(time.Minute); ; {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never came", args[0])
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

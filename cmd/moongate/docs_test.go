@@ -100,7 +100,7 @@ func TestDocumentedCommandsParse(t *testing.T) {
 					continue
 				}
 				seen++
-				args := words(m[1])
+				args := words(strings.ReplaceAll(m[1], "$AGREEMENT", "agr_aebag_gcrsyccyzikjbjlwmsuq"))
 				var c cli
 				p := newParser(&c, kong.Exit(func(int) {}))
 				// Files that the reader is to have are not there in a fresh clone.

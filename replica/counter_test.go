@@ -173,6 +173,8 @@ func (c *counter) put(step *replica.Step, cmd *put) (balance, error) {
 	switch {
 	case cmd.Fail == "panic":
 		panic("as told")
+	case cmd.Fail == "busy" && c.total.Get() < 100:
+		return balance{}, &moongate.Error{Code: moongate.Busy, Message: "fewer than 100 coins"}
 	case cmd.Fail == "malformed":
 		return balance{}, &moongate.Error{Code: moongate.Malformed, Message: "as told"}
 	case cmd.Fail == "late":

@@ -240,8 +240,8 @@ func (m *Machine) apply(env *envelope, c Command) (out outcome) {
 			e = &moongate.Error{Code: moongate.Internal, Message: out.err.Error()}
 			out.err = e
 		}
-		if e.Code == moongate.Malformed {
-			return out
+		if e.Code == moongate.Malformed || e.Code == moongate.Busy && env.Effect == 0 {
+			return out // what was full may have room when the same request comes again, with the same key
 		}
 		if step.refusal == nil {
 			step.refusal = &Refused{Command: env.Kind, Reason: *e}

@@ -49,6 +49,16 @@ func TestSubmitAnswersAndRepeats(t *testing.T) {
 	expect("malformed", b, err, 0, moongate.Malformed)
 	b, err = do("4", &put{Purse: "p", Coins: 1})
 	expect("a malformed request leaves no trace of its key", b, err, 16, "")
+	at := n.Machine().Position()
+	b, err = do("6", &put{Purse: "q", Coins: 1, Fail: "busy"})
+	expect("no room", b, err, 0, moongate.Busy)
+	if n.Machine().Position() != at {
+		t.Error("what only found no room stands in the journal")
+	}
+	b, err = do("7", &put{Purse: "r", Coins: 100})
+	expect("room", b, err, 100, "")
+	b, err = do("6", &put{Purse: "q", Coins: 1, Fail: "busy"})
+	expect("the same again, when there is room", b, err, 1, "")
 	b, err = do("5", &put{Purse: "p", Fail: "panic"})
 	expect("a panic before the first event is a refusal", b, err, 0, moongate.Internal)
 

@@ -45,7 +45,8 @@ func (s *Step) Emit(e journal.Event) journal.Position {
 func (s *Step) Next() journal.Position { return s.m.next }
 
 // Refuse refuses the command with a reason that depends on state, and has the given event stand in the journal for it.
-// Return its result. Without it, any refusal but a malformed one is recorded as a [Refused].
+// Return its result. Without it, any refusal is recorded as a [Refused], but for one that is malformed and one that only
+// found no room ([moongate.Busy]): they leave no trace.
 func (s *Step) Refuse(e journal.Event, reason *moongate.Error) error {
 	s.refusal = e
 	return reason

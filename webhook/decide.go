@@ -115,6 +115,9 @@ func (s *State) redeliver(step *replica.Step, c *Redeliver) (Done, error) {
 	if c.Event == 0 || c.Event >= step.Next() {
 		return Done{}, &moongate.Error{Code: moongate.Malformed, Field: "event", Message: "there is no such event", Hint: "take the cursor from the list of deliveries or of events"}
 	}
+	if e.Asked >= maxAsked {
+		return Done{}, &moongate.Error{Code: moongate.Busy, Field: "webhook", Message: fmt.Sprintf("%d redeliveries wait already", e.Asked), Hint: "ask again when some have been sent"}
+	}
 	step.Emit(&RedeliveryAsked{e.Of, Ask{c.Event}})
 	return Done{}, nil
 }

@@ -50,14 +50,16 @@ var usualPauses = []time.Duration{
 const (
 	pageSize  = 20      // messages between two reports
 	lanesWide = 128     // endpoints that are posted to at once
+	lanesEach = 4       // of them, one participant's
 	idleStep  = 100_000 // events after which an idle endpoint's position is noted, so that a restart need not look through them
 )
 
 // Deliverer posts events to endpoints while this node leads: in order for each, many at once in all.
 type Deliverer struct {
-	opt   Options
-	slots chan struct{}
-	work  sync.WaitGroup
+	opt    Options
+	slots  chan struct{}
+	owners places
+	work   sync.WaitGroup
 
 	mu    sync.Mutex // guards lanes and what is in them
 	lanes map[moongate.ID]*lane
@@ -66,7 +68,8 @@ type Deliverer struct {
 // lane is an endpoint at work.
 type lane struct {
 	running bool
-	again   bool // something may have come while it ran
+	again   bool          // something may have come while it ran
+	quit    chan struct{} // closed when its endpoint is deleted while it waits to try again
 	at      journal.Position
 	tries   int       // of the message behind at
 	due     time.Time // before which it is not tried again
@@ -80,7 +83,7 @@ func NewDeliverer(o Options) *Deliverer {
 	if o.Pauses == nil {
 		o.Pauses = usualPauses
 	}
-	return &Deliverer{opt: o, slots: make(chan struct{}, lanesWide), lanes: map[moongate.ID]*lane{}}
+	return &Deliverer{opt: o, slots: make(chan struct{}, lanesWide), owners: places{width: lanesEach}, lanes: map[moongate.ID]*lane{}}
 }
 
 // Run delivers until the context ends. On a node that does not lead it waits.
@@ -101,9 +104,7 @@ func (d *Deliverer) Run(ctx context.Context) {
 		case !work && leave != nil: // another leads and moves the cursors, or there is nothing to do
 			leave()
 			leave = nil
-			d.mu.Lock()
-			d.lanes = map[moongate.ID]*lane{}
-			d.mu.Unlock()
+			d.sweep(func(moongate.ID, *lane) bool { return true })
 		case work && leave == nil:
 			leave, seen = d.opt.Follow(), at
 			d.wakeAll(ctx)
@@ -114,8 +115,30 @@ func (d *Deliverer) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-moved:
 		case <-t.C:
+			d.sweep(func(id moongate.ID, l *lane) bool {
+				_, ok := d.opt.State.Lookup(id)
+				return !ok && !l.running
+			})
 		}
 	}
+}
+
+// sweep lets go of endpoints: those that were deleted may wait to be tried again for hours.
+func (d *Deliverer) sweep(gone func(moongate.ID, *lane) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opt.Read(func() {
+		for id, l := range d.lanes {
+			if !gone(id, l) {
+				continue
+			}
+			if l.quit != nil {
+				close(l.quit)
+				l.quit = nil
+			}
+			delete(d.lanes, id)
+		}
+	})
 }
 
 // any tells whether there is an endpoint at all.
@@ -208,7 +231,8 @@ func (d *Deliverer) run(ctx context.Context, id moongate.ID, l *lane) {
 			delete(d.lanes, id)
 		}
 		if wait > 0 && ctx.Err() == nil {
-			l.due = d.opt.Now().Add(wait)
+			quit := make(chan struct{})
+			l.due, l.quit = d.opt.Now().Add(wait), quit
 			d.work.Add(1)
 			go func() {
 				defer d.work.Done()
@@ -216,9 +240,10 @@ func (d *Deliverer) run(ctx context.Context, id moongate.ID, l *lane) {
 				defer t.Stop()
 				select {
 				case <-ctx.Done():
+				case <-quit:
 				case <-t.C:
 					d.mu.Lock()
-					l.due = time.Time{}
+					l.due, l.quit = time.Time{}, nil
 					d.mu.Unlock()
 					d.start(ctx, id)
 				}
@@ -231,6 +256,16 @@ func (d *Deliverer) run(ctx context.Context, id moongate.ID, l *lane) {
 
 // drain sends what there is, in order, until nothing is left or a try fails: then it gives the pause before the next.
 func (d *Deliverer) drain(ctx context.Context, id moongate.ID, l *lane) time.Duration {
+	e, ok := d.endpoint(id)
+	if !ok {
+		l.tries = 0
+		return 0
+	}
+	leave, err := d.owners.enter(ctx, e.Owner)
+	if err != nil {
+		return 0
+	}
+	defer leave()
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+
 	"time"
 )
 
@@ -32,13 +33,7 @@ type Poster struct {
 
 	once   sync.Once
 	client *http.Client
-	mu     sync.Mutex // guards hosts
-	hosts  map[string]*host
-}
-
-type host struct {
-	slots   chan struct{}
-	waiting int
+	hosts  places
 }
 
 // result is what became of one try.
@@ -56,7 +51,7 @@ func (p *Poster) start() {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	p.hosts = map[string]*host{}
+	p.hosts.width = perHost
 	p.client = &http.Client{
 		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -97,32 +92,6 @@ func (p *Poster) dial(ctx context.Context, network, address string) (net.Conn, e
 	return nil, err
 }
 
-// enter waits for a place among the messages to one host.
-func (p *Poster) enter(ctx context.Context, name string) (leave func(), err error) {
-	p.mu.Lock()
-	h := p.hosts[name]
-	if h == nil {
-		h = &host{slots: make(chan struct{}, perHost)}
-		p.hosts[name] = h
-	}
-	h.waiting++
-	p.mu.Unlock()
-	done := func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if h.waiting--; h.waiting == 0 {
-			delete(p.hosts, name)
-		}
-	}
-	select {
-	case h.slots <- struct{}{}:
-		return func() { <-h.slots; done() }, nil
-	case <-ctx.Done():
-		done()
-		return nil, ctx.Err()
-	}
-}
-
 // post sends a message once.
 func (p *Poster) post(ctx context.Context, address string, keys [][]byte, m *Message) result {
 	p.once.Do(p.start)
@@ -144,7 +113,7 @@ func (p *Poster) post(ctx context.Context, address string, keys [][]byte, m *Mes
 	for name, value := range fields {
 		r.Header.Set(name, value)
 	}
-	leave, err := p.enter(ctx, r.URL.Host)
+	leave, err := p.hosts.enter(ctx, r.URL.Host)
 	if err != nil {
 		return result{failed: "the hub stopped"}
 	}

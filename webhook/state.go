@@ -22,6 +22,7 @@ type Limits struct {
 const (
 	maxKinds  = 50
 	maxReport = 100 // deliveries in one report
+	maxAsked  = 100 // redeliveries of one endpoint that wait: each is an effect, and effects are state
 	// Overlap is how long messages carry a signature by the secret before, too.
 	Overlap = moongate.Day
 )
@@ -41,13 +42,14 @@ type State struct {
 type Endpoint struct {
 	Terms      `cbor:"1,keyasint"`
 	Since      moongate.Time    `cbor:"2,keyasint"`
-	Through    journal.Position `cbor:"3,keyasint"`           // everything up to here is done with
-	Generation int              `cbor:"4,keyasint"`           // of the secret
-	Rotated    moongate.Time    `cbor:"5,keyasint,omitempty"` // the secret before counts until [Overlap] after
-	Disabled   string           `cbor:"6,keyasint,omitempty"` // the reason; empty while it is enabled
-	Failing    moongate.Time    `cbor:"7,keyasint,omitempty"` // since then; 0 while it answers
-	Number     uint64           `cbor:"8,keyasint,omitempty"` // of deliveries that were reported
-	Delivered  moongate.Time    `cbor:"9,keyasint,omitempty"` // last success
+	Through    journal.Position `cbor:"3,keyasint"`            // everything up to here is done with
+	Generation int              `cbor:"4,keyasint"`            // of the secret
+	Rotated    moongate.Time    `cbor:"5,keyasint,omitempty"`  // the secret before counts until [Overlap] after
+	Disabled   string           `cbor:"6,keyasint,omitempty"`  // the reason; empty while it is enabled
+	Failing    moongate.Time    `cbor:"7,keyasint,omitempty"`  // since then; 0 while it answers
+	Number     uint64           `cbor:"8,keyasint,omitempty"`  // of deliveries that were reported
+	Delivered  moongate.Time    `cbor:"9,keyasint,omitempty"`  // last success
+	Asked      int              `cbor:"10,keyasint,omitempty"` // redeliveries that wait for their outcome
 }
 
 // New makes an empty room over the participants.
@@ -141,8 +143,10 @@ func (s *State) Fold(e journal.Entry) {
 		s.put(v.Webhook, func(p *Endpoint) { p.Disabled, p.Failing = "", 0 })
 	case *Progressed:
 		s.put(v.Webhook, func(p *Endpoint) { s.move(p, v, e.At) })
+	case *RedeliveryAsked:
+		s.put(v.Webhook, func(p *Endpoint) { p.Asked++ })
 	case *Redelivered:
-		s.put(v.Webhook, func(p *Endpoint) { p.Number = v.Number })
+		s.put(v.Webhook, func(p *Endpoint) { p.Number, p.Asked = v.Number, max(0, p.Asked-1) })
 	}
 }
 

@@ -59,6 +59,34 @@ func (d *desk) do(caller string, c replica.Command) any {
 	return a
 }
 
+// Redeliveries that wait are bounded: an endpoint that never answers does not fill the hub with them.
+func TestRedeliveriesThatWait(t *testing.T) {
+	d := newDesk(t, webhook.Limits{})
+	id := d.create("shop")
+	ask := func() error {
+		_, err := d.Do(replica.Request{Caller: "shop", Command: &webhook.Redeliver{Webhook: id, Event: 1}})
+		return err
+	}
+	for range 100 {
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ask(); moongate.CodeOf(err) != moongate.Busy {
+		t.Errorf("one more: %v", err)
+	}
+	first := d.Machine.Pending(0, 0)[0].Position
+	if _, err := d.Do(replica.Request{Command: &webhook.Outcome{Webhook: id, Delivery: webhook.Delivery{Event: 1, Kind: "x", Tries: 1}}, Effect: first}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); err != nil {
+		t.Errorf("when one has been sent: %v", err)
+	}
+	if err := ask(); moongate.CodeOf(err) != moongate.Busy || d.endpoint(id).Asked != 100 {
+		t.Errorf("one more: %v, %d wait", err, d.endpoint(id).Asked)
+	}
+}
+
 func (d *desk) create(owner string) moongate.ID {
 	d.t.Helper()
 	return d.do(owner, &webhook.Create{URL: "https://" + owner + ".example/hooks"}).(webhook.Answer).Webhook

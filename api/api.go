@@ -130,6 +130,9 @@ func (a *API) guarded(next http.Handler) http.Handler {
 		h["X-Content-Type-Options"] = []string{"nosniff"}
 		h["Referrer-Policy"] = []string{"no-referrer"}
 		h["X-Frame-Options"] = []string{"DENY"}
+		if a.verifier.Scheme == "https" {
+			h["Strict-Transport-Security"] = []string{"max-age=31536000"}
+		}
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey, id))
 		defer func() {
 			p := recover()

@@ -148,7 +148,9 @@ func (p *Pages) exception(v *visit) (console.Page, error) {
 	}
 	v.elsewhere = "/console/exceptions"
 	p.hub.Machine().Read(func() {
-		if _, open := p.hub.Pay.Exception(id); !open {
+		x, open := p.hub.Pay.Exception(id)
+		known, _ := p.hub.Pay.Lookup(x.Payment)
+		if !open || !v.sees(known.Merchant) { // whether somebody else's waits is not for the reader
 			v.elsewhere += "?state=resolved"
 		}
 	})

@@ -28,7 +28,8 @@ import (
 const (
 	skew         = 300 * time.Second // a signature this old, or this far ahead, is no signature
 	refreshAfter = 12 * time.Hour
-	refreshPause = time.Minute // between two fetches, whoever asks: a stranger's serials must not make us a flood
+	refreshPause = time.Minute     // between two fetches, whoever asks: a stranger's serials must not make us a flood
+	failedPause  = 5 * time.Second // the same for strangers while there are no keys at all, after a fetch that brought none
 	maxKeys      = 20
 	probe        = "WECHATPAY/SIGNTEST/"
 	publicKeyID  = "PUB_KEY_ID_"
@@ -45,16 +46,18 @@ var (
 type trust struct {
 	client   *core.Client
 	apiKey   string
+	timeout  time.Duration // of a fetch
 	now      func() time.Time
 	pinned   *rsa.PublicKey // the wallet's public key, where the account uses one
 	pinnedID string
 
-	fetching sync.Mutex // held while certificates are fetched, so that a burst fetches once
+	fetching chan struct{} // has room for one, so that a burst fetches once and the others wait no longer than they may
 
 	mu     sync.RWMutex // guards what follows; never held during I/O
 	keys   map[string]platformKey
 	newest string
 	tried  time.Time // last fetch that was begun
+	failed error     // what it came to, while there are no keys
 }
 
 type platformKey struct {
@@ -65,7 +68,7 @@ type platformKey struct {
 }
 
 func newTrust(client *core.Client, cfg *Config) *trust {
-	return &trust{client: client, apiKey: cfg.APIv3Key, now: cfg.Now, pinned: cfg.PublicKey, pinnedID: cfg.PublicKeyID}
+	return &trust{fetching: make(chan struct{}, 1), client: client, apiKey: cfg.APIv3Key, timeout: cfg.Timeout, now: cfg.Now, pinned: cfg.PublicKey, pinnedID: cfg.PublicKeyID}
 }
 
 // Validate checks an answer's signature and leaves its body readable.
@@ -92,7 +95,7 @@ func (t *trust) GetAcceptSerial(ctx context.Context) (string, error) {
 }
 
 // ready sees to it that there are keys to check answers with. It is asked before anything that moves money is sent.
-func (t *trust) ready(ctx context.Context) error { return t.refresh(ctx, t.stale) }
+func (t *trust) ready(ctx context.Context) error { return t.refresh(ctx, t.stale, true) }
 
 // verify checks the signature over timestamp, nonce and body.
 func (t *trust) verify(ctx context.Context, h http.Header, body []byte) error {
@@ -103,7 +106,7 @@ func (t *trust) verify(ctx context.Context, h http.Header, body []byte) error {
 	key, ok := t.lookup(s.serial)
 	if !ok {
 		known := func() bool { _, ok := t.lookup(s.serial); return !ok }
-		if err := t.refresh(ctx, known); err != nil {
+		if err := t.refresh(ctx, known, false); err != nil {
 			return err
 		}
 		if key, ok = t.lookup(s.serial); !ok {
@@ -182,41 +185,52 @@ func (t *trust) stale() bool {
 }
 
 // refresh fetches the certificates where needed still says so. With keys in hand a failed or premature fetch is no
-// error: what is signed with them can still be checked.
-func (t *trust) refresh(ctx context.Context, needed func() bool) error {
+// error: what is signed with them can still be checked. Without any, what is for our own calls is fetched whenever it is
+// asked for; a stranger's notification is told what the last fetch came to.
+func (t *trust) refresh(ctx context.Context, needed func() bool, ours bool) error {
 	if !needed() {
 		return nil
 	}
-	t.fetching.Lock()
-	defer t.fetching.Unlock()
+	select {
+	case t.fetching <- struct{}{}:
+		defer func() { <-t.fetching }()
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errUncheckable, ctx.Err())
+	}
 	if !needed() {
 		return nil
 	}
 	now := t.now()
 	t.mu.Lock()
-	have, early := len(t.keys) > 0 || t.pinned != nil, now.Sub(t.tried) < refreshPause
-	if !have || !early {
+	have, ago, failed := len(t.keys) > 0 || t.pinned != nil, now.Sub(t.tried), t.failed
+	early := have && ago < refreshPause || !have && !ours && failed != nil && ago < failedPause
+	if !early {
 		t.tried = now
 	}
 	t.mu.Unlock()
-	if have && early {
-		return nil
+	if early {
+		return failed
 	}
+	// Whoever asked may be gone before the answer comes: the next one needs it, too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
+	defer cancel()
 	keys, err := t.fetch(ctx)
-	if err != nil {
-		if have {
-			return nil
-		}
+	if err != nil && !have {
 		var around *url.Error // it names the address that the SDK thinks it asks
 		if errors.As(err, &around) {
 			err = around.Err
 		}
-		return fmt.Errorf("%w: %s", errUncheckable, clip(err.Error()))
+		failed = fmt.Errorf("%w: %s", errUncheckable, clip(err.Error()))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keys, t.newest = keys, newestOf(keys)
-	return nil
+	switch t.failed = failed; {
+	case err == nil:
+		t.keys, t.newest, t.failed = keys, newestOf(keys), nil
+	case have: // what is signed with the keys in hand can still be checked
+		t.failed = nil
+	}
+	return t.failed
 }
 
 // fetch downloads and decrypts the platform certificates. Nobody but the wallet and us holds the APIv3 key, so what

@@ -2,15 +2,19 @@ package wechatpay_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"reflect"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -351,6 +355,63 @@ func TestCertificates(t *testing.T) {
 	w.Advance(6 * 365 * 24 * time.Hour) // the certificates have run out, and the sandbox has no new ones
 	if _, err := w.wallet.Query(t.Context(), "ORDER-01"); pay.VerdictOf(err) != pay.Unknown {
 		t.Errorf("with a certificate that ran out: %v", err)
+	}
+}
+
+// TestStrangersBeforeTheFirstCertificate: while the wallet does not answer and there is no key to check with, whoever
+// posts notifications costs one fetch in a while, waits no longer than he was given, and keeps no payment from its own.
+func TestStrangersBeforeTheFirstCertificate(t *testing.T) {
+	w := newWorld(t)
+	release := make(chan struct{})
+	var fetches atomic.Int32
+	carried := w.cfg.Carrier
+	w.cfg.Carrier = roundTrip(func(r *http.Request) (*http.Response, error) {
+		if n := fetches.Add(1); n == 1 {
+			<-release
+		}
+		return nil, refusedConnection
+	})
+	wallet, err := wechatpay.New(w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := http.Header{"Wechatpay-Serial": {"MADE-UP"}, "Wechatpay-Signature": {"AAAA"}, "Wechatpay-Nonce": {"n"}, "Wechatpay-Timestamp": {fmt.Sprint(w.Now().Unix())}}
+	notify := func(ctx context.Context) {
+		if _, err := wallet.Notified(ctx, forged, []byte("{}")); pay.VerdictOf(err) != pay.Refused {
+			t.Errorf("a stranger: %v", err)
+		}
+	}
+	first := make(chan struct{})
+	go func() { defer close(first); notify(context.Background()) }()
+	for fetches.Load() == 0 {
+		runtime.Gosched()
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	for range 20 { // they queue behind the fetch, and go when their time is over
+		notify(short)
+	}
+	close(release)
+	<-first
+	for range 20 {
+		notify(t.Context())
+	}
+	if n := fetches.Load(); n != 1 {
+		t.Errorf("forty strangers cost %d fetches", n)
+	}
+	w.cfg.Carrier = carried
+	for range 2 { // our own calls ask for themselves
+		if _, err := wallet.Create(t.Context(), w.order("ORDER-01", 100)); pay.VerdictOf(err) != pay.NotDone {
+			t.Errorf("a payment: %v", err)
+		}
+	}
+	if n := fetches.Load(); n != 3 {
+		t.Errorf("two payments cost %d fetches", n-1)
+	}
+	w.Advance(6 * time.Second)
+	notify(t.Context())
+	if n := fetches.Load(); n != 4 {
+		t.Errorf("a stranger, later: %d fetches", n-3)
 	}
 }
 

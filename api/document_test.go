@@ -30,6 +30,7 @@ type openapiRoute struct {
 	Summary    string                `json:"summary"`
 	Tags       []string              `json:"tags"`
 	Security   []map[string][]string `json:"security"`
+	Scopes     []string              `json:"x-scope"`
 	Parameters []openapiParameter    `json:"parameters"`
 	Body       struct {
 		Content map[string]openapiMedia `json:"content"`
@@ -106,6 +107,12 @@ func (o openapiRoute) check(t *testing.T, compiler *jsonschema.Compiler, path, m
 		if !slices.ContainsFunc(o.Parameters, func(p openapiParameter) bool { return p.Name == name[1] && p.In == "path" && p.Required }) {
 			t.Errorf("the path's %s is not described", name[1])
 		}
+	}
+	if method == "post" && (len(o.Scopes) != 1 || strings.HasSuffix(o.Scopes[0], ":read")) {
+		t.Errorf("it changes something under the scopes %v", o.Scopes)
+	}
+	if method == "get" && len(o.Scopes) == 1 && strings.HasSuffix(o.Scopes[0], ":write") && o.Scopes[0] != "participant:write" && o.Scopes[0] != "webhooks:write" {
+		t.Errorf("it reads under the scopes %v", o.Scopes)
 	}
 	fits := func(at string, m openapiMedia, needed bool) {
 		if m.Example == nil {

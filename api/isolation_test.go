@@ -35,6 +35,8 @@ type estate struct {
 	*world
 	things map[string]thing // by the name of a parameter or a field
 	marks  []string         // what the stranger must never read
+
+	secrets map[string]string // what must never be written down
 }
 
 // furnish gives mall one of everything.
@@ -86,10 +88,15 @@ func furnish(t *testing.T) *estate {
 	window := open.ID
 	w.join("office-2", party.Operator, party.OperatorScope)
 	must[settle.Answer](t)(client.Do[settle.Answer](ctx, w.signer("office-2"), "/v1/settlement/windows/close", settle.Close{Window: window}))
-	payouts := all[settle.Payout](t, mall, "/v1/settlement/payouts", nil)
-	if len(payouts) == 0 {
-		t.Fatal("no payouts")
+	if err := w.hub.Views.Wait(ctx, w.hub.Machine().Position()); err != nil { // mall's own position does not say that it was closed
+		t.Fatal(err)
 	}
+	var payouts []settle.Payout
+	waitFor(t, func() bool { // the refund ends, and the payout finds that nobody pays out, by themselves
+		payouts = all[settle.Payout](t, mall, "/v1/settlement/payouts", nil)
+		ended := all[pay.RefundRow](t, mall, "/v1/refunds", nil)
+		return len(payouts) == 1 && payouts[0].Progress == settle.Manual.String() && len(ended) == 1 && ended[0].Status == pay.RefundSucceeded
+	})
 	keys := must[api.Page[party.Credential]](t)(client.Get[api.Page[party.Credential]](ctx, mall, "/v1/participants/mall/credentials", nil)).Items
 	accounts := all[api.Account](t, mall, "/v1/accounts", nil)
 	events := must[api.Feed](t)(client.Get[api.Feed](ctx, mall, "/v1/events", nil)).Items
@@ -105,6 +112,7 @@ func furnish(t *testing.T) *estate {
 		// A total is issued when its month is over, so none is there: both name nothing.
 		"statement": {moongate.NewID(moongate.KindStatement, moongate.Hub{1}, [12]byte{1}).String(), moongate.NewID(moongate.KindStatement, moongate.Hub{1}, [12]byte{2}).String()},
 	}}
+	e.secrets = map[string]string{"webhook": hook.Secret, "cashier": till.Cashier[strings.LastIndexByte(till.Cashier, '/')+1:], "apiv3": account.APIv3Key}
 	for name, one := range e.things {
 		if name != "version" && name != "currency" && name != "month" && name != "handle" && name != "owner" && name != "party" {
 			e.marks = append(e.marks, one.theirs)

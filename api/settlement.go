@@ -87,10 +87,10 @@ func (a *API) settlementRoutes() {
 			return settle.Payouts(ctx, a.hub.Views, f, after, limit)
 		})
 	command[settle.Answer, settle.Report](a, op{
-		path: "/v1/settlement/payouts/report", id: "report-payout", tag: settlementTag, summary: "Say what became of a payout", scope: party.SettlementRead, signed: true,
+		path: "/v1/settlement/payouts/report", id: "report-payout", tag: settlementTag, summary: "Say what became of a payout", scope: party.SettlementWrite, signed: true,
 		detail:  "The payee confirms what it received; an operator may also say that it came back, or that a person sees to it.",
 		example: `{"instruction":"ins_aeaqc_mfrggzdfmztwq2lknnwa","progress":"paid","ref":"4200002311"}`,
 	})
-	command[settle.Answer, settle.Close](a, op{path: "/v1/settlement/windows/close", id: "close-window", tag: settlementTag, summary: "Close a window before its time", scope: party.OperatorScope})
+	command[settle.Answer, settle.Close](a, op{path: "/v1/settlement/windows/close", id: "close-window", tag: settlementTag, summary: "Close a window before its time", scope: party.OperatorScope, signed: true})
 	command[settle.Answer, settle.Abort](a, op{path: "/v1/settlement/windows/abort", id: "abort-window", tag: settlementTag, summary: "Give a closed window up", detail: "Before anything was instructed.", scope: party.OperatorScope})
 }

@@ -47,8 +47,8 @@ func (a *API) statementRoutes() {
 			}
 			return row, err
 		})
-	command[statement.Answer, statement.Confirm](a, op{path: "/v1/statements/confirm", id: "confirm-statement", tag: statementTag, summary: "Accept an issued total", detail: "The payee may.", scope: party.StatementsRead})
-	command[statement.Answer, statement.Dispute](a, op{path: "/v1/statements/dispute", id: "dispute-statement", tag: statementTag, summary: "Dispute an issued total", detail: "Either side may, while it can be appealed. The money stays where it is; the operator hears both.", scope: party.StatementsRead})
+	command[statement.Answer, statement.Confirm](a, op{path: "/v1/statements/confirm", id: "confirm-statement", tag: statementTag, summary: "Accept an issued total", detail: "The payee may.", scope: party.StatementsWrite})
+	command[statement.Answer, statement.Dispute](a, op{path: "/v1/statements/dispute", id: "dispute-statement", tag: statementTag, summary: "Dispute an issued total", detail: "Either side may, while it can be appealed. The money stays where it is; the operator hears both.", scope: party.StatementsWrite})
 	register(a, op{path: "/v1/statements/months", id: "months", tag: statementTag, summary: "List the months that have itemised statements", detail: "Newest first, by UTC.", scope: party.StatementsRead},
 		func(ctx context.Context, who Principal, in *struct {
 			Party string `query:"party" maxLength:"128" doc:"For operators: whose. Otherwise the caller."`

@@ -88,6 +88,8 @@ const (
 	WebhooksWrite   // endpoints and redelivery
 	ParticipantEdit // own keys, credentials and names
 	EventsRead      // the stream of own events
+	StatementsWrite // confirm and dispute totals
+	SettlementWrite // say that a payout came
 	scopesEnd       // new ones go before it
 )
 
@@ -96,7 +98,7 @@ const OperatorScope Scopes = 1 << 31
 
 var scopeNames = []string{
 	"payments:write", "payments:read", "refunds:write", "agreements:write", "agreements:read", "ledger:read",
-	"statements:read", "links:write", "links:read", "settlement:read", "webhooks:write", "participant:write", "events:read", "operator",
+	"statements:read", "links:write", "links:read", "settlement:read", "webhooks:write", "participant:write", "events:read", "statements:write", "settlement:write", "operator",
 }
 
 // AllScopes is every scope but the operator's.

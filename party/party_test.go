@@ -80,7 +80,7 @@ func (h *hub) refuse(caller string, c replica.Command, code moongate.Code, says 
 	if moongate.CodeOf(err) != code || !strings.Contains(err.Error(), says) {
 		h.t.Errorf("%s by %q: got %s %v; want %s %q", c.CommandKind(), caller, moongate.CodeOf(err), err, code, says)
 	}
-	if trace := len(h.local.Records) > records; trace == (code == moongate.Malformed) {
+	if trace := len(h.local.Records) > records; trace == (code == moongate.Malformed || code == moongate.Busy) {
 		h.t.Errorf("%s refused as %s left a trace: %v", c.CommandKind(), code, trace)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
-
 	"time"
 )
 

@@ -148,7 +148,7 @@ func TestScopesAndKinds(t *testing.T) {
 			t.Errorf("%s: %v %v", tt.in, got, err)
 		}
 	}
-	if !OperatorScope.Has(LedgerRead) || AllScopes.Has(OperatorScope) || !AllScopes.Has(ParticipantEdit) || Scopes(scopesEnd<<1).known() || !OperatorScope.known() {
+	if !OperatorScope.Has(LedgerRead) || AllScopes.Has(OperatorScope) || !AllScopes.Has(ParticipantEdit) || (scopesEnd << 1).known() || !OperatorScope.known() {
 		t.Error("scopes")
 	}
 	if names := (AllScopes | OperatorScope).Names(); len(names) != len(scopeNames) || scopeAt(len(scopeNames)-2) != scopesEnd>>1 {

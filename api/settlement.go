@@ -52,7 +52,7 @@ func (a *API) settlementRoutes() {
 		PageInput
 	}
 	command[pay.Done, pay.SetReceiver](a, op{
-		path: "/v1/settlement/receivers", id: "set-receiver", tag: settlementTag, summary: "Say where a participant gets its money at a wallet", scope: party.SettlementRead, signed: true,
+		path: "/v1/settlement/receivers", id: "set-receiver", tag: settlementTag, summary: "Say where a participant gets its money at a wallet", scope: party.SettlementWrite, signed: true,
 		detail:  "The account that the wallet pays payouts to, by splitting orders. The participant itself may, and an operator. The wallet is told; the list says whether it admits the account.",
 		example: `{"wallet":"crane-pay","participant":"harbour-books","account":"1900000109"}`,
 	})

@@ -107,14 +107,14 @@ func furnish(t *testing.T) *estate {
 		"agreement": idThing(id), "version": {"1", "1"}, "crossing": idThing(paid.Crossing), "payment": idThing(till.Payment), "refund": idThing(back.Refund),
 		"exception": idThing(troubles[0].ID), "webhook": idThing(hook.Webhook), "window": idThing(window), "instruction": idThing(must[moongate.ID](t)(moongate.ParseID(payouts[0].Instruction))),
 		"credential": idThing(keys[0].ID), "destination": idThing(destination), "reverses": idThing(paid.Crossing), "handle": {"mall", "nobody"}, "owner": {"mall", "nobody"},
-		"party": {"mall", "nobody"}, "account": {accounts[0].Name, "nobody/CNY/payable"}, "cursor": {events[0].Cursor, blurred(events[0].Cursor)},
+		"party": {"mall", "nobody"}, "participant": {"mall", "nobody"}, "account": {accounts[0].Name, "nobody/CNY/payable"}, "cursor": {events[0].Cursor, blurred(events[0].Cursor)},
 		"order": {"ORDER-PAID", "ORDER-NONE"}, "currency": {"CNY", "CNY"}, "month": {month, month}, "replaces": {key, strings.Repeat("A", 43)},
 		// A total is issued when its month is over, so none is there: both name nothing.
 		"statement": {moongate.NewID(moongate.KindStatement, moongate.Hub{1}, [12]byte{1}).String(), moongate.NewID(moongate.KindStatement, moongate.Hub{1}, [12]byte{2}).String()},
 	}}
 	e.secrets = map[string]string{"webhook": hook.Secret, "cashier": till.Cashier[strings.LastIndexByte(till.Cashier, '/')+1:], "apiv3": account.APIv3Key}
 	for name, one := range e.things {
-		if name != "version" && name != "currency" && name != "month" && name != "handle" && name != "owner" && name != "party" {
+		if name != "version" && name != "currency" && name != "month" && name != "handle" && name != "owner" && name != "party" && name != "participant" {
 			e.marks = append(e.marks, one.theirs)
 		}
 	}

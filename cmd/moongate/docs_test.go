@@ -284,6 +284,32 @@ func TestDocumentedPagesAreLinked(t *testing.T) {
 	}
 }
 
+// The one page on how it is built names every room there is.
+func TestDocumentedRooms(t *testing.T) {
+	t.Parallel()
+	page := docs(t)["ARCHITECTURE.md"]
+	seen := map[string]bool{"tools": true}
+	for _, pattern := range []string{"*/*.go", "gate/*/*.go", "cmd/*/*.go"} {
+		files, err := filepath.Glob(filepath.Join(repo, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			room, err := filepath.Rel(repo, filepath.Dir(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if room = filepath.ToSlash(room); !seen[room] && !strings.Contains(page, "`"+room+"`") {
+				t.Errorf("ARCHITECTURE.md does not name %s", room)
+			}
+			seen[room] = true
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d rooms found", len(seen))
+	}
+}
+
 // Every field of a configuration is explained to operators.
 func TestDocumentedConfiguration(t *testing.T) {
 	t.Parallel()

@@ -45,6 +45,7 @@ type cli struct {
 	Sandbox   sandboxVerb   `cmd:"" help:"Run wallets of play money that speak WeChat Pay's protocol, for anybody's tests; needs no hub."`
 	Replay    replayVerb    `cmd:"" help:"Run historical orders through a hub of their own."`
 	Pay       payVerb       `cmd:"" help:"Check and read wallets' bills; needs no hub."`
+	Wallet    walletVerb    `cmd:"" help:"Test accounts at wallets before going live."`
 	Log       logVerb       `cmd:"" help:"Verify a public log or a receipt, of any hub."`
 	Fsck      fsckVerb      `cmd:"" help:"Check everything that a hub has written, and every invariant."`
 	Backup    backupVerb    `cmd:"" help:"Write a hub's journal, log and vault into one file."`

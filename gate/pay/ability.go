@@ -144,3 +144,16 @@ type BillFile struct {
 	Encoding string // of the text, such as "utf-8" or "gbk"
 	Archive  string // "zip" where the spool holds one; "" for plain text
 }
+
+// Keyholder is a wallet that can tell by which of its own keys it is believed, so that a rotation is seen coming.
+type Keyholder interface {
+	// Keys fetches what there is to fetch, and lists the wallet's keys that are accepted.
+	Keys(ctx context.Context) ([]WalletKey, error)
+}
+
+// WalletKey is a key that a wallet signs with.
+type WalletKey struct {
+	ID    string        // serial of its certificate, or its name
+	From  moongate.Time // 0 where it does not say
+	Until moongate.Time // 0 where it does not end
+}

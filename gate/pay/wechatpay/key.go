@@ -20,7 +20,7 @@ func (w *Wallet) Keys(ctx context.Context) ([]pay.WalletKey, error) {
 	var list []pay.WalletKey
 	if w.trust.pinned != nil {
 		list = append(list, pay.WalletKey{ID: w.trust.pinnedID})
-	} else if err := w.trust.refresh(ctx, func() bool { return true }); err != nil {
+	} else if err := w.trust.refresh(ctx, func() bool { return true }, true); err != nil {
 		return nil, pay.Fail("certificates", pay.NotDone, err.Error(), err)
 	}
 	w.trust.mu.RLock()

@@ -163,7 +163,7 @@ func newBareWorld(t tester, limits pay.Limits) *world {
 // begin fills a world.
 func (w *world) begin(t tester, limits pay.Limits) {
 	t.Helper()
-	w.clock, w.rooms, w.t, w.limits = &clock{now: start}, newRooms(limits), t, limits
+	w.clock, w.rooms, w.t, w.limits = sandbox.NewClock(start), newRooms(limits), t, limits
 	w.wallets, w.down, w.entries = map[string]*sandbox.Wallet{}, map[string]bool{}, map[journal.Position]journal.Entry{}
 	w.local = replica.NewLocal(w.machine, moongate.At(start))
 	w.terms = people(t, w.submit)

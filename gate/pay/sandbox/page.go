@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"html/template"
 	"net/http"
@@ -53,7 +52,7 @@ type Page struct {
 	Description string
 	No          string
 	Until       time.Time
-	Return      string // where the shop wants the browser back, where the order says so; not checked yet
+	Return      func() string // where the shop wants the browser back, where the order says so; called without the lock, not checked yet
 }
 
 // pageView is what the template shows.
@@ -79,9 +78,13 @@ func (w *Wallet) ServePage(rw http.ResponseWriter, r *http.Request, token string
 		p = Page{State: pageGone}
 	}
 	q := r.URL.Query()
+	back := q.Get("redirect_url")
+	if p.Return != nil {
+		back = p.Return()
+	}
 	v := pageView{
 		Page: p, Action: pagePath, Lang: language(r), Wallet: w.cfg.Name, Yuan: Yuan(p.Fen), Until: p.Until.In(Beijing).Format("15:04"), Token: token,
-		Return: safeReturn(cmp.Or(p.Return, q.Get("redirect_url"))),
+		Return: safeReturn(back),
 	}
 	v.Words = words[v.Lang]
 	q.Set("lang", map[string]string{"zh": "en", "en": "zh"}[v.Lang])

@@ -1,7 +1,6 @@
 package wechatpay_test
 
 import (
-	"container/heap"
 	"crypto/rand"
 	"crypto/rsa"
 	"flag"
@@ -61,7 +60,7 @@ type delivered struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{clock: &clock{now: start}, t: t}
+	w := &world{clock: sandbox.NewClock(start), t: t}
 	next := 0
 	var err error
 	w.sandbox, err = wechatbox.New(sandbox.Config{
@@ -145,62 +144,7 @@ func (w *world) inject(f sandbox.Fault) {
 	}
 }
 
-// clock is virtual: time passes when Advance says so, and what was put off runs on the way, in order.
-type clock struct {
-	mu    sync.Mutex
-	now   time.Time
-	queue events
-	count int
-}
-
-type event struct {
-	at  time.Time
-	nth int
-	run func()
-}
-
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at.Before(e[j].at) || e[i].at.Equal(e[j].at) && e[i].nth < e[j].nth
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) After(d time.Duration, run func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.count++
-	heap.Push(&c.queue, event{c.now.Add(d), c.count, run})
-}
-
-func (c *clock) Advance(d time.Duration) {
-	until := c.Now().Add(d)
-	for {
-		c.mu.Lock()
-		if len(c.queue) == 0 || c.queue[0].at.After(until) {
-			c.now = until
-			c.mu.Unlock()
-			return
-		}
-		e := heap.Pop(&c.queue).(event)
-		c.now = e.at
-		c.mu.Unlock()
-		e.run()
-	}
-}
+type clock = sandbox.Clock
 
 // TestMain keeps the days that property tests trade through to fifteen: each costs some fifty RSA signatures.
 func TestMain(m *testing.M) {

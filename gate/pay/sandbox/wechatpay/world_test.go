@@ -2,7 +2,6 @@ package wechatpay_test
 
 import (
 	"bytes"
-	"container/heap"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -53,7 +52,7 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*sandbox.Config)) *world {
 	t.Helper()
-	c := &clock{now: start}
+	c := sandbox.NewClock(start)
 	s := &shop{clock: c, status: func(int) int { return http.StatusNoContent }}
 	next := 0
 	cfg := sandbox.Config{
@@ -75,62 +74,7 @@ func newWorld(t testing.TB, change func(*sandbox.Config)) *world {
 	return &world{clock: c, t: t, wallet: w, m: m, shop: s}
 }
 
-// clock is virtual: time passes when Advance says so, and what was put off runs on the way, in order.
-type clock struct {
-	mu    sync.Mutex
-	now   time.Time
-	queue events
-	count int
-}
-
-type event struct {
-	at  time.Time
-	nth int
-	run func()
-}
-
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at.Before(e[j].at) || e[i].at.Equal(e[j].at) && e[i].nth < e[j].nth
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) After(d time.Duration, run func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.count++
-	heap.Push(&c.queue, event{c.now.Add(d), c.count, run})
-}
-
-func (c *clock) Advance(d time.Duration) {
-	until := c.Now().Add(d)
-	for {
-		c.mu.Lock()
-		if len(c.queue) == 0 || c.queue[0].at.After(until) {
-			c.now = until
-			c.mu.Unlock()
-			return
-		}
-		e := heap.Pop(&c.queue).(event)
-		c.now = e.at
-		c.mu.Unlock()
-		e.run()
-	}
-}
+type clock = sandbox.Clock
 
 // shop is where notifications arrive.
 type shop struct {

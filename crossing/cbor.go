@@ -78,6 +78,21 @@ func (k *Book) AppendCBOR(b []byte) []byte {
 	return w.End()
 }
 
+// AppendItem writes the crossing as journal.Encoding would: half of a snapshot are crossings.
+func (o *Open) AppendItem(b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.Key(1)
+	w.Resume(o.Shared.AppendCBOR(w.End()))
+	w.Uint(2, uint64(o.Position))
+	w.Key(3)
+	w.Resume(o.Book.AppendCBOR(w.End()))
+	w.SomeInt(4, o.Back)
+	w.SomeInt(5, int64(o.Refunds))
+	appendSome(&w, 6, o.Taken, (*Sold).appendCBOR)
+	w.SomeInt(7, int64(o.Keep))
+	return w.End()
+}
+
 // appendSome appends a list under a key, unless it is empty.
 func appendSome[T any](w *journal.Map, key byte, list []T, item func(*T, []byte) []byte) {
 	if len(list) == 0 {

@@ -192,41 +192,50 @@ func (r *Registry) Knows(kind string) bool { return r.shapes[kind] != nil }
 // Encode stores an event. The groups' bytes stand in the buffer, which is appended to and must not be reset while they
 // are in use.
 func (r *Registry) Encode(e Event, buf *bytes.Buffer) (Stored, error) {
+	st, _, err := r.EncodeIn(e, buf, nil)
+	return st, err
+}
+
+// EncodeIn is Encode for whoever uses the memory of groups again: the event's are appended to them.
+func (r *Registry) EncodeIn(e Event, buf *bytes.Buffer, groups []Group) (Stored, []Group, error) {
 	s := r.shapes[e.EventKind()]
 	if s == nil {
-		return Stored{}, fmt.Errorf("journal: event %q is not registered", e.EventKind())
+		return Stored{}, groups, fmt.Errorf("journal: event %q is not registered", e.EventKind())
 	}
-	st := Stored{Kind: e.EventKind()}
+	from := len(groups)
+	groups, err := s.encode(e, buf, groups)
+	return Stored{Kind: e.EventKind(), Groups: groups[from:len(groups):len(groups)]}, groups, err
+}
+
+func (s *shape) encode(e Event, buf *bytes.Buffer, groups []Group) ([]Group, error) {
 	if len(s.parts) == 0 {
 		data, err := encode(e, buf)
-		st.Groups = []Group{{Audience: Hub, Data: data}}
-		return st, err
+		return append(groups, Group{Audience: Hub, Data: data}), err
 	}
 	v := reflect.ValueOf(e).Elem()
-	st.Groups = make([]Group, 0, len(s.parts)+3)
 	for _, p := range s.parts {
 		f := v.Field(p.field)
 		if !p.each {
 			data, err := encode(f.Addr().Interface(), buf)
 			if err != nil {
-				return st, err
+				return groups, err
 			}
-			st.Groups = append(st.Groups, Group{Audience: p.audience, Data: data})
+			groups = append(groups, Group{Audience: p.audience, Data: data})
 			continue
 		}
 		for i := range f.Len() {
 			if f.Index(i).IsNil() {
-				return st, fmt.Errorf("journal: event %s: %s[%d] is nil", st.Kind, s.typ.Field(p.field).Name, i)
+				return groups, fmt.Errorf("journal: event %s: %s[%d] is nil", e.EventKind(), s.typ.Field(p.field).Name, i)
 			}
 			item := f.Index(i).Interface()
 			data, err := encode(item, buf)
 			if err != nil {
-				return st, err
+				return groups, err
 			}
-			st.Groups = append(st.Groups, Group{Audience: "@" + item.(Reader).Reader(), Data: data})
+			groups = append(groups, Group{Audience: "@" + item.(Reader).Reader(), Data: data})
 		}
 	}
-	return st, nil
+	return groups, nil
 }
 
 func encode(v any, buf *bytes.Buffer) ([]byte, error) {
@@ -284,11 +293,10 @@ func (r *Registry) Decode(st Stored) (Event, error) {
 	return p.Interface().(Event), nil
 }
 
-// proofGroups gives the groups in the shape that package proof commits to.
-func proofGroups(st Stored) []proof.Group {
-	out := make([]proof.Group, len(st.Groups))
-	for i, g := range st.Groups {
-		out[i] = proof.Group{Audience: g.Audience, Data: g.Data}
+// proofGroups appends the groups in the shape that package proof commits to.
+func proofGroups(to []proof.Group, st Stored) []proof.Group {
+	for _, g := range st.Groups {
+		to = append(to, proof.Group{Audience: g.Audience, Data: g.Data})
 	}
-	return out
+	return to
 }

@@ -34,7 +34,9 @@ type Log struct {
 	rowsFile *os.File
 	saved    int // rows that are in the file
 	open     *proof.Interval
+	spare    *proof.Interval // the one before, for its memory
 	salts    *proof.Salter
+	groups   []proof.Group // of the event at hand, for their memory
 	row      interval // of the open interval
 	acts     []act    // of the open interval
 	err      error    // a fault that ended the log's work
@@ -42,7 +44,7 @@ type Log struct {
 
 	flushing sync.Mutex // one flush at a time: it is held across syncs
 
-	in   chan *Record
+	in   chan added
 	done chan struct{}
 	wait *sync.Cond // on mu: seen moved, or err
 	seen Position   // the position after the last event taken in
@@ -59,6 +61,12 @@ type interval struct {
 
 const rowSize = 5*8 + 4
 
+// added is a record on its way into the log.
+type added struct {
+	record *Record
+	taken  func()
+}
+
 type act struct {
 	kind string
 	json []byte
@@ -74,7 +82,7 @@ const (
 // the result contradicts the last signed checkpoint. The secret is the same on every node and outlives all restarts:
 // the intervals' blanks follow from it.
 func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
-	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan *Record, 1<<14), done: make(chan struct{}), seen: 1, salts: proof.NewSalter(new([32]byte))}
+	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan added, 1<<14), done: make(chan struct{}), seen: 1, salts: proof.NewSalter(new([32]byte))}
 	l.wait = sync.NewCond(&l.mu)
 	err := makeDir(dir, j.opt.Sync)
 	if err != nil {
@@ -204,20 +212,25 @@ func (l *Log) checkSigned() error {
 
 var errOtherRoot = errors.New("roots differ")
 
-// Add hands durable records to the log, in order. It blocks only where the log lags far behind.
-func (l *Log) Add(r *Record) { l.in <- r }
+// Add hands durable records to the log, in order. It blocks only where the log lags far behind. Taken, if any, is called
+// when the log needs the record no more; after a fault it is not.
+func (l *Log) Add(r *Record, taken func()) { l.in <- added{r, taken} }
 
 func (l *Log) work() {
 	defer close(l.done)
-	for r := range l.in {
-		if err := l.take(r); err != nil {
-			l.mu.Lock()
-			l.err = err
-			l.wait.Broadcast()
-			l.mu.Unlock()
-			for range l.in {
+	for a := range l.in {
+		err := l.take(a.record)
+		if err == nil {
+			if a.taken != nil {
+				a.taken()
 			}
-			return
+			continue
+		}
+		l.mu.Lock()
+		l.err = err
+		l.wait.Broadcast()
+		l.mu.Unlock()
+		for range l.in {
 		}
 	}
 }
@@ -227,9 +240,12 @@ func (l *Log) take(r *Record) error {
 	for i := range r.Done {
 		d := &r.Done[i]
 		number := proof.IntervalNumber(d.At)
+		if len(d.Events) > 0 {
+			l.salts.Reset(&d.Seed)
+		}
 		for ordinal, st := range d.Events {
 			if pos >= l.seen {
-				if err := l.event(number, pos, uint64(ordinal), d, st); err != nil {
+				if err := l.event(number, pos, uint64(ordinal), st); err != nil {
 					return err
 				}
 			}
@@ -243,7 +259,8 @@ func (l *Log) take(r *Record) error {
 	return nil
 }
 
-func (l *Log) event(number int64, pos Position, ordinal uint64, d *Done, st Stored) error {
+// event takes in an event of the command whose salts are at hand.
+func (l *Log) event(number int64, pos Position, ordinal uint64, st Stored) error {
 	if l.open != nil && (number != l.row.Number || l.open.Len() >= proof.MaxLeaves) {
 		if err := l.closeInterval(); err != nil {
 			return err
@@ -251,10 +268,14 @@ func (l *Log) event(number int64, pos Position, ordinal uint64, d *Done, st Stor
 	}
 	if l.open == nil {
 		seed := l.seed(len(l.rows), number)
-		l.open, l.row, l.acts = proof.NewInterval(&seed), interval{Number: number, First: pos}, nil
+		if l.open, l.spare = l.spare, nil; l.open == nil {
+			l.open = new(proof.Interval)
+		}
+		l.open.Reset(&seed)
+		l.row, l.acts = interval{Number: number, First: pos}, nil
 	}
-	e := proof.Event{Position: uint64(pos), Kind: st.Kind, Groups: proofGroups(st)}
-	l.salts.Reset(&d.Seed)
+	l.groups = proofGroups(l.groups[:0], st)
+	e := proof.Event{Position: uint64(pos), Kind: st.Kind, Groups: l.groups}
 	l.open.Append(e.Leaf(l.salts, ordinal))
 	l.row.Next = pos + 1
 	for _, g := range st.Groups {
@@ -299,7 +320,7 @@ func (l *Log) closeInterval() error {
 	}
 	full := len(l.rows)-l.saved >= 4096
 	l.mu.Unlock()
-	l.open = nil
+	l.open, l.spare = nil, l.open
 	if err != nil {
 		return fmt.Errorf("journal: public log: %w", err)
 	}

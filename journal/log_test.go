@@ -106,7 +106,7 @@ func (x *toyLog) add(r *Record) {
 		x.t.Fatal(err)
 	}
 	x.w = append(x.w, r)
-	x.l.Add(r)
+	x.l.Add(r, nil)
 	x.model(r)
 }
 

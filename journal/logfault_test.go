@@ -264,7 +264,7 @@ func TestLogFaultIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 1 << 15 { // more than the log's own queue holds
-		x.l.Add(r)
+		x.l.Add(r, nil)
 	}
 	if err := x.l.Wait(r.Next()); err == nil || !strings.Contains(err.Error(), "toy.unheard") {
 		t.Errorf("Wait says %v", err)

@@ -66,7 +66,7 @@ func (l *Log) openEvent(seed [32]byte, row interval, pos Position, sees func(Eve
 				case at >= row.Next:
 					return errStop
 				case at >= row.First:
-					e := proof.Event{Position: uint64(at), Kind: st.Kind, Groups: proofGroups(st)}
+					e := proof.Event{Position: uint64(at), Kind: st.Kind, Groups: proofGroups(nil, st)}
 					if at == pos {
 						decoded, err := l.journal.registry.Decode(st)
 						if err != nil {

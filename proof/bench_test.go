@@ -29,7 +29,7 @@ func BenchmarkIntervalRoot(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			t := interval(1, n)
 			for b.Loop() {
-				t.sorted, t.crown = nil, nil
+				t.forget()
 				t.Root()
 			}
 		})

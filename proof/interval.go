@@ -51,10 +51,14 @@ func IntervalSeed(secret *[32]byte, number int64) [32]byte {
 type Interval struct {
 	seed   [32]byte
 	leaves []Hash
-	sorted []placed // by place, once Root or Proof needs them
-	places []uint32 // of the leaves, in their order
+	places []uint32 // of the leaves, in their order, once Root or Proof needs them: as many as leaves
+	sorted []placed // by place, along with places
 	crown  []Hash   // the nodes from crownLevel up, by heap order: 1 is the root
+	taken  *pages   // which places are drawn, while they are
 }
+
+// pages has a bit for each place, in pages that are made when needed.
+type pages [1 << (Depth - 12)]*[64]uint64
 
 // An interval keeps the nodes of its upper half once they pay, so that a proof hashes one of 4,096 parts and not all:
 // at the first proof, or for a busy interval when its root is asked for, which would else be hashed twice.
@@ -73,6 +77,22 @@ type placed struct {
 // see [IntervalSeed].
 func NewInterval(seed *[32]byte) *Interval { return &Interval{seed: *seed} }
 
+// keepLeaves is of how many events an interval keeps the memory when it is emptied.
+const keepLeaves = 1 << 17
+
+// Reset empties the interval for another seed. It keeps its memory, so that one busy second after the other leaves
+// nothing behind.
+func (t *Interval) Reset(seed *[32]byte) {
+	if cap(t.leaves) > keepLeaves {
+		*t = Interval{}
+	}
+	t.seed, t.leaves = *seed, t.leaves[:0]
+	t.forget()
+}
+
+// forget drops what follows from the leaves.
+func (t *Interval) forget() { t.places, t.sorted, t.crown = t.places[:0], t.sorted[:0], nil }
+
 // Len is the number of events so far.
 func (t *Interval) Len() int { return len(t.leaves) }
 
@@ -83,19 +103,25 @@ func (t *Interval) Append(leaf Hash) (n uint64) {
 		panic(fmt.Sprintf("proof: interval holds %d events and takes no more", len(t.leaves)))
 	}
 	t.leaves = append(t.leaves, leaf)
-	t.sorted, t.places, t.crown = nil, nil, nil
+	t.forget()
 	return uint64(len(t.leaves) - 1)
 }
 
 // place draws the places. The stream is SHA-256(0x06 ‖ seed ‖ 0), SHA-256(0x06 ‖ seed ‖ 1), … of which each block gives
 // ten draws of 24 bits; a leaf takes the first free place that is drawn.
 func (t *Interval) place() {
-	if t.sorted != nil || len(t.leaves) == 0 {
+	if len(t.places) == len(t.leaves) {
 		return
 	}
-	t.places = make([]uint32, 0, len(t.leaves))
-	t.sorted = make([]placed, 0, len(t.leaves))
-	var taken [1 << (Depth - 12)]*[64]uint64 // a bit per place, in pages that are made when needed
+	t.places, t.sorted = slices.Grow(t.places[:0], len(t.leaves)), slices.Grow(t.sorted[:0], len(t.leaves))
+	if t.taken == nil {
+		t.taken = new(pages)
+	}
+	for _, page := range t.taken {
+		if page != nil {
+			clear(page[:])
+		}
+	}
 	var pre [1 + 32 + 4]byte
 	pre[0] = tagPlaces
 	copy(pre[1:], t.seed[:])
@@ -104,10 +130,10 @@ func (t *Interval) place() {
 		draws := sha256.Sum256(pre[:])
 		for d := draws[:30]; len(d) > 0; d = d[3:] {
 			place := uint32(d[0])<<16 | uint32(d[1])<<8 | uint32(d[2])
-			page := taken[place>>12]
+			page := t.taken[place>>12]
 			if page == nil {
 				page = new([64]uint64)
-				taken[place>>12] = page
+				t.taken[place>>12] = page
 			}
 			word, bit := &page[place>>6&63], uint64(1)<<(place&63)
 			if *word&bit != 0 {

@@ -45,6 +45,18 @@ type Known struct {
 	At    moongate.Time `cbor:"3,keyasint"`
 }
 
+// AppendItem writes the key as journal.Encoding would: half of a snapshot are keys.
+func (k *Known) AppendItem(b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.Bytes(1, k.Print[:])
+	w.Key(2)
+	b = journal.AppendArray(w.End(), 2)
+	b = journal.AppendUint(b, k.Ref.Index)
+	w.Resume(journal.AppendUint(b, uint64(k.Ref.Number)))
+	w.Int(3, int64(k.At))
+	return w.End()
+}
+
 // Pending is an event whose effect outside is not known to have happened.
 type Pending struct {
 	Kind  string        `cbor:"1,keyasint"`

@@ -49,7 +49,7 @@ func snapshotOf(t testing.TB, m *Machine) []byte {
 	im := m.freeze()
 	defer im.release()
 	var b bytes.Buffer
-	if err := im.write(&b, m.hub, 42); err != nil {
+	if _, err := im.write(&b, m.hub, 42); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

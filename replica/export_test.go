@@ -19,3 +19,9 @@ func (n *Node) Applied() int64 { return n.items.Load() }
 
 // Refold folds a record of the journal into a machine.
 func Refold(m *Machine, r *journal.Record) error { return m.refold(r) }
+
+// Due tells whether a snapshot is due after so many bytes of log.
+func (n *Node) Due(logged int64) bool {
+	defer n.logged.Store(n.logged.Swap(logged))
+	return n.due()
+}

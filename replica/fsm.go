@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -168,42 +167,29 @@ func (a *applied) abandon() {
 }
 
 func (n *Node) writeGroup(group []*applied) error {
-	buf := new(bytes.Buffer) // a new one each time: the public log still reads the last
-
-	records := make([]*journal.Record, len(group))
-	for i, a := range group {
-		r := &journal.Record{Index: a.index, Term: a.term, Sum: a.sum, First: a.first}
-		for k := range a.outcomes {
-			o := &a.outcomes[k]
-			if !o.trace {
-				continue
-			}
-			o.done.Events = make([]journal.Stored, len(o.events))
-			for e := range o.events {
-				st, err := n.machine.registry.Encode(o.events[e].Event, buf)
-				if err != nil {
-					return err
-				}
-				o.done.Events[e] = st
-			}
-			r.Done = append(r.Done, o.done)
-		}
-		records[i] = r
+	m, err := n.encode(group)
+	if err != nil {
+		return err
 	}
+	records := m.records
 	// Secrets first: an entry that the journal holds is not looked at again, and appending may already sync.
 	if err := n.keepSecrets(group); err != nil {
 		return err
 	}
-	for _, r := range records {
-		if err := n.journal.Append(r); err != nil {
+	for i := range records {
+		if err := n.journal.Append(&records[i]); err != nil {
 			return err
 		}
 	}
 	if err := n.journal.Sync(); err != nil {
 		return err
 	}
-	for _, r := range records {
-		n.log.Add(r)
+	for i := range records {
+		var taken func()
+		if i == len(records)-1 {
+			taken = func() { n.written.put(m) }
+		}
+		n.log.Add(&records[i], taken)
 	}
 	if err := n.log.Err(); err != nil {
 		return err

@@ -44,13 +44,18 @@ func (n *Node) housekeep(ctx context.Context) {
 			}
 		case <-t.C:
 		}
-		if n.logged.Load() >= n.opt.SnapshotBytes {
+		if n.due() {
 			if err := n.Snapshot(); err != nil && ctx.Err() == nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
 				n.opt.Log.Error("snapshot", "error", err)
 			}
 		}
 	}
 }
+
+// due tells whether a snapshot is: when so much log has gathered, and at least as much as the last snapshot was large.
+// So all snapshots together write no more than the log does, however large the state is, and a start reads no more of
+// the log than of the snapshot.
+func (n *Node) due() bool { return n.logged.Load() >= max(n.opt.SnapshotBytes, n.imaged.Load()) }
 
 // Snapshot writes the state down now, and lets raft forget the log before it.
 func (n *Node) Snapshot() error {

@@ -22,7 +22,7 @@ type Request struct {
 }
 
 // envelop makes a request ready for replication. What it adds (time, randomness) is decided here, once, by the leader.
-func envelop(r *Request, at moongate.Time, seed [32]byte, mac func(parts ...[]byte) [16]byte) (*envelope, error) {
+func envelop(r *Request, at moongate.Time, seed [32]byte, mac func(purpose, caller, name string, body []byte) [16]byte) (*envelope, error) {
 	body, err := journal.Encoding.Marshal(r.Command)
 	if err != nil {
 		return nil, fmt.Errorf("replica: encode command %s: %w", r.Command.CommandKind(), err)
@@ -33,8 +33,8 @@ func envelop(r *Request, at moongate.Time, seed [32]byte, mac func(parts ...[]by
 		if plain == nil {
 			plain = body
 		}
-		env.Key = mac([]byte("key"), []byte(r.Caller), []byte(r.Key))
-		env.Print = mac([]byte("print"), []byte(r.Caller), []byte(env.Kind), plain)
+		env.Key = mac("key", r.Caller, r.Key, nil)
+		env.Print = mac("print", r.Caller, env.Kind, plain)
 	}
 	return env, nil
 }
@@ -145,11 +145,13 @@ func (l *Local) Refold(fresh *Machine) error {
 	return nil
 }
 
-func plainMAC(parts ...[]byte) [16]byte {
+func plainMAC(purpose, caller, name string, body []byte) [16]byte {
 	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d:", len(p))
-		h.Write(p)
+	for _, p := range []string{purpose, caller, name} {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	if body != nil {
+		fmt.Fprintf(h, "%d:%s", len(body), body)
 	}
 	return [16]byte(h.Sum(nil))
 }
@@ -162,7 +164,7 @@ func (l *Local) Resume(fresh *Machine) (*Local, error) {
 	l.Machine.mu.Unlock()
 	defer im.release()
 	var buf bytes.Buffer
-	if err := im.write(&buf, l.Machine.hub, uint64(len(l.Records))); err != nil {
+	if _, err := im.write(&buf, l.Machine.hub, uint64(len(l.Records))); err != nil {
 		return nil, err
 	}
 	if _, err := fresh.load(&buf); err != nil {

@@ -187,6 +187,9 @@ func (e *envelope) appendCBOR(b []byte) ([]byte, error) {
 	b = journal.AppendBytes(b, e.Seed[:])
 	b = journal.AppendUint(b, uint64(e.Effect))
 	b = journal.AppendBytes(b, e.Body)
+	if e.Vault == nil {
+		return append(b, 0xf6), nil // null
+	}
 	vault, err := journal.Encoding.Marshal(e.Vault)
 	return append(b, vault...), err
 }

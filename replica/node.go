@@ -2,9 +2,6 @@ package replica
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +34,7 @@ type Options struct {
 	InFlight      int                  // raft entries not yet committed; 4
 	QueueBytes    int64                // of admitted requests not yet answered; 64 MiB
 	EraseEvery    time.Duration        // how often the bytes of erased keys are cleared from the disk: see Compact; 1 h
-	SnapshotBytes int64                // of raft log after which a snapshot is due; 128 MiB
+	SnapshotBytes int64                // of raft log after which a snapshot is due, or as many as the last one has; 128 MiB
 	TrailingBytes int64                // of raft log kept behind a snapshot; 16 MiB
 	TickEvery     time.Duration        // how often time passes by itself; 0: only when told, and Clock is not a wall clock
 	AcceptClock   bool                 // an operator's consent to a wall clock that is far from the state's time
@@ -97,6 +94,7 @@ type Node struct {
 	failed  atomic.Bool   // nothing is decided any more
 	settled atomic.Uint64 // the term in which everything that earlier leaders committed is known to be applied
 	batches atomic.Uint64
+	written writtenPool // memory of records, of the goroutine that writes and of the public log
 	process [8]byte  // tells this process's batches from an earlier one's
 	local   sync.Map // batch id → []*ticket
 	durable *signal
@@ -108,6 +106,7 @@ type Node struct {
 	snap   sync.Mutex   // one snapshot at a time
 	logged atomic.Int64 // bytes of raft log since the last snapshot
 	items  atomic.Int64 // entries since then
+	imaged atomic.Int64 // bytes of the last snapshot
 	macs   sync.Pool
 }
 
@@ -139,9 +138,9 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 		return nil, err
 	}
 	// Admission counts at least ticketBytes each, and twice QueueBytes at most: who is admitted never waits here.
-	n := &Node{opt: opt, machine: m, lock: lock, queue: make(chan *ticket, 2*opt.QueueBytes/ticketBytes+1)}
-	n.macs.New = func() any { return hmac.New(sha256.New, opt.Secret) }
-	process := n.mac([]byte("process"), []byte(opt.ID), fmt.Append(nil, opt.Clock()))
+	n := &Node{opt: opt, machine: m, lock: lock, written: make(writtenPool, writtenKept), queue: make(chan *ticket, 2*opt.QueueBytes/ticketBytes+1)}
+	n.macs.New = func() any { return newMAC(opt.Secret) }
+	process := n.mac("process", opt.ID, fmt.Sprint(opt.Clock()), nil)
 	n.process = [8]byte(process[:8])
 	fail := func(err error) (*Node, error) {
 		return nil, errors.Join(err, n.closeFiles())
@@ -225,6 +224,7 @@ func (n *Node) startRaft() error {
 	}
 	for _, s := range have {
 		end = max(end, s.Index)
+		n.imaged.Store(max(n.imaged.Load(), s.Size))
 	}
 	if known && end < last {
 		return fmt.Errorf("replica: raft ends at entry %d before the journal's %d; its files are older than the journal, restore both from one backup", end, last)
@@ -463,21 +463,10 @@ func (n *Node) keysFull() bool {
 	return full
 }
 
-func (n *Node) mac(parts ...[]byte) [16]byte {
-	h := n.macs.Get().(interface {
-		io.Writer
-		Reset()
-		Sum([]byte) []byte
-	})
-	defer n.macs.Put(h)
-	h.Reset()
-	var length [4]byte
-	for _, p := range parts {
-		binary.BigEndian.PutUint32(length[:], uint32(len(p)))
-		h.Write(length[:]) //nolint:errcheck // a hash does not fail
-		h.Write(p)         //nolint:errcheck // a hash does not fail
-	}
-	return [16]byte(h.Sum(nil))
+func (n *Node) mac(purpose, caller, name string, body []byte) [16]byte {
+	m := n.macs.Get().(*mac)
+	defer n.macs.Put(m)
+	return m.of(purpose, caller, name, body)
 }
 
 // Current returns when this node knows that it still leads and that its state holds everything that was acknowledged

@@ -103,7 +103,7 @@ func Rebuild(m *Machine, opt Options) (*Replayed, error) {
 	im := m.freeze()
 	m.mu.Unlock()
 	defer im.release()
-	if err := im.write(sink, m.hub, r.Index); err != nil {
+	if _, err := im.write(sink, m.hub, r.Index); err != nil {
 		return nil, errors.Join(err, sink.Cancel())
 	}
 	if err := sink.Close(); err != nil {

@@ -459,3 +459,38 @@ func events(t testing.TB, n *replica.Node) (out []journal.Entry) {
 	}
 	return out
 }
+
+// A snapshot is due by bytes of log, and of a large state not before as many gathered as its last snapshot has. A
+// restart remembers how many those were.
+func TestSnapshotIsDueByLogAndState(t *testing.T) {
+	t.Parallel()
+	opt := options(t, t.TempDir())
+	opt.SnapshotBytes = 1 << 40 // none by itself
+	n, _ := open(t, opt)
+	if n.Due(opt.SnapshotBytes-1) || !n.Due(opt.SnapshotBytes) {
+		t.Error("the first snapshot is due by bytes of log alone")
+	}
+	fill(t, n, 0, 300)
+	if err := n.Snapshot(); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, n)
+	var size int64
+	files, err := filepath.Glob(filepath.Join(opt.Dir, "raft", "snapshots", "*", "state.bin"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		info, err := os.Stat(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size = max(size, info.Size())
+	}
+	opt.SnapshotBytes = size / 2
+	n, _ = open(t, opt)
+	if n.Due(size-1) || !n.Due(size) {
+		t.Errorf("after a restart a snapshot is not due at the %d bytes that the last one has", size)
+	}
+	shut(t, n)
+}

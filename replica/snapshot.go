@@ -2,6 +2,7 @@ package replica
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -45,7 +46,9 @@ type snapshot struct {
 func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 	err := s.node.awaitDurable(s.index)
 	if err == nil {
-		err = s.image.write(sink, s.node.machine.hub, s.index)
+		var size int64
+		size, err = s.image.write(sink, s.node.machine.hub, s.index)
+		s.node.imaged.Store(size)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("replica: snapshot: %w", err), sink.Cancel())
@@ -62,31 +65,65 @@ func (s *signal) isClosed() bool {
 	return s.closed
 }
 
-func (im *image) write(w io.Writer, hub [3]byte, index uint64) error {
+// write gives the number of bytes written.
+func (im *image) write(w io.Writer, hub [3]byte, index uint64) (int64, error) {
 	h := sha256.New()
-	out := bufio.NewWriterSize(io.MultiWriter(w, h), 1<<20)
-	enc := journal.Encoding.NewEncoder(out)
+	out := &imageWriter{to: io.MultiWriter(w, h)}
 	head := snapshotHeader{Format: snapshotFormat, Hub: hub, Index: index, Next: im.next}
 	for _, r := range im.rooms {
 		head.Tables += len(r.tables)
 	}
-	if err := enc.Encode(head); err != nil {
-		return err
+	if err := out.write(head); err != nil {
+		return 0, err
 	}
 	for _, r := range im.rooms {
 		for _, t := range r.tables {
-			if err := enc.Encode(tableTitle{Room: r.name, Table: t.name, Items: t.len()}); err != nil {
-				return err
+			if err := out.write(tableTitle{Room: r.name, Table: t.name, Items: t.len()}); err != nil {
+				return 0, err
 			}
-			if err := t.each(func(v any) error { return enc.Encode(v) }); err != nil {
-				return fmt.Errorf("%s.%s: %w", r.name, t.name, err)
+			if err := t.each(out.write); err != nil {
+				return 0, fmt.Errorf("%s.%s: %w", r.name, t.name, err)
 			}
 		}
 	}
-	if err := out.Flush(); err != nil {
-		return err
+	if err := out.flush(); err != nil {
+		return 0, err
 	}
 	_, err := w.Write(h.Sum(nil))
+	return out.n + sha256.Size, err
+}
+
+// imageWriter encodes one value behind the other. The busiest tables append themselves: see [item.appendCBOR].
+type imageWriter struct {
+	to  io.Writer
+	buf bytes.Buffer
+	n   int64
+}
+
+func (w *imageWriter) write(v any) error {
+	var done bool
+	if a, ok := v.(interface {
+		appendCBOR(b []byte) ([]byte, bool)
+	}); ok {
+		var b []byte
+		if b, done = a.appendCBOR(w.buf.AvailableBuffer()); done {
+			w.buf.Write(b)
+		}
+	}
+	if !done {
+		if err := journal.Encoding.MarshalToBuffer(v, &w.buf); err != nil {
+			return err
+		}
+	}
+	if w.buf.Len() < 1<<20 {
+		return nil
+	}
+	return w.flush()
+}
+
+func (w *imageWriter) flush() error {
+	n, err := w.buf.WriteTo(w.to)
+	w.n += n
 	return err
 }
 

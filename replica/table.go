@@ -11,6 +11,9 @@ import (
 	"sync/atomic"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
 )
 
 // Stored is a part of a room's state that the machine can freeze, write down, hash and restore: a [Table], a [List] or
@@ -25,7 +28,7 @@ type Stored interface {
 // frozen is a Stored as it was at one moment, readable while the live one goes on.
 type frozen interface {
 	len() uint64
-	each(visit func(item any) error) error
+	each(visit func(item any) error) error // the item is good until visit returns
 	release()
 }
 
@@ -34,6 +37,31 @@ type item[K comparable, V any] struct {
 	_     struct{} `cbor:",toarray"`
 	Key   K
 	Value V
+}
+
+// itemAppender is a table's value that knows its own encoding: exactly what journal.Encoding would write. It is for
+// the few tables that a busy hub's snapshots consist of. (The name is another than that of [journal.Appender], so that
+// no value becomes one by embedding.)
+type itemAppender interface {
+	AppendItem(b []byte) []byte
+}
+
+// appendCBOR writes the item as journal.Encoding would, where key and value know how; it tells whether they did.
+func (it *item[K, V]) appendCBOR(b []byte) ([]byte, bool) {
+	v, ok := any(&it.Value).(itemAppender)
+	if !ok {
+		return b, false
+	}
+	b = journal.AppendArray(b, 2)
+	switch k := any(&it.Key).(type) {
+	case *[16]byte:
+		b = journal.AppendBytes(b, k[:])
+	case *moongate.ID:
+		b = journal.AppendBytes(b, k[:])
+	default:
+		return b, false
+	}
+	return v.AppendItem(b), true
 }
 
 const shardCount = 1024
@@ -167,12 +195,13 @@ type frozenTable[K comparable, V any] struct {
 func (f *frozenTable[K, V]) len() uint64 { return uint64(f.n) }
 
 func (f *frozenTable[K, V]) each(visit func(any) error) error {
+	it := new(item[K, V])
 	for _, s := range f.shards {
 		if s == nil {
 			continue
 		}
-		for k, v := range s.m {
-			if err := visit(&item[K, V]{Key: k, Value: v}); err != nil {
+		for it.Key, it.Value = range s.m {
+			if err := visit(it); err != nil {
 				return err
 			}
 		}
@@ -278,8 +307,10 @@ type frozenList[V any] struct {
 func (f *frozenList[V]) len() uint64 { return uint64(f.n) }
 
 func (f *frozenList[V]) each(visit func(any) error) error {
+	it := new(item[uint64, V])
 	for i := range f.n {
-		if err := visit(&item[uint64, V]{Key: uint64(i), Value: f.pages[i/pageSize].v[i%pageSize]}); err != nil {
+		it.Key, it.Value = uint64(i), f.pages[i/pageSize].v[i%pageSize]
+		if err := visit(it); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 )
 
@@ -362,5 +364,59 @@ func TestPersistBesideFold(t *testing.T) {
 	readers.Wait()
 	if table.frozen.Load() != 0 || list.frozen.Load() != 0 {
 		t.Errorf("%d and %d images are not released", table.frozen.Load(), list.frozen.Load())
+	}
+}
+
+// What a table's item appends by itself is what the library writes, and one that cannot says so.
+func TestAppendedItemIsTheLibrarys(t *testing.T) {
+	keys, known := rapid.Make[[16]byte](), rapid.Make[Known]()
+	rapid.Check(t, func(t *rapid.T) {
+		it := item[[16]byte, Known]{Key: keys.Draw(t, "key"), Value: known.Draw(t, "known")}
+		byID := item[moongate.ID, Known]{Key: it.Key, Value: it.Value}
+		want, err := journal.Encoding.Marshal(&it)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := []byte("before")
+		for _, a := range []interface {
+			appendCBOR(b []byte) ([]byte, bool)
+		}{&it, &byID} {
+			if got, ok := a.appendCBOR(before); !ok || !bytes.Equal(got[len(before):], want) {
+				t.Fatalf("appended %x (%v), the library writes %x", got[len(before):], ok, want)
+			}
+		}
+		if _, ok := (&item[uint64, Known]{Value: it.Value}).appendCBOR(nil); ok {
+			t.Fatal("a number as a key has no encoding of its own here")
+		}
+		if _, ok := (&item[moongate.ID, Pending]{}).appendCBOR(nil); ok {
+			t.Fatal("a value without an encoding of its own was written")
+		}
+	})
+}
+
+// However often a table is visited, each item is as it was: visitors get one after the other in the same memory.
+func TestFrozenItemsAreWrittenOneByOne(t *testing.T) {
+	table := NewTable[moongate.ID, Known]("keys")
+	for i := range byte(200) {
+		table.Put(moongate.ID{i}, Known{Print: [16]byte{i}, At: moongate.Time(i)})
+	}
+	f := table.freeze()
+	defer f.release()
+	var out bytes.Buffer
+	w := &imageWriter{to: &out}
+	if err := errors.Join(f.each(w.write), w.flush()); err != nil {
+		t.Fatal(err)
+	}
+	if w.n != int64(out.Len()) {
+		t.Errorf("%d bytes counted, %d written", w.n, out.Len())
+	}
+	again := NewTable[moongate.ID, Known]("keys")
+	if err := again.restore(200, journal.Decoding.NewDecoder(&out).Decode); err != nil {
+		t.Fatal(err)
+	}
+	for i := range byte(200) {
+		if k, ok := again.Get(moongate.ID{i}); !ok || k.Print[0] != i || k.At != moongate.Time(i) {
+			t.Errorf("item %d came back as %+v", i, k)
+		}
 	}
 }

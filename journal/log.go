@@ -37,10 +37,10 @@ type Log struct {
 	spare    *proof.Interval // the one before, for its memory
 	salts    *proof.Salter
 	groups   []proof.Group // of the event at hand, for their memory
-	row      interval // of the open interval
-	acts     []act    // of the open interval
-	err      error    // a fault that ended the log's work
-	signed   []byte   // the newest checkpoint
+	row      interval      // of the open interval
+	acts     []act         // of the open interval
+	err      error         // a fault that ended the log's work
+	signed   []byte        // the newest checkpoint
 
 	flushing sync.Mutex // one flush at a time: it is held across syncs
 

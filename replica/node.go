@@ -95,8 +95,8 @@ type Node struct {
 	settled atomic.Uint64 // the term in which everything that earlier leaders committed is known to be applied
 	batches atomic.Uint64
 	written writtenPool // memory of records, of the goroutine that writes and of the public log
-	process [8]byte  // tells this process's batches from an earlier one's
-	local   sync.Map // batch id → []*ticket
+	process [8]byte     // tells this process's batches from an earlier one's
+	local   sync.Map    // batch id → []*ticket
 	durable *signal
 	clock   clock
 
@@ -225,6 +225,14 @@ func (n *Node) startRaft() error {
 	for _, s := range have {
 		end = max(end, s.Index)
 		n.imaged.Store(max(n.imaged.Load(), s.Size))
+	}
+	if known && end == 0 && last == 0 {
+		// The first start was killed between the term and the entry that names the voters: nobody was told of anything, and
+		// without the entry nobody would ever lead. An empty term is what raft takes for a new disk.
+		if err := store.SetUint64([]byte("CurrentTerm"), 0); err != nil {
+			return fmt.Errorf("replica: raft state in %s: %w", dir, err)
+		}
+		known = false
 	}
 	if known && end < last {
 		return fmt.Errorf("replica: raft ends at entry %d before the journal's %d; its files are older than the journal, restore both from one backup", end, last)

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/replica"
@@ -493,4 +495,25 @@ func TestSnapshotIsDueByLogAndState(t *testing.T) {
 		t.Errorf("after a restart a snapshot is not due at the %d bytes that the last one has", size)
 	}
 	shut(t, n)
+}
+
+// A first start that was killed after raft's term and before its first entry is begun again.
+func TestStartGoesOnFromHalfABeginning(t *testing.T) {
+	t.Parallel()
+	opt := options(t, t.TempDir())
+	if err := os.MkdirAll(filepath.Join(opt.Dir, "raft"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	store, err := raftboltdb.New(raftboltdb.Options{Path: filepath.Join(opt.Dir, "raft", "raft.db")})
+	if err == nil {
+		err = errors.Join(store.SetUint64([]byte("CurrentTerm"), 1), store.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		n, _ := open(t, opt)
+		fill(t, n, 0, 10)
+		shut(t, n)
+	}
 }

@@ -260,7 +260,7 @@ func (r *Registry) Decode(st Stored) (Event, error) {
 		if len(st.Groups) != 1 {
 			return fail(fmt.Errorf("%d groups of fields instead of 1", len(st.Groups)))
 		}
-		if err := Decoding.Unmarshal(st.Groups[0].Data, p.Interface()); err != nil {
+		if err := Unmarshal(st.Groups[0].Data, p.Interface()); err != nil {
 			return fail(err)
 		}
 		return p.Interface().(Event), nil
@@ -272,7 +272,7 @@ func (r *Registry) Decode(st Stored) (Event, error) {
 			if len(groups) == 0 || groups[0].Audience != part.audience {
 				return fail(fmt.Errorf("the group for %q is missing", part.audience))
 			}
-			if err := Decoding.Unmarshal(groups[0].Data, f.Addr().Interface()); err != nil {
+			if err := Unmarshal(groups[0].Data, f.Addr().Interface()); err != nil {
 				return fail(err)
 			}
 			groups = groups[1:]
@@ -280,7 +280,7 @@ func (r *Registry) Decode(st Stored) (Event, error) {
 		}
 		for len(groups) > 0 && len(groups[0].Audience) > 0 && groups[0].Audience[0] == '@' {
 			item := reflect.New(f.Type().Elem().Elem())
-			if err := Decoding.Unmarshal(groups[0].Data, item.Interface()); err != nil {
+			if err := Unmarshal(groups[0].Data, item.Interface()); err != nil {
 				return fail(err)
 			}
 			f.Set(reflect.Append(f, item))

@@ -260,8 +260,8 @@ func (j *Journal) visit(beyond func(mark) bool, visit func(*Record) error) error
 			}
 		}
 		err := frames(s.path, from, s.size, func(at frame, payload []byte) error {
-			r := new(Record)
-			if err := Decoding.Unmarshal(payload, r); err != nil {
+			r, err := decodeRecord(payload)
+			if err != nil {
 				return &Damage{s.path, at.offset, err.Error()}
 			}
 			if r.Index > done {

@@ -44,3 +44,13 @@ func (r *Record) Events() int {
 
 // Next is the position after the record's last event.
 func (r *Record) Next() Position { return r.First + Position(r.Events()) }
+
+// decodeRecord reads a record and keeps nothing of the payload.
+func decodeRecord(payload []byte) (*Record, error) {
+	r := new(Record)
+	if parse(payload, r.parse) {
+		return r, nil
+	}
+	*r = Record{}
+	return r, Decoding.Unmarshal(payload, r)
+}

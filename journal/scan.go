@@ -207,8 +207,13 @@ func makeDir(dir string, sync func(*os.File) error) error {
 // recordBounds reads what the index needs of a record.
 func recordBounds(payload []byte) (index uint64, first, next Position, term uint64, err error) {
 	var r Record
-	if err = Decoding.Unmarshal(payload, &r); err != nil {
-		return 0, 0, 0, 0, fmt.Errorf("not a record: %w", err)
+	events := 0
+	if parse(payload, func(p *Parser) { events = r.bounds(p) }) {
+		return r.Index, r.First, r.First + Position(events), r.Term, nil
 	}
-	return r.Index, r.First, r.Next(), r.Term, nil
+	if r, err := decodeRecord(payload); err != nil {
+		return 0, 0, 0, 0, fmt.Errorf("not a record: %w", err)
+	} else {
+		return r.Index, r.First, r.Next(), r.Term, nil
+	}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -40,6 +41,32 @@ func TestAppendedEncodingIsTheLibrarys(t *testing.T) {
 			}
 			if got := v.AppendCBOR(nil); !bytes.Equal(got, want) {
 				t.Fatalf("%T: appended %x, the library writes %x", v, got, want)
+			}
+			back, read := fresh(v), fresh(v)
+			if err := journal.Decoding.Unmarshal(want, read); err != nil {
+				t.Fatal(err)
+			}
+			if !journal.Parse(want, back.(journal.Parsed)) || !reflect.DeepEqual(back, read) {
+				t.Fatalf("%x was parsed as %+v, the library reads %+v", want, back, read)
+			}
+		}
+	})
+}
+
+func fresh(v any) any { return reflect.New(reflect.TypeOf(v).Elem()).Interface() }
+
+// FuzzParse looks for bytes that the parsers of transfers read otherwise than the library does.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte{0xa0})
+	f.Add((&Movement{ID: moongate.ID{1}, Pending: true}).AppendCBOR(nil))
+	f.Add((&Places{Numbers: []uint32{1, 70000}, Before: []journal.Position{0, 1 << 40}}).AppendCBOR(nil))
+	f.Add((&Posting{Account: Account{Owner: "shop", Currency: money.CNY, Purpose: Payable}, Credit: 1, Balance: Balance{Credits: 1}}).AppendCBOR(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, v := range []journal.Parsed{new(Movement), new(Places), new(Posting)} {
+			want := fresh(v)
+			err := journal.Decoding.Unmarshal(b, want)
+			if journal.Parse(b, v) && (err != nil || !reflect.DeepEqual(v, want)) {
+				t.Errorf("%x was parsed as %+v; the library reads %+v, %v", b, v, want, err)
 			}
 		}
 	})

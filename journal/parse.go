@@ -315,7 +315,7 @@ func (d *Done) parse(p *Parser, held *holder) {
 	d.Kind, d.Caller, d.At = p.Text(), p.Text(), moongate.Time(p.Int())
 	p.Bytes(d.Seed[:])
 	d.Answer = p.kept(held)
-	d.Error = p.refusal()
+	p.refusal(&d.Error)
 	d.Events = Items(p, func(p *Parser, s *Stored) {
 		p.tuple(2)
 		s.Kind = p.Text()
@@ -326,17 +326,15 @@ func (d *Done) parse(p *Parser, held *holder) {
 	})
 }
 
-// refusal reads an error, which is rare and left to the library; null is nil.
-func (p *Parser) refusal() *moongate.Error {
+// refusal reads an error, which is rare and left to the library; null is none.
+func (p *Parser) refusal(to **moongate.Error) {
 	if p.null() {
-		return nil
+		return
 	}
-	e := new(moongate.Error)
-	if raw := p.raw(); p.failed || Decoding.Unmarshal(raw, e) != nil {
+	*to = new(moongate.Error)
+	if raw := p.raw(); !p.failed && Decoding.Unmarshal(raw, *to) != nil {
 		p.Fail()
-		return nil
 	}
-	return e
 }
 
 // kept reads a byte string that outlives what is parsed; null is nil.
@@ -376,7 +374,8 @@ func (r *Record) bounds(p *Parser) (events int) {
 		p.Int()
 		p.Bytes(seed[:])
 		bytes()
-		p.refusal()
+		var refused *moongate.Error
+		p.refusal(&refused)
 		n, _ := p.Array()
 		events += n
 		for range n {

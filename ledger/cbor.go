@@ -88,35 +88,35 @@ func (m *Movement) ParseCBOR(p *journal.Parser) {
 }
 
 // ParseCBOR reads what AppendCBOR writes.
-func (v *Places) ParseCBOR(p *journal.Parser) {
+func (p *Places) ParseCBOR(from *journal.Parser) {
 	last := -1
-	for range p.Map() {
-		switch p.Key(&last) {
+	for range from.Map() {
+		switch from.Key(&last) {
 		case 1:
-			v.Numbers = journal.Items(p, func(p *journal.Parser, n *uint32) { *n = uint32(p.Uint(math.MaxUint32)) })
+			p.Numbers = journal.Items(from, func(p *journal.Parser, n *uint32) { *n = uint32(p.Uint(math.MaxUint32)) })
 		case 2:
-			v.Before = journal.Items(p, func(p *journal.Parser, at *journal.Position) { *at = journal.Position(p.Uint(math.MaxUint64)) })
+			p.Before = journal.Items(from, func(p *journal.Parser, at *journal.Position) { *at = journal.Position(p.Uint(math.MaxUint64)) })
 		default:
-			p.Fail()
+			from.Fail()
 		}
 	}
 }
 
 // ParseCBOR reads what AppendCBOR writes.
-func (v *Posting) ParseCBOR(p *journal.Parser) {
+func (p *Posting) ParseCBOR(from *journal.Parser) {
 	last := -1
-	for range p.Map() {
-		switch p.Key(&last) {
+	for range from.Map() {
+		switch from.Key(&last) {
 		case 1:
-			v.Account.ParseCBOR(p)
+			p.Account.ParseCBOR(from)
 		case 2:
-			v.Debit = p.Int()
+			p.Debit = from.Int()
 		case 3:
-			v.Credit = p.Int()
+			p.Credit = from.Int()
 		case 4:
-			v.Balance.ParseCBOR(p)
+			p.Balance.ParseCBOR(from)
 		default:
-			p.Fail()
+			from.Fail()
 		}
 	}
 }

@@ -183,6 +183,10 @@ func (s *State) accept(step *replica.Step, c *Accept) (Standing, error) {
 	return s.bind(step, (*Sign)(c), true)
 }
 
+func unknownVersion(c *Sign) error {
+	return &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("there is no version %d of agreement %s", c.Version, c.Agreement), Hint: "check identifier and version"}
+}
+
 func (s *State) bind(step *replica.Step, c *Sign, accepting bool) (Standing, error) {
 	if err := s.actsFor(step, c.Party); err != nil {
 		return Standing{}, err
@@ -190,11 +194,14 @@ func (s *State) bind(step *replica.Step, c *Sign, accepting bool) (Standing, err
 	key := versionKey{c.Agreement, c.Version}
 	v, ok := s.versions.Get(key)
 	if !ok {
-		return Standing{}, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("there is no version %d of agreement %s", c.Version, c.Agreement), Hint: "check identifier and version"}
+		return Standing{}, unknownVersion(c)
 	}
 	d := s.doc(key)
 	p := d.Party(c.Role)
 	if p == nil || !p.Names(c.Party) {
+		if !s.MayRead(c.Agreement, c.Version, c.Party) && !s.parties.IsOperator(step.Caller) && d.Offer.Kind != OfferOpen {
+			return Standing{}, unknownVersion(c)
+		}
 		return Standing{}, d.maySign(c.Role, c.Party)
 	}
 	if err := s.mayBind(step, c, d, p, &v, accepting); err != nil {

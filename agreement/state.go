@@ -308,6 +308,20 @@ func (s *State) MayRead(id moongate.ID, version int, participant string) bool {
 	return false
 }
 
+// Unseen is the error of an agreement that is not there, also for one of which a participant may read no version; nil for
+// one that it may read. What does not work under an agreement is told to those who know it.
+func (s *State) Unseen(id moongate.ID, participant string) error {
+	if s.parties.IsOperator(participant) && len(s.terms[id]) > 0 {
+		return nil
+	}
+	for _, c := range s.terms[id] {
+		if s.MayRead(id, c.terms.Doc.Version, participant) {
+			return nil
+		}
+	}
+	return unknownAgreement(id)
+}
+
 // MayCount tells whether a participant may see everybody who stands in a version: who proposed it and whom it names. Who
 // accepted an open offer is not told whom else it won, nor is anybody who could accept it.
 func (s *State) MayCount(id moongate.ID, version int, participant string) bool {

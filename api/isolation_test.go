@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -107,14 +108,14 @@ func furnish(t *testing.T) *estate {
 		"agreement": idThing(id), "version": {"1", "1"}, "crossing": idThing(paid.Crossing), "payment": idThing(till.Payment), "refund": idThing(back.Refund),
 		"exception": idThing(troubles[0].ID), "webhook": idThing(hook.Webhook), "window": idThing(window), "instruction": idThing(must[moongate.ID](t)(moongate.ParseID(payouts[0].Instruction))),
 		"credential": idThing(keys[0].ID), "destination": idThing(destination), "reverses": idThing(paid.Crossing), "handle": {"mall", "nobody"}, "owner": {"mall", "nobody"},
-		"party": {"mall", "nobody"}, "participant": {"mall", "nobody"}, "account": {accounts[0].Name, "nobody/CNY/payable"}, "cursor": {events[0].Cursor, blurred(events[0].Cursor)},
+		"party": {"mall", "nobody"}, "from": {"mall", "nobody"}, "participant": {"mall", "nobody"}, "account": {accounts[0].Name, "nobody/CNY/payable"}, "cursor": {events[0].Cursor, blurred(events[0].Cursor)},
 		"order": {"ORDER-PAID", "ORDER-NONE"}, "currency": {"CNY", "CNY"}, "month": {month, month}, "replaces": {key, strings.Repeat("A", 43)},
 		// A total is issued when its month is over, so none is there: both name nothing.
 		"statement": {moongate.NewID(moongate.KindStatement, moongate.Hub{1}, [12]byte{1}).String(), moongate.NewID(moongate.KindStatement, moongate.Hub{1}, [12]byte{2}).String()},
 	}}
 	e.secrets = map[string]string{"webhook": hook.Secret, "cashier": till.Cashier[strings.LastIndexByte(till.Cashier, '/')+1:], "apiv3": account.APIv3Key}
 	for name, one := range e.things {
-		if name != "version" && name != "currency" && name != "month" && name != "handle" && name != "owner" && name != "party" && name != "participant" {
+		if name != "version" && name != "currency" && name != "month" && name != "handle" && name != "owner" && name != "party" && name != "from" && name != "participant" {
 			e.marks = append(e.marks, one.theirs)
 		}
 	}
@@ -269,23 +270,34 @@ func TestWhatIsNotYoursCannotBeTouched(t *testing.T) {
 		if !ok || o.Body.Content["application/json"].Example == nil {
 			continue
 		}
-		t.Run(o.ID, func(t *testing.T) {
-			e.t = t
-			var asked, blank []string
-			theirs := e.named(o.Body.Content["application/json"].Example, func(x thing) string { asked = append(asked, x.theirs); return x.theirs })
-			none := e.named(o.Body.Content["application/json"].Example, func(x thing) string { blank = append(blank, x.none); return x.none })
-			if len(asked) == 0 {
-				return
-			}
-			walked++
-			closed, missing := e.do(call{path: path, signer: "rival", body: theirs}), e.do(call{path: path, signer: "rival", body: none})
-			if closed.status < 400 {
-				t.Errorf("%s by a stranger: %d %s", path, closed.status, closed.text)
-			}
-			if a, b := closed.said(asked), missing.said(blank); a != b {
-				t.Errorf("%s\nwhat is somebody else's:\n%s\nwhat is not there:\n%s", path, a, b)
-			}
-		})
+		for _, self := range []bool{false, true} { // in another's name, and in its own
+			t.Run(fmt.Sprintf("%s/%t", o.ID, self), func(t *testing.T) {
+				e.t = t
+				var asked, blank []string
+				pick := func(asked *[]string, of func(thing) string) func(string, thing) string {
+					return func(name string, x thing) string {
+						if self && x.none == "nobody" {
+							return "rival"
+						}
+						*asked = append(*asked, of(x))
+						return of(x)
+					}
+				}
+				theirs := e.named(o.Body.Content["application/json"].Example, pick(&asked, func(x thing) string { return x.theirs }))
+				none := e.named(o.Body.Content["application/json"].Example, pick(&blank, func(x thing) string { return x.none }))
+				if len(asked) == 0 {
+					return
+				}
+				walked++
+				closed, missing := e.do(call{path: path, signer: "rival", body: theirs}), e.do(call{path: path, signer: "rival", body: none})
+				if closed.status < 400 {
+					t.Errorf("%s by a stranger: %d %s", path, closed.status, closed.text)
+				}
+				if a, b := closed.said(asked), missing.said(blank); a != b {
+					t.Errorf("%s\nwhat is somebody else's:\n%s\nwhat is not there:\n%s", path, a, b)
+				}
+			})
+		}
 	}
 	e.t = t
 	if walked < 25 {
@@ -324,14 +336,14 @@ func (e *estate) state() string {
 }
 
 // named is an example whose fields name something else.
-func (e *estate) named(example any, pick func(thing) string) any {
+func (e *estate) named(example any, pick func(string, thing) string) any {
 	switch v := example.(type) {
 	case map[string]any:
 		out := map[string]any{}
 		for name, value := range v {
 			if one, known := e.things[name]; known {
 				if _, text := value.(string); text && name != "order" && name != "currency" && name != "month" {
-					out[name] = pick(one)
+					out[name] = pick(name, one)
 					continue
 				}
 			}
@@ -344,6 +356,12 @@ func (e *estate) named(example any, pick func(thing) string) any {
 			out[i] = e.named(v[i], pick)
 		}
 		return out
+	}
+	switch example {
+	case "…": // an example's blank
+		return "x"
+	case "2026-02-28T00:00:00Z", "2026-01-31T08:00:00Z":
+		return (e.now() + moongate.Day).String()
 	}
 	return example
 }

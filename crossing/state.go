@@ -281,3 +281,8 @@ func (s *State) forget(now moongate.Time) {
 		}
 	}
 }
+
+// Unseen is [agreement.State.Unseen], for gates that know no agreements.
+func (s *State) Unseen(id moongate.ID, participant string) error {
+	return s.agreements.Unseen(id, participant)
+}

@@ -73,7 +73,7 @@ func TestBlock(t *testing.T) {
 		{func(c *link.BlockLinks) { c.Expires = start + 8*moongate.Day }, "news", moongate.Refused, "within 7d"},
 		{func(c *link.BlockLinks) { c.Destination = moongate.ID{9} }, "news", moongate.NotFound, "destination"},
 		{func(c *link.BlockLinks) { c.Agreement = moongate.ID{} }, "news", moongate.Forbidden, "operator"},
-		{func(*link.BlockLinks) {}, "watch", moongate.Forbidden, "does not stand"},
+		{func(*link.BlockLinks) {}, "watch", moongate.NotFound, "no agreement"},
 		{func(*link.BlockLinks) {}, "mall", moongate.Refused, "own"},
 	} {
 		c := good

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -103,9 +104,12 @@ func (s *State) policy(step *replica.Step, c *BlockLinks) (*agreement.Block, err
 	}
 	terms, err := s.agreements.InForce(c.Agreement, step.At)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(s.agreements.Unseen(c.Agreement, step.Caller), err)
 	}
 	if _, ok := s.agreements.RoleOf(terms, step.Caller, step.At); !ok {
+		if err := s.agreements.Unseen(c.Agreement, step.Caller); err != nil {
+			return nil, err
+		}
 		return nil, &moongate.Error{Code: moongate.Forbidden, Field: "agreement", Message: fmt.Sprintf("%s does not stand in %s", step.Caller, terms.Doc.ID), Hint: "only its parties block under it"}
 	}
 	if terms.Doc.Links == nil || terms.Doc.Links.Block == nil {

@@ -148,6 +148,9 @@ func (s *State) placeLink(step *replica.Step, c *PlaceLink) (LinkAnswer, error) 
 	if len(c.Campaign) > 40 || strings.Trim(c.Campaign, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 		return LinkAnswer{}, malformed("campaign", "%.80q cannot be a campaign", "use up to 40 of a-z, 0-9, dots, hyphens and underscores", c.Campaign)
 	}
+	if err := s.agreements.Unseen(c.Agreement, step.Caller); err != nil {
+		return LinkAnswer{}, err
+	}
 	d, ok := s.destinations.Get(c.Destination)
 	if !ok || d.Closed {
 		return LinkAnswer{}, notFound("open destination", c.Destination.String())

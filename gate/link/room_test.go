@@ -76,7 +76,7 @@ func TestPlaceLink(t *testing.T) {
 		{"news", link.PlaceLink{Destination: d, Agreement: w.terms, Campaign: "Spring sale"}, moongate.Malformed, "campaign"},
 		{"news", link.PlaceLink{Destination: moongate.ID{1}, Agreement: w.terms}, moongate.NotFound, "destination"},
 		{"news", link.PlaceLink{Destination: d, Agreement: moongate.ID{1}}, moongate.NotFound, "agreement"},
-		{"watch", link.PlaceLink{Destination: d, Agreement: w.terms}, moongate.Refused, "does not stand"},
+		{"watch", link.PlaceLink{Destination: d, Agreement: w.terms}, moongate.NotFound, "no agreement"},
 		{"mall", link.PlaceLink{Destination: d, Agreement: w.terms}, moongate.Refused, "no wall"},
 		{"news", link.PlaceLink{Destination: elsewhere, Agreement: w.terms}, moongate.Refused, "elsewhere.example"},
 	} {

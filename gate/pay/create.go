@@ -1,7 +1,9 @@
 package pay
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -48,6 +50,9 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 	}
 	var err error
 	if p.Wallets, err = s.rehearse(step, &p); err != nil {
+		if c.Suspend == "" && moongate.CodeOf(err) != moongate.Malformed {
+			err = cmp.Or(s.crossings.Unseen(c.Agreement, step.Caller), err)
+		}
 		return PaymentAnswer{}, err
 	}
 	step.Emit(&Created{Purchase: p.Purchase, Journey: Journey{Touches: p.Touches, Subject: p.Subject}})
@@ -140,6 +145,8 @@ func (c *Create) check(now moongate.Time) error {
 		return malformed("wallets", fmt.Sprintf("%d wallets", len(c.Wallets)), fmt.Sprintf("offer between 1 and %d, each once", maxWallets))
 	case !utf8.ValidString(c.Suspend) || utf8.RuneCountInString(c.Suspend) > 200:
 		return malformed("suspend", fmt.Sprintf("it has %d characters", utf8.RuneCountInString(c.Suspend)), "say in at most 200 why the money must wait")
+	case len(c.Class) > 128 || len(c.Subject) > 128 || len(c.From) > 128 || len(c.To) > 128:
+		return malformed("class", "class, subject or a side is longer than 128 bytes", "shorten it")
 	case c.Suspend != "" && len(c.Payees) > 0:
 		return malformed("payees", "whose the money is cannot be said and left open at once", "leave the payees out, or suspend")
 	case c.Choose != "" && c.Choose != ByShopper && c.Choose != ByHub:
@@ -173,10 +180,16 @@ func checkReturn(s string) error {
 		return nil
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") || len(s) > 512 {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) || len(s) > 512 {
 		return malformed("return_url", fmt.Sprintf("%.80q is no address to come back to", s), "an absolute https address of at most 512 bytes")
 	}
 	return nil
+}
+
+// loopback tells whether a host is this machine: a shop that is tried out.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 func (p *Payment) stands() Status {

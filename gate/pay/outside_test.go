@@ -26,7 +26,7 @@ func TestCreate(t *testing.T) {
 		says   string
 	}{
 		{"in another's name", "tea-shop", func(*pay.Create) {}, moongate.Forbidden, "neither side"},
-		{"by a stranger", "stranger", func(c *pay.Create) { c.From = "stranger" }, moongate.Refused, ""},
+		{"by a stranger", "stranger", func(c *pay.Create) { c.From = "stranger" }, moongate.NotFound, "no agreement"},
 		{"without a number", "", func(c *pay.Create) { c.Order = "" }, moongate.Malformed, "order"},
 		{"with a number that ends blank", "", func(c *pay.Create) { c.Order = "1 " }, moongate.Malformed, "order"},
 		{"with a number of two lines", "", func(c *pay.Create) { c.Order = "1\n2" }, moongate.Malformed, "order"},
@@ -49,6 +49,8 @@ func TestCreate(t *testing.T) {
 		{"for a second", "", func(c *pay.Create) { c.Expires = w.now() + moongate.Second }, moongate.Malformed, "expires"},
 		{"for a week", "", func(c *pay.Create) { c.Expires = w.now() + 7*moongate.Day }, moongate.Malformed, "expires"},
 		{"with a script to return to", "", func(c *pay.Create) { c.ReturnURL = "javascript:alert(1)" }, moongate.Malformed, "return_url"},
+		{"with an address in the clear to return to", "", func(c *pay.Create) { c.ReturnURL = "http://shop.test/" }, moongate.Malformed, "return_url"},
+		{"with a class without end", "", func(c *pay.Create) { c.Class, c.Suspend, c.Payees = strings.Repeat("x", 129), "why", nil }, moongate.Malformed, "class"},
 		{"with a password to return with", "", func(c *pay.Create) { c.ReturnURL = "https://u:p@shop.test/" }, moongate.Malformed, "return_url"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

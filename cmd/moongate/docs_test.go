@@ -242,6 +242,29 @@ func TestDocumentedLinksLead(t *testing.T) {
 	}
 }
 
+var path = regexp.MustCompile("`((?:[a-z]+/)+[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)`")
+
+// A path of the repository that is named in the text is there. What begins with hub/ is the reader's own hub.
+func TestDocumentedPathsExist(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for name, page := range docs(t) {
+		for _, m := range path.FindAllStringSubmatch(page, -1) {
+			first, _, _ := strings.Cut(m[1], "/")
+			if info, err := os.Stat(filepath.Join(repo, first)); err != nil || !info.IsDir() || first == "hub" {
+				continue
+			}
+			seen++
+			if _, err := os.Stat(filepath.Join(repo, m[1])); err != nil {
+				t.Errorf("%s: there is no %s", name, m[1])
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d paths found", seen)
+	}
+}
+
 // anchors are the names that a page's headings get where it is shown: lower case, blanks as hyphens, no punctuation, and
 // a number where one comes again.
 func anchors(page string) (all []string) {

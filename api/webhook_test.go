@@ -4,7 +4,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,9 +16,45 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/api"
 	"github.com/moongate-hub/moongate/client"
+	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/webhook"
 )
+
+// A hub that was restored tells nobody anything until it is released; then what came meanwhile goes out.
+func TestQuarantineHoldsWebhooks(t *testing.T) {
+	t.Parallel()
+	var file string
+	w := openWith(t, func(o *hub.Options) {
+		file = filepath.Join(o.Config.Data, hub.QuarantineFile)
+		if err := os.WriteFile(file, []byte("restored"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	shop := w.client(w.join("shop", party.Merchant, party.AllScopes))
+	var came atomic.Int64
+	endpoint := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { came.Add(1) }))
+	t.Cleanup(endpoint.Close)
+	must[api.WebhookSecret](t)(client.Do[api.WebhookSecret](t.Context(), shop, "/v1/webhooks", webhook.Create{URL: endpoint.URL, Kinds: []string{"party.*"}}))
+	must[party.Done](t)(client.Do[party.Done](t.Context(), shop, "/v1/participants/rename", party.Rename{Handle: "shop", Name: "Shop"}))
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) { // between two looks
+			if time.Now().After(deadline) {
+				t.Fatal("never: ", what)
+			}
+		}
+	}
+	at, _ := w.hub.Node.Durable()
+	until("time passes", func() bool { now, _ := w.hub.Node.Durable(); return now > at+2 })
+	if n := came.Load(); n != 0 {
+		t.Errorf("%d messages came from a hub in quarantine", n)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	until("the message comes", func() bool { return came.Load() > 0 })
+}
 
 // A participant makes a webhook, gets signed messages, looks what became of them, and has one sent again.
 func TestWebhooksOverHTTP(t *testing.T) {

@@ -46,6 +46,8 @@ type Options struct {
 	First    time.Duration // pause after the first failure, doubled each time; 500 ms
 	Longest  time.Duration // pause; 5 min
 	Timeout  time.Duration // of one call; 20 s
+	// Wait tells that effects of a kind may not be begun now. They wait, which is no try.
+	Wait func(kind string) bool
 	// OnError is told of every failed try; for the log.
 	OnError func(peer string, at journal.Position, tries int, err error)
 }
@@ -156,6 +158,9 @@ func (r *Runner) Drain(ctx context.Context) (int, error) {
 	var failed atomic.Pointer[error]
 	n := 0
 	for _, p := range r.node.Machine().Pending(0, 0) {
+		if r.opt.Wait != nil && r.opt.Wait(p.Kind) {
+			continue
+		}
 		c, err := r.call(ctx, p.Position, p.Kind)
 		if ctx.Err() != nil {
 			break
@@ -312,6 +317,12 @@ func (r *Runner) try(ctx context.Context, q *peer, w *work) bool {
 	m := r.node.Machine()
 	if !m.IsPending(w.at) {
 		return false
+	}
+	if r.opt.Wait != nil && r.opt.Wait(w.kind) {
+		r.mu.Lock()
+		w.due = r.now() + time.Second
+		r.mu.Unlock()
+		return true
 	}
 	c, err := r.call(ctx, w.at, w.kind)
 	if err == nil {

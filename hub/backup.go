@@ -140,8 +140,7 @@ func Restore(ctx context.Context, opt Options, r io.Reader) (m *Manifest, done *
 	if done.Position != m.Position {
 		return nil, nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("the journal ends at event %d, the manifest says %d", done.Position, m.Position), Hint: "the backup is damaged; use another one"}
 	}
-	text := fmt.Sprintf("Restored from a backup of %s (event %d).\nEffects only ask, nothing is sent, until an operator has compared open payments with the wallets\nand runs: moongate restore release\n", m.Made.Format(time.RFC3339), m.Position)
-	return m, done, journal.WriteFile(filepath.Join(dir, QuarantineFile), []byte(text), 0o600)
+	return m, done, journal.WriteFile(filepath.Join(dir, QuarantineFile), quarantineText(m), 0o600)
 }
 
 func unpackBackup(ctx context.Context, dir string, r io.Reader) (*Manifest, error) {

@@ -13,8 +13,17 @@ import (
 // Cursors are positions that a participant hands back. They are enciphered: the difference of two positions would tell
 // how much happened at everybody else's between them.
 
+// derivePlace gives the key for what names places in the journal. Where a restored hub goes on under a new origin, the
+// same places hold other events than before: a cursor from then leads nowhere, and an event has another name.
+func (h *Hub) derivePlace(purpose string) []byte {
+	if origin := h.Secrets.Origin(); origin != h.Config.Name {
+		purpose += " " + origin
+	}
+	return h.Secrets.Derive(purpose)
+}
+
 func (h *Hub) cursorCipher() cipher.AEAD {
-	block, err := aes.NewCipher(h.Secrets.Derive("moongate/cursor/v1"))
+	block, err := aes.NewCipher(h.derivePlace("moongate/cursor/v1"))
 	if err != nil {
 		panic(err) // the key has 32 bytes
 	}

@@ -116,7 +116,7 @@ var eventText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPaddi
 // EventID names an event towards one reader. It follows from the event, so that two nodes say the same, and tells
 // nothing of its place in the journal.
 func (h *Hub) EventID(reader string, at journal.Position) string {
-	m := hmac.New(sha256.New, h.Secrets.Derive("moongate/event/v1"))
+	m := hmac.New(sha256.New, h.derivePlace("moongate/event/v1"))
 	m.Write(binary.BigEndian.AppendUint64(nil, uint64(at)))
 	m.Write([]byte(reader))
 	return "evt_" + strings.ToLower(eventText.EncodeToString(m.Sum(nil)[:15]))

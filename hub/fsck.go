@@ -189,7 +189,7 @@ func checkLog(c *Config, s *Secrets, j *journal.Journal, f *Finding) error {
 		return fmt.Errorf("fsck: %w", err)
 	}
 	if signed != nil {
-		if err := s.checkSigned(signed); err != nil {
+		if _, err := s.open(signed); err != nil {
 			f.bad("the published checkpoint: %v", err)
 			return nil
 		}

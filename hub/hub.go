@@ -69,6 +69,7 @@ type Hub struct {
 	Log      *slog.Logger
 
 	opt      Options
+	restored bool // from a backup, and not released when the hub was opened
 	verifier note.Verifiers
 	run      context.Context // ends when the hub closes
 	stop     context.CancelFunc
@@ -90,14 +91,14 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	if opt.Seed == nil {
 		opt.Seed = func(*replica.Request) (seed [32]byte) { opt.Random(seed[:]); return seed }
 	}
-	v, err := note.NewVerifier(opt.Secrets.Verifier)
-	if err != nil {
-		return nil, fmt.Errorf("hub: %w", err)
-	}
 	h := &Hub{
 		Config: opt.Config, Secrets: opt.Secrets, Now: opt.Now, Random: opt.Random, Log: opt.Log,
-		opt: opt, verifier: note.VerifierList(v),
+		opt: opt, verifier: note.VerifierList(opt.Secrets.verifiers()...),
 	}
+	if _, err := os.Stat(filepath.Join(opt.Config.Data, QuarantineFile)); !errors.Is(err, os.ErrNotExist) {
+		h.restored = true
+	}
+	var err error
 	h.Rooms = NewRooms(opt.Config)
 	h.Node, err = replica.Open(ctx, h.machine, h.nodeOptions())
 	if err != nil {
@@ -115,6 +116,8 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	}
 	h.Webhooks = h.newDeliverer()
 	h.Effects = effect.NewRunner(h.Node, h.handlers(), effect.Options{
+		// In quarantine wallets are asked, by the payment gate, and nobody is told anything.
+		Wait: func(kind string) bool { return h.held() && !strings.HasPrefix(kind, "pay.") },
 		OnError: func(peer string, at journal.Position, tries int, err error) {
 			h.Log.Warn("effect failed", "peer", peer, "event", at, "tries", tries, "error", err)
 		},
@@ -214,7 +217,8 @@ func (h *Hub) publish(ctx context.Context) {
 		}
 		off = h.Node.ClockFault() != nil
 		// Behind a barrier: what an earlier leader committed is in the log before this one signs it.
-		if !h.Node.Leads() || h.Node.Current(ctx) != nil {
+		// A restored hub publishes nothing before an operator knows what it had published.
+		if !h.Node.Leads() || h.held() || h.Node.Current(ctx) != nil {
 			continue
 		}
 		if err := h.Publish(); err != nil {
@@ -226,7 +230,7 @@ func (h *Hub) publish(ctx context.Context) {
 
 // Publish signs and publishes a checkpoint now.
 func (h *Hub) Publish() error {
-	_, err := h.Node.Log().Publish(h.Config.Name, h.Secrets.signer)
+	_, err := h.Node.Log().Publish(h.Secrets.Origin(), h.Secrets.signer)
 	return err
 }
 

@@ -14,13 +14,14 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/moongate-hub/moongate"
-	"github.com/moongate-hub/moongate/proof"
 )
 
 // Secrets are the hub's own keys: two files that only the hub's user may read.
 type Secrets struct {
-	main   [32]byte
-	signer note.Signer
+	main     [32]byte
+	signer   note.Signer
+	verifier note.Verifier
+	former   []note.Verifier // of the log under earlier origins
 	// Verifier is the public half of the log's key, as others' tools take it.
 	Verifier string
 }
@@ -41,12 +42,11 @@ func MakeSecrets(dir, name string, random func([]byte)) error {
 			return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("%s exists already", filepath.Join(dir, file)), Hint: "keys are never overwritten; use another directory"}
 		}
 	}
-	var key, seed [32]byte
+	var key [32]byte
 	random(key[:])
-	random(seed[:])
-	signer, verifier, err := note.GenerateKey(bytes.NewReader(seed[:]), name)
+	signer, verifier, err := logKey(name, random)
 	if err != nil {
-		return fmt.Errorf("secrets: %w", err)
+		return err
 	}
 	for file, text := range map[string]string{mainSecretFile: hex.EncodeToString(key[:]), logSecretFile: signer, logPublicFile: verifier} {
 		f, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -59,6 +59,16 @@ func MakeSecrets(dir, name string, random func([]byte)) error {
 		}
 	}
 	return nil
+}
+
+// logKey draws a key that signs the public log.
+func logKey(origin string, random func([]byte)) (signer, verifier string, err error) {
+	var seed [32]byte
+	random(seed[:])
+	if signer, verifier, err = note.GenerateKey(bytes.NewReader(seed[:]), origin); err != nil {
+		return "", "", fmt.Errorf("secrets: %w", err)
+	}
+	return signer, verifier, nil
 }
 
 // ReadSecrets reads the keys of a directory.
@@ -82,20 +92,29 @@ func ReadSecrets(dir string) (*Secrets, error) {
 	if s.Verifier, err = readSecret(filepath.Join(dir, logPublicFile)); err != nil {
 		return nil, err
 	}
-	if v, err := note.NewVerifier(s.Verifier); err != nil || v.Name() != s.signer.Name() || v.KeyHash() != s.signer.KeyHash() {
+	if s.verifier, err = note.NewVerifier(s.Verifier); err != nil || s.verifier.Name() != s.signer.Name() || s.verifier.KeyHash() != s.signer.KeyHash() {
 		return nil, &moongate.Error{Code: moongate.Malformed, Field: filepath.Join(dir, logPublicFile), Message: "it is not the public half of " + logSecretFile, Hint: "restore both from the same backup"}
 	}
-	return s, nil
+	return s, s.readFormer(dir)
 }
 
-// checkSigned holds a checkpoint against the log's key.
-func (s *Secrets) checkSigned(signed []byte) error {
-	v, err := note.NewVerifier(s.Verifier)
+func (s *Secrets) readFormer(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, formerKeys))
 	if err != nil {
-		return err
+		return fmt.Errorf("secrets: %w", err)
 	}
-	_, _, err = proof.OpenCheckpoint(signed, v.Name(), note.VerifierList(v))
-	return err
+	for _, name := range names {
+		text, err := readSecret(name)
+		if err != nil {
+			return err
+		}
+		v, err := note.NewVerifier(text)
+		if err != nil {
+			return &moongate.Error{Code: moongate.Malformed, Field: name, Message: err.Error(), Hint: "restore it from a backup: old receipts verify under it"}
+		}
+		s.former = append(s.former, v)
+	}
+	return nil
 }
 
 func readSecret(path string) (string, error) {

@@ -60,8 +60,11 @@ func Connect(c *Config, carrier http.RoundTripper, now func() time.Time, random 
 	return all, nil
 }
 
-// held tells whether the hub is in quarantine. In doubt it is.
+// held tells whether the hub is in quarantine. In doubt it is. A hub that runs does not get into it.
 func (h *Hub) held() bool {
+	if !h.restored {
+		return false
+	}
 	_, err := os.Stat(filepath.Join(h.Config.Data, QuarantineFile))
 	return !errors.Is(err, os.ErrNotExist)
 }

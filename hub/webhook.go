@@ -37,7 +37,7 @@ func (h *Hub) newDeliverer() *webhook.Deliverer {
 		return webhook.Message{ID: e.ID, Position: e.Position, Kind: e.Kind, At: e.At, Data: e.Data}
 	}
 	return webhook.NewDeliverer(webhook.Options{
-		State: h.Webhook, Read: h.machine.Read, Submit: h.Node.Submit, Leads: h.Node.Leads, Durable: h.Node.Durable, Follow: h.Follow, Heard: h.Heard,
+		State: h.Webhook, Read: h.machine.Read, Submit: h.Node.Submit, Leads: func() bool { return h.Node.Leads() && !h.held() }, Durable: h.Node.Durable, Follow: h.Follow, Heard: h.Heard,
 		Events: func(ctx context.Context, owner string, after journal.Position, limit int) (all []webhook.Message, next journal.Position, more bool, err error) {
 			events, next, more, err := h.Events(ctx, Reader{Handle: owner}, after, limit)
 			for i := range events {

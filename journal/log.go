@@ -200,15 +200,32 @@ func (l *Log) checkSigned() error {
 	if err != nil {
 		return &Damage{File: filepath.Join(l.dir, checkpointName), Reason: err.Error()}
 	}
-	if c.Size > l.tree.Size() {
-		return fmt.Errorf("journal: a checkpoint of %d entries was published but the journal gives %d: it is older than the log; restore a newer backup, or continue under a new log origin", c.Size, l.tree.Size())
-	}
-	if root, err := l.tree.Root(c.Size); err != nil || root != c.Root {
-		return fmt.Errorf("journal: the journal leads to another root than the published checkpoint of %d entries (%w); restore the journal from a backup", c.Size, errors.Join(err, errOtherRoot))
+	if err := l.holds(c); err != nil {
+		return err
 	}
 	l.signed = b
 	return nil
 }
+
+func (l *Log) holds(c proof.Checkpoint) error {
+	if c.Size > l.tree.Size() {
+		return fmt.Errorf("journal: %w: a checkpoint of %d entries was published but the journal gives %d; restore a newer backup, or continue under a new log origin", ErrBeyond, c.Size, l.tree.Size())
+	}
+	if root, err := l.tree.Root(c.Size); err != nil || root != c.Root {
+		return fmt.Errorf("journal: the journal leads to another root than the published checkpoint of %d entries (%w); restore the journal from a backup, or continue under a new log origin", c.Size, errors.Join(err, ErrBeyond, errOtherRoot))
+	}
+	return nil
+}
+
+// Holds tells whether the log is one that a checkpoint was published of, then or since: an [ErrBeyond] where it is not.
+func (l *Log) Holds(c proof.Checkpoint) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.holds(c)
+}
+
+// ErrBeyond says that more, or something else, was published than the journal gives.
+var ErrBeyond = errors.New("the journal is older than the log")
 
 var errOtherRoot = errors.New("roots differ")
 

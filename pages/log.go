@@ -40,7 +40,7 @@ func (p *Pages) publicLog(w http.ResponseWriter, r *http.Request) {
 	v := p.visited(w, r)
 	p.recognise(v)
 	page := console.PublicLog{
-		Origin: p.hub.Config.Name, Key: p.hub.Secrets.Verifier, Base: strings.TrimSuffix(p.hub.Config.PublicURL, "/") + "/log/", EachSecond: 1,
+		Origin: p.hub.Secrets.Origin(), Key: p.hub.Secrets.Verifier, Base: strings.TrimSuffix(p.hub.Config.PublicURL, "/") + "/log/", EachSecond: 1,
 		Paging: console.Paging{First: true},
 	}
 	c, signed, ok := p.checkpoint()

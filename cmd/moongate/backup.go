@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/hub"
+	"github.com/moongate-hub/moongate/journal"
 )
 
 type backupVerb struct {
@@ -79,20 +79,32 @@ func (v restoreFrom) Run(e *env) error {
 	})
 }
 
-type restoreRelease struct{ configFlag }
+type restoreRelease struct {
+	configFlag
+	Published string `type:"existingfile" xor:"log" help:"The newest checkpoint of the public log that anybody has: a monitor, a witness, the lost disk." placeholder:"FILE"`
+	NewOrigin string `xor:"log" help:"A new name for the public log, where the world has seen more of it than the backup holds, or nobody knows." placeholder:"NAME"`
+}
 
 func (v restoreRelease) Run(e *env) error {
-	c, _, err := v.read()
+	c, s, err := v.read()
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(c.Data, hub.QuarantineFile)
-	if err := os.Remove(path); errors.Is(err, os.ErrNotExist) {
-		return &moongate.Error{Code: moongate.Conflict, Message: c.Data + " is not in quarantine", Hint: "nothing is to be done"}
-	} else if err != nil {
+	p := hub.Published{Origin: v.NewOrigin, Random: e.random}
+	if v.Published != "" {
+		if p.Checkpoint, err = os.ReadFile(v.Published); err != nil {
+			return err
+		}
+	}
+	r, err := hub.Release(e.ctx, c, s, p)
+	if errors.Is(err, journal.ErrBeyond) {
+		return &moongate.Error{Code: moongate.Conflict, Message: err.Error(), Hint: "restore a newer backup, or go on under another name: moongate restore release --new-origin NAME"}
+	}
+	if err != nil {
 		return err
 	}
-	return e.show(map[string]bool{"quarantine": false}, func(t *terminal) {
-		t.line("%s the quarantine has ended; start the hub again for it to send", t.green("✓"))
+	return e.show(r, func(t *terminal) {
+		t.line("%s the quarantine has ended; start the hub for it to send", t.green("✓"))
+		t.line("  Its public log goes on at %s entries as %s, under the key %s", count(r.Entries), r.Origin, r.Verifier)
 	})
 }

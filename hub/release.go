@@ -107,7 +107,9 @@ func (s *Secrets) open(signed []byte) (c proof.Checkpoint, err error) {
 }
 
 // verifiers are the public halves of the log's key and of the earlier ones.
-func (s *Secrets) verifiers() []note.Verifier { return append([]note.Verifier{s.verifier}, s.former...) }
+func (s *Secrets) verifiers() []note.Verifier {
+	return append([]note.Verifier{s.verifier}, s.former...)
+}
 
 const formerKeys = "log.pub.*"
 

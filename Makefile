@@ -37,7 +37,7 @@ static: tools ## format, lint and repository rules alone
 fmt: tools ## format every file
 	find . -name '*.go' -not -path './.cache/*' -exec $(FUMPT) -w {} +
 
-test: browser test-only ## every test, with what the tests need installed first
+test: browser $(BIN)/stripe-mock test-only ## every test, with what the tests need installed first
 
 test-only: ## every test, installing nothing
 	$(GO) test ./...
@@ -70,9 +70,14 @@ browser:
 # Built from source at the versions that tools/go.mod pins, once; minutes the first time, nothing after.
 tools: $(BIN)/.stamp
 
+# The official mock of Stripe's interface, for the tests of its connector.
+$(BIN)/stripe-mock: tools/go.mod tools/go.sum
+	@mkdir -p $(BIN)
+	cd tools && $(GO) build -ldflags '-s -w' -o ../$(BIN)/ github.com/stripe/stripe-mock
+
 $(BIN)/.stamp: tools/go.mod tools/go.sum
 	@mkdir -p $(BIN)
-	@echo "building golangci-lint and gofumpt into $(BIN) (once, some minutes)"
+	@echo "building golangci-lint, gofumpt and stripe-mock into $(BIN) (once, some minutes)"
 	cd tools && $(GO) build -ldflags '-s -w' -o ../$(BIN)/ tool
 	@touch $@
 

@@ -46,17 +46,21 @@ type Config struct {
 // WalletConfig is one merchant account at one wallet. Secrets are files, or env:NAME for an environment variable. Which
 // fields a kind needs, [Config.Check] says.
 type WalletConfig struct {
-	Name        string `yaml:"name"` // participant handle
-	Kind        string `yaml:"kind"` // such as wechatpay
-	BaseURL     string `yaml:"base_url,omitempty"`
-	MerchantID  string `yaml:"merchant_id"`
-	AppID       string `yaml:"app_id"`
-	Serial      string `yaml:"serial"`
-	PrivateKey  string `yaml:"private_key"` // file: PEM
-	APIKey      string `yaml:"api_v3_key"`  // file: 32 bytes
-	PublicKeyID string `yaml:"public_key_id,omitempty"`
-	SplitBPS    int64  `yaml:"split_bps,omitempty"`  // what may be split off one order, basis points; 0 where the account does not split
-	PublicKey   string `yaml:"public_key,omitempty"` // file: PEM, where the wallet uses a public key instead of certificates
+	Name        string   `yaml:"name"` // participant handle
+	Kind        string   `yaml:"kind"` // such as wechatpay
+	BaseURL     string   `yaml:"base_url,omitempty"`
+	MerchantID  string   `yaml:"merchant_id,omitempty"`
+	AppID       string   `yaml:"app_id,omitempty"`
+	Serial      string   `yaml:"serial,omitempty"`
+	PrivateKey  string   `yaml:"private_key,omitempty"` // file: PEM
+	APIKey      string   `yaml:"api_v3_key,omitempty"`  // file: 32 bytes
+	PublicKeyID string   `yaml:"public_key_id,omitempty"`
+	SplitBPS    int64    `yaml:"split_bps,omitempty"`      // what may be split off one order, basis points; 0 where the account does not split
+	SecretKey   string   `yaml:"secret_key,omitempty"`     // file: what stripe's requests are made with
+	Webhook     string   `yaml:"webhook_secret,omitempty"` // file: what stripe signs notifications with
+	Currencies  []string `yaml:"currencies,omitempty"`     // in which a stripe account is charged
+	Transfers   bool     `yaml:"transfers,omitempty"`      // a stripe account pays participants by transfers
+	PublicKey   string   `yaml:"public_key,omitempty"`     // file: PEM, where the wallet uses a public key instead of certificates
 }
 
 // LimitsConfig bounds the hub.
@@ -95,7 +99,7 @@ func (c *Config) locate() {
 	}
 	for i := range c.Wallets {
 		w := &c.Wallets[i]
-		for _, p := range []*string{&w.PrivateKey, &w.APIKey, &w.PublicKey} {
+		for _, p := range []*string{&w.PrivateKey, &w.APIKey, &w.PublicKey, &w.SecretKey, &w.Webhook} {
 			if !strings.HasPrefix(*p, envSecret) {
 				*p = under(dir, *p)
 			}
@@ -196,7 +200,8 @@ func (w *WalletConfig) check(at string, seen map[string]bool, add func(field, hi
 func (w *WalletConfig) values() map[string]string {
 	return map[string]string{
 		"merchant_id": w.MerchantID, "app_id": w.AppID, "serial": w.Serial, "private_key": w.PrivateKey, "api_v3_key": w.APIKey,
-		"public_key_id": w.PublicKeyID, "public_key": w.PublicKey,
+		"public_key_id": w.PublicKeyID, "public_key": w.PublicKey, "secret_key": w.SecretKey, "webhook_secret": w.Webhook,
+		"currencies": strings.Join(w.Currencies, " "),
 	}
 }
 

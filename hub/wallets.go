@@ -15,7 +15,9 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/gate/pay/stripe"
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
+	"github.com/moongate-hub/moongate/money"
 )
 
 // dialer makes the connector of one kind of wallet out of an account's configuration.
@@ -38,6 +40,11 @@ var dialers = map[string]dialer{
 		needs:   []string{"merchant_id", "app_id", "serial", "private_key", "api_v3_key"},
 		secrets: []string{"private_key", "api_v3_key", "public_key"},
 		dial:    dialWeChatPay,
+	},
+	"stripe": {
+		needs:   []string{"secret_key", "webhook_secret", "currencies"},
+		secrets: []string{"secret_key", "webhook_secret"},
+		dial:    dialStripe,
 	},
 }
 
@@ -89,6 +96,25 @@ func dialWeChatPay(w *WalletConfig, o outside) (pay.Wallet, error) {
 		}
 	}
 	return wechatpay.New(account)
+}
+
+func dialStripe(w *WalletConfig, o outside) (pay.Wallet, error) {
+	account := stripe.Config{BaseURL: w.BaseURL, Transfers: w.Transfers, Carrier: o.carrier, Now: o.now}
+	var err error
+	if account.SecretKey, err = walletSecret(w.SecretKey); err != nil {
+		return nil, err
+	}
+	if account.WebhookSecret, err = walletSecret(w.Webhook); err != nil {
+		return nil, err
+	}
+	for _, code := range w.Currencies {
+		c, err := money.ParseCurrency(code)
+		if err != nil {
+			return nil, err
+		}
+		account.Currencies = append(account.Currencies, c)
+	}
+	return stripe.New(account)
 }
 
 // envSecret begins a value that names an environment variable instead of a file.

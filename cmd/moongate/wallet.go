@@ -151,7 +151,7 @@ func (v walletCheck) clock(ctx context.Context, e *env, w *hub.WalletConfig) wal
 }
 
 // realWallets are where the wallets themselves are.
-var realWallets = map[string]string{"wechatpay": "https://api.mch.weixin.qq.com", "alipay": "https://openapi.alipay.com"}
+var realWallets = map[string]string{"wechatpay": "https://api.mch.weixin.qq.com", "alipay": "https://openapi.alipay.com", "stripe": "https://api.stripe.com"}
 
 // walletHTTP follows no redirect.
 var walletHTTP = &http.Client{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -32,12 +33,15 @@ type API struct {
 	reference reference
 	order     []string   // operation ids as they were registered
 	backing   sync.Mutex // held while a backup is taken
+
+	// parsing has room for the bodies that are parsed at once, which takes a hundred times their memory for a moment.
+	parsing chan struct{}
 }
 
 // New makes the API of a hub. Handler serves it.
 func New(h *hub.Hub, version string) *API {
 	a := &API{
-		Bounds: DefaultBounds, hub: h, mux: http.NewServeMux(),
+		Bounds: DefaultBounds, hub: h, mux: http.NewServeMux(), parsing: make(chan struct{}, 4*runtime.GOMAXPROCS(0)),
 		verifier: &httpsig.Verifier{Authorities: []string{h.Config.Authority()}, Scheme: strings.SplitN(h.Config.PublicURL, ":", 2)[0]},
 	}
 	a.huma = humago.New(a.mux, a.humaConfig(version))
@@ -89,6 +93,7 @@ const (
 	callerKey contextKey = iota
 	requestIDKey
 	leaveKey
+	parsedKey
 )
 
 func requestID(ctx context.Context) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -36,6 +37,7 @@ type caller struct {
 
 // principal says who makes a request. Where it is signed its nonce is spent afterwards, durably.
 func principal(ctx context.Context) (Principal, error) {
+	parsed(ctx)
 	c, _ := ctx.Value(callerKey).(caller)
 	if c.spent != nil {
 		if err := c.spent(); err != nil {
@@ -48,6 +50,7 @@ func principal(ctx context.Context) (Principal, error) {
 // pipelined is [principal] for a command with an idempotency key, which need not wait for the nonce: the journal takes
 // both in order, and a replayed request finds its key used. The answer must wait for spent.
 func pipelined(ctx context.Context) (who Principal, spent func() error) {
+	parsed(ctx)
 	c, _ := ctx.Value(callerKey).(caller)
 	if c.spent == nil {
 		return c.Principal, func() error { return nil }
@@ -184,15 +187,32 @@ func (a *API) spend(r *http.Request, by string, proof *httpsig.Proof) (spent fun
 	}, nil
 }
 
+// parsed says that a request's body has become what an operation works with: the next may be parsed.
+func parsed(ctx context.Context) {
+	if done, ok := ctx.Value(parsedKey).(func()); ok {
+		done()
+	}
+}
+
 // admitted lets those through who may use an operation, before anything that they sent is read or checked: parsing is
 // work, and what a refusal says of a request is for those who may make it.
 func (a *API) admitted(o op) func(huma.Context, func(huma.Context)) {
 	return func(c huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(c)
 		who, _ := c.Context().Value(callerKey).(caller)
 		if err := who.need(o.scope, o.signed); err != nil && !o.public {
-			r, w := humago.Unwrap(c)
 			writeProblem(w, r, err)
 			return
+		}
+		if _, held := r.Body.(*heldBody); held {
+			select {
+			case a.parsing <- struct{}{}:
+			case <-r.Context().Done():
+				return // the client is gone
+			}
+			parsed := sync.OnceFunc(func() { <-a.parsing })
+			defer parsed()
+			c = huma.WithValue(c, parsedKey, parsed)
 		}
 		next(c)
 	}

@@ -42,8 +42,14 @@ var (
 // OpenVault opens the file, or makes it, and checks every key. A fault is a [*journal.Damage].
 func OpenVault(path string) (*Vault, error) {
 	v := &Vault{path: path}
+	_, missing := os.Stat(path)
 	if err := v.open(); err != nil {
 		return nil, err
+	}
+	if missing != nil { // a file that was made has its name for good before a key in it counts
+		if err := journal.SyncDir(filepath.Dir(path)); err != nil {
+			return nil, errors.Join(err, v.Close())
+		}
 	}
 	return v, nil
 }

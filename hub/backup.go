@@ -130,7 +130,7 @@ func Restore(ctx context.Context, opt Options, r io.Reader) (m *Manifest, done *
 	if m.Hub != opt.Config.Name {
 		return nil, nil, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the backup is of the hub %s, the configuration of %s", m.Hub, opt.Config.Name), Hint: "use the configuration and the secrets of that hub"}
 	}
-	if m.LogKey != "" && m.LogKey != opt.Secrets.Verifier {
+	if m.LogKey != "" && !opt.Secrets.signedUnder(m.LogKey) {
 		return nil, nil, &moongate.Error{Code: moongate.Conflict, Field: opt.Config.Secrets, Message: "these are another hub's secrets: the backup's log was signed with the key of " + m.LogKey, Hint: "use the secrets of the hub that was backed up"}
 	}
 	h := &Hub{Config: opt.Config, Secrets: opt.Secrets, Now: opt.Now, Random: opt.Random, opt: opt}

@@ -1,10 +1,10 @@
 package hub
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/url"
@@ -47,7 +47,7 @@ type Config struct {
 // fields a kind needs, [Config.Check] says.
 type WalletConfig struct {
 	Name        string   `yaml:"name"` // participant handle
-	Kind        string   `yaml:"kind"` // such as wechatpay
+	Kind        string   `yaml:"kind"` // wechatpay, alipay, stripe
 	BaseURL     string   `yaml:"base_url,omitempty"`
 	MerchantID  string   `yaml:"merchant_id,omitempty"`
 	AppID       string   `yaml:"app_id,omitempty"`
@@ -56,11 +56,16 @@ type WalletConfig struct {
 	APIKey      string   `yaml:"api_v3_key,omitempty"`  // file: 32 bytes
 	PublicKeyID string   `yaml:"public_key_id,omitempty"`
 	SplitBPS    int64    `yaml:"split_bps,omitempty"`      // what may be split off one order, basis points; 0 where the account does not split
+	PublicKey   string   `yaml:"public_key,omitempty"`     // file: PEM, where the wallet uses a public key instead of certificates
+	AppCert     string   `yaml:"app_cert,omitempty"`       // file: PEM, an alipay application's certificate
+	WalletCert  string   `yaml:"wallet_cert,omitempty"`    // file: PEM, alipay's
+	RootCert    string   `yaml:"root_cert,omitempty"`      // file: PEM, those that signed both
+	Products    []string `yaml:"products,omitempty"`       // what an alipay account has contracts for
+	Direct      bool     `yaml:"direct,omitempty"`         // orders may be for the sub-merchants of an alipay account
 	SecretKey   string   `yaml:"secret_key,omitempty"`     // file: what stripe's requests are made with
 	Webhook     string   `yaml:"webhook_secret,omitempty"` // file: what stripe signs notifications with
 	Currencies  []string `yaml:"currencies,omitempty"`     // in which a stripe account is charged
 	Transfers   bool     `yaml:"transfers,omitempty"`      // a stripe account pays participants by transfers
-	PublicKey   string   `yaml:"public_key,omitempty"`     // file: PEM, where the wallet uses a public key instead of certificates
 }
 
 // LimitsConfig bounds the hub.
@@ -73,24 +78,19 @@ type LimitsConfig struct {
 
 // ReadConfig reads a configuration file. Relative paths in it are relative to it. Every fault is named with its field.
 func ReadConfig(path string) (*Config, error) {
-	f, err := os.Open(path)
+	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("there is no configuration at %s", path), Hint: "make one with: moongate init"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // read only
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, &moongate.Error{Code: moongate.Malformed, Message: path + " is a directory", Hint: "name the file in it: " + filepath.Join(path, "moongate.yaml")}
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+	if len(b) > 1<<20 {
+		return nil, &moongate.Error{Code: moongate.TooLarge, Message: fmt.Sprintf("%s has %d bytes; a configuration has a few thousand", path, len(b))}
 	}
 	c := &Config{path: path}
-	if err := decode(path, b, c); err != nil {
-		return nil, err
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c); err != nil {
+		return nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("%s: %s", path, yaml.FormatError(err, false, true)), Hint: "the fields are explained in docs/operations.md"}
 	}
 	c.locate()
 	return c, nil
@@ -104,7 +104,7 @@ func (c *Config) locate() {
 	}
 	for i := range c.Wallets {
 		w := &c.Wallets[i]
-		for _, p := range []*string{&w.PrivateKey, &w.APIKey, &w.PublicKey, &w.SecretKey, &w.Webhook} {
+		for _, p := range []*string{&w.PrivateKey, &w.APIKey, &w.PublicKey, &w.SecretKey, &w.Webhook, &w.AppCert, &w.WalletCert, &w.RootCert} {
 			if !strings.HasPrefix(*p, envSecret) {
 				*p = under(dir, *p)
 			}
@@ -199,14 +199,21 @@ func (w *WalletConfig) check(at string, seen map[string]bool, add func(field, hi
 			}
 		}
 	}
+	for _, field := range kind.files {
+		if from := values[field]; from != "" {
+			if _, err := walletFile(from); err != nil {
+				add(at+"."+field, "name a file, or env:NAME", "%v", err)
+			}
+		}
+	}
 }
 
 // values are the fields by the names that they have in the file.
 func (w *WalletConfig) values() map[string]string {
 	return map[string]string{
 		"merchant_id": w.MerchantID, "app_id": w.AppID, "serial": w.Serial, "private_key": w.PrivateKey, "api_v3_key": w.APIKey,
-		"public_key_id": w.PublicKeyID, "public_key": w.PublicKey, "secret_key": w.SecretKey, "webhook_secret": w.Webhook,
-		"currencies": strings.Join(w.Currencies, " "),
+		"public_key_id": w.PublicKeyID, "public_key": w.PublicKey, "app_cert": w.AppCert, "wallet_cert": w.WalletCert, "root_cert": w.RootCert,
+		"secret_key": w.SecretKey, "webhook_secret": w.Webhook, "currencies": strings.Join(w.Currencies, " "),
 	}
 }
 

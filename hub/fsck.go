@@ -273,8 +273,7 @@ func checkLogFiles(c *Config, s *Secrets, j *journal.Journal, f *Finding) error 
 }
 
 func checkVault(path string, j *journal.Journal, f *Finding) error {
-	keys, err := replica.CheckVault(path, j)
-	f.Looked = int64(keys)
+	err := replica.CheckVault(path, j)
 	var damage *journal.Damage
 	switch {
 	case errors.As(err, &damage):

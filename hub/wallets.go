@@ -3,6 +3,7 @@ package hub
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/gate/pay/alipay"
 	"github.com/moongate-hub/moongate/gate/pay/stripe"
 	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/money"
@@ -24,6 +26,7 @@ import (
 type dialer struct {
 	needs   []string // fields that must be set
 	secrets []string // of these, those that name a file or an environment variable
+	files   []string // those that name a file that anybody may read
 	dial    func(*WalletConfig, outside) (pay.Wallet, error)
 }
 
@@ -45,6 +48,12 @@ var dialers = map[string]dialer{
 		needs:   []string{"secret_key", "webhook_secret", "currencies"},
 		secrets: []string{"secret_key", "webhook_secret"},
 		dial:    dialStripe,
+	},
+	"alipay": {
+		needs:   []string{"merchant_id", "app_id", "private_key"},
+		secrets: []string{"private_key"},
+		files:   []string{"public_key", "app_cert", "wallet_cert", "root_cert"},
+		dial:    dialAlipay,
 	},
 }
 
@@ -117,6 +126,72 @@ func dialStripe(w *WalletConfig, o outside) (pay.Wallet, error) {
 	return stripe.New(account)
 }
 
+func dialAlipay(w *WalletConfig, o outside) (pay.Wallet, error) {
+	key, err := readPrivateKey(w.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	account := alipay.Config{
+		AppID: w.AppID, PID: w.MerchantID, PrivateKey: key, SplitBPS: w.SplitBPS, Direct: w.Direct, BaseURL: w.BaseURL, Carrier: o.carrier, Now: o.now,
+	}
+	for _, p := range w.Products {
+		account.Products = append(account.Products, alipay.Product(p))
+	}
+	if w.PublicKey != "" {
+		if account.AlipayKey, err = readAlipayKey(w.PublicKey); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range []struct {
+		from string
+		to   *string
+	}{{w.AppCert, &account.AppCert}, {w.WalletCert, &account.AlipayCert}, {w.RootCert, &account.RootCert}} {
+		if c.from == "" {
+			continue
+		}
+		if *c.to, err = walletFile(c.from); err != nil {
+			return nil, err
+		}
+	}
+	return alipay.New(account)
+}
+
+// readAlipayKey reads the wallet's public key: PEM, or the base64 that the open platform shows.
+func readAlipayKey(from string) (*rsa.PublicKey, error) {
+	text, err := walletFile(from)
+	if err != nil {
+		return nil, err
+	}
+	der, err := base64.StdEncoding.DecodeString(text)
+	if block, _ := pem.Decode([]byte(text)); block != nil {
+		der, err = block.Bytes, nil
+	}
+	if err == nil {
+		if key, err := x509.ParsePKIXPublicKey(der); err == nil {
+			if k, ok := key.(*rsa.PublicKey); ok {
+				return k, nil
+			}
+		}
+	}
+	return nil, &moongate.Error{Code: moongate.Malformed, Field: from, Message: "this is not an RSA public key", Hint: "it is 支付宝公钥 of the open platform, not the application's own; as it is shown there, or in PEM"}
+}
+
+// walletFile reads a file that is no secret, or an environment variable.
+func walletFile(from string) (string, error) {
+	if strings.HasPrefix(from, envSecret) {
+		return walletSecret(from)
+	}
+	const most = 64 << 10
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return "", fmt.Errorf("wallets: %w", err)
+	}
+	if len(b) > most {
+		return "", &moongate.Error{Code: moongate.TooLarge, Field: from, Message: fmt.Sprintf("%d bytes are no key or certificate", len(b))}
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
 // envSecret begins a value that names an environment variable instead of a file.
 const envSecret = "env:"
 
@@ -155,21 +230,25 @@ func readPublicKey(from string) (*rsa.PublicKey, error) {
 	return k, nil
 }
 
-// readPrivateKey reads an RSA key in PEM: PKCS #8, as the merchant platform gives it, or PKCS #1.
+// readPrivateKey reads an RSA key: PKCS #8, as merchant platforms give it, or PKCS #1; in PEM, or the base64 of it alone, as
+// Alipay's tools write it.
 func readPrivateKey(path string) (*rsa.PrivateKey, error) {
 	text, err := walletSecret(path)
 	if err != nil {
 		return nil, err
 	}
-	bad := &moongate.Error{Code: moongate.Malformed, Field: path, Message: "this is not an RSA private key in PEM", Hint: "it is apiclient_key.pem of the merchant platform"}
-	block, rest := pem.Decode([]byte(text))
-	if block == nil || strings.TrimSpace(string(rest)) != "" {
+	bad := &moongate.Error{Code: moongate.Malformed, Field: path, Message: "this is not an RSA private key in PEM", Hint: "it is apiclient_key.pem of WeChat Pay's merchant platform, 应用私钥 of Alipay's open platform"}
+	der, err := base64.StdEncoding.DecodeString(text)
+	if block, rest := pem.Decode([]byte(text)); block != nil && strings.TrimSpace(string(rest)) == "" {
+		der, err = block.Bytes, nil
+	}
+	if err != nil {
 		return nil, bad
 	}
-	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 		return key, nil
 	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, bad
 	}

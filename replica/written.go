@@ -29,8 +29,7 @@ func (p writtenPool) get() *written {
 	case m := <-p:
 		return m
 	default:
-		// Not nil: a command without an event has an empty list, whoever writes it down.
-		return &written{events: make([]journal.Stored, 0, 64)}
+		return new(written)
 	}
 }
 

@@ -374,6 +374,9 @@ func (o *order) statement(bump int64) fields {
 		f["send_pay_date"] = stamp(o.Paid)
 		f["buyer_pay_amount"], f["invoice_amount"] = sandbox.Yuan(o.Total-o.Coupon), sandbox.Yuan(o.Total-o.Coupon)
 		f["receipt_amount"] = sandbox.Yuan(o.Total + bump)
+		if o.Kind == "PAGE" || o.Kind == "WAP" || o.Kind == "APP" { // of these it does not say
+			f["buyer_pay_amount"], f["receipt_amount"], f["invoice_amount"] = "0.00", "0.00", "0.00"
+		}
 		f["fund_bill_list"] = o.funds()
 		if o.Coupon > 0 {
 			f["discount_amount"] = sandbox.Yuan(o.Coupon)

@@ -88,6 +88,8 @@ const (
 	KindSession     Kind = 19
 	KindDispute     Kind = 20
 	KindSplit       Kind = 21
+	KindBill        Kind = 22
+	KindDifference  Kind = 23
 )
 
 var prefixes = [...]string{
@@ -95,7 +97,7 @@ var prefixes = [...]string{
 	KindDestination: "dst", KindClick: "clk", KindTransfer: "trf", KindWindow: "win", KindStatement: "stm",
 	KindWebhook: "whk", KindCredential: "key", KindSubject: "sub", KindOffer: "off", KindBlock: "blk",
 	KindException: "exc", KindInstruction: "ins", KindConversion: "cnv", KindSession: "ses",
-	KindDispute: "dsp", KindSplit: "spl",
+	KindDispute: "dsp", KindSplit: "spl", KindBill: "bil", KindDifference: "dif",
 }
 
 // String is the kind's prefix in identifiers, such as "pay".

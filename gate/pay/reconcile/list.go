@@ -1,0 +1,294 @@
+package reconcile
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/money"
+	"github.com/moongate-hub/moongate/view"
+)
+
+// BillRow is a bill in a list.
+type BillRow struct {
+	ID          moongate.ID   `json:"id"`
+	Wallet      string        `json:"wallet"`
+	Kind        pay.BillKind  `json:"kind"`
+	Day         string        `json:"day"`
+	Hash        string        `json:"hash,omitempty"` // none where the wallet had no bill of the day
+	Published   string        `json:"published,omitempty"`
+	Bytes       int64         `json:"bytes"`
+	Rows        int64         `json:"rows"`
+	Matched     int64         `json:"matched"`
+	Guessed     int64         `json:"guessed"` // by amount and time alone
+	Aside       int64         `json:"aside"`
+	Differences int64         `json:"differences"`
+	Missing     int64         `json:"missing"` // of these, those without a row
+	Healed      int64         `json:"healed"`  // none any more when they were judged
+	Open        int64         `json:"open"`    // differences of it that are not settled
+	Sums        []Sum         `json:"sums" nullable:"false"`
+	Earlier     moongate.ID   `json:"earlier,omitzero"` // another bill of the day, whose place it takes
+	By          string        `json:"by,omitempty"`     // "" for the hub itself
+	Began       moongate.Time `json:"began"`
+	Ended       moongate.Time `json:"ended,omitzero"` // missing while it is being taken in
+}
+
+// DifferenceRow is a difference in a list.
+type DifferenceRow struct {
+	ID       moongate.ID    `json:"id"`
+	Bill     moongate.ID    `json:"bill"`
+	Wallet   string         `json:"wallet"`
+	Kind     pay.BillKind   `json:"kind"`
+	Day      string         `json:"day"`
+	Class    Class          `json:"class"`
+	Refund   bool           `json:"refund,omitempty"`
+	Number   string         `json:"number,omitempty"` // that the bill gives as ours
+	Ref      string         `json:"ref,omitempty"`    // the wallet's own
+	Line     int            `json:"line,omitempty"`   // of the bill
+	At       moongate.Time  `json:"at"`
+	Currency money.Currency `json:"currency"`
+	Theirs   int64          `json:"theirs"`          // minor units, by the bill
+	Ours     int64          `json:"ours"`            // by our books
+	Fee      int64          `json:"fee,omitempty"`   // by the bill, thousandths of a minor unit
+	Terms    int64          `json:"terms,omitempty"` // a fee by our terms, minor units
+	Payment  moongate.ID    `json:"payment,omitzero"`
+	Own      moongate.ID    `json:"own,omitzero"` // our attempt or refund
+	Facts    string         `json:"facts"`
+	Standing Standing       `json:"standing"`
+	Opened   moongate.Time  `json:"opened"`
+	Ended    moongate.Time  `json:"ended,omitzero"`
+	Assignee string         `json:"assignee,omitempty"`
+	Action   Action         `json:"action,omitempty"`
+	By       string         `json:"by,omitempty"` // who settled it; "" for the hub itself
+	Note     string         `json:"note,omitempty"`
+	FoundIn  moongate.ID    `json:"found_in,omitzero"` // the bill in which it was found after all
+	Notes    []Note         `json:"notes,omitempty"`
+}
+
+// Note is what somebody noted on a difference, or to whom it was given.
+type Note struct {
+	At   moongate.Time `json:"at"`
+	By   string        `json:"by"`
+	To   string        `json:"to,omitempty"`
+	Text string        `json:"text,omitempty"`
+}
+
+// FetchRow is how fetching a day's bill went.
+type FetchRow struct {
+	Wallet  string        `json:"wallet"`
+	Kind    pay.BillKind  `json:"kind"`
+	Day     string        `json:"day"`
+	Result  Result        `json:"result,omitempty"` // missing while it is under way
+	Bill    moongate.ID   `json:"bill,omitzero"`
+	Message string        `json:"message,omitempty"`
+	Tries   int           `json:"tries"`
+	At      moongate.Time `json:"at"`
+}
+
+// BillFilter narrows a list of bills; what is zero does not.
+type BillFilter struct {
+	Wallet string
+	Kind   pay.BillKind
+	Day    string
+}
+
+// DifferenceFilter narrows a list of differences; what is zero does not.
+type DifferenceFilter struct {
+	Bill     moongate.ID
+	Wallet   string
+	Class    Class
+	Standing Standing
+	Assignee string
+}
+
+const billColumns = `id, wallet, kind, day, hash, published, bytes, lines, matched, guessed, aside, differences, missing, healed,
+	(SELECT count(*) FROM difference d WHERE d.bill = bill.id AND d.standing <> 'settled'), sums, earlier, decider, began, ended`
+
+// Bills lists bills, newest first, up to limit of them (1 to 500) from a cursor on: "" for the start, later what the call
+// before gave as next, which is "" at the end.
+func Bills(ctx context.Context, db view.DB, f BillFilter, after string, limit int) ([]BillRow, string, error) {
+	q := query{columns: billColumns, table: "bill", at: "began"}
+	q.is("wallet", f.Wallet)
+	q.is("kind", string(f.Kind))
+	q.is("day", f.Day)
+	return list(ctx, db, &q, after, limit, scanBill)
+}
+
+// FindBill gives one bill.
+func FindBill(ctx context.Context, db view.DB, id moongate.ID) (BillRow, error) {
+	q := query{columns: billColumns, table: "bill", at: "began"}
+	q.is("id", id.String())
+	rows, _, err := list(ctx, db, &q, "", 1, scanBill)
+	if err != nil {
+		return BillRow{}, err
+	}
+	if len(rows) == 0 {
+		return BillRow{}, &moongate.Error{Code: moongate.NotFound, Field: "bill", Message: fmt.Sprintf("there is no bill %s", id), Hint: "check the identifier"}
+	}
+	return rows[0], nil
+}
+
+func scanBill(scan func(...any) error) (r BillRow, err error) {
+	var sums string
+	if err := scan(text{&r.ID}, &r.Wallet, &r.Kind, &r.Day, &r.Hash, &r.Published, &r.Bytes, &r.Rows, &r.Matched, &r.Guessed, &r.Aside,
+		&r.Differences, &r.Missing, &r.Healed, &r.Open, &sums, text{&r.Earlier}, &r.By, &r.Began, &r.Ended); err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal([]byte(sums), &r.Sums)
+}
+
+const differenceColumns = `id, bill, wallet, kind, day, class, refund, number, ref, line, at, currency, theirs, ours, fee, terms, payment, own,
+	facts, standing, opened, ended, assignee, action, decider, note, foundin`
+
+// Differences lists differences like [Bills]. The oldest come last: their age is what counts.
+func Differences(ctx context.Context, db view.DB, f DifferenceFilter, after string, limit int) ([]DifferenceRow, string, error) {
+	q := query{columns: differenceColumns, table: "difference", at: "opened"}
+	q.is("bill", f.Bill.String())
+	q.is("wallet", f.Wallet)
+	q.is("assignee", f.Assignee)
+	if f.Class != 0 {
+		q.is("class", f.Class.String())
+	}
+	if f.Standing != 0 {
+		q.is("standing", f.Standing.String())
+	}
+	return list(ctx, db, &q, after, limit, scanDifference)
+}
+
+// FindDifference gives one difference with its notes, oldest first.
+func FindDifference(ctx context.Context, db view.DB, id moongate.ID) (DifferenceRow, error) {
+	q := query{columns: differenceColumns, table: "difference", at: "opened"}
+	q.is("id", id.String())
+	rows, _, err := list(ctx, db, &q, "", 1, scanDifference)
+	if err != nil {
+		return DifferenceRow{}, err
+	}
+	if len(rows) == 0 {
+		return DifferenceRow{}, &moongate.Error{Code: moongate.NotFound, Field: "difference", Message: fmt.Sprintf("there is no difference %s", id), Hint: "check the identifier"}
+	}
+	found, err := db.QueryContext(ctx, `SELECT at, decider, assignee, note FROM difference_note WHERE difference = ? ORDER BY position`, id.String())
+	if err != nil {
+		return DifferenceRow{}, fmt.Errorf("reconcile: notes: %w", err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var n Note
+		if err := found.Scan(&n.At, &n.By, &n.To, &n.Text); err != nil {
+			return DifferenceRow{}, fmt.Errorf("reconcile: notes: %w", err)
+		}
+		rows[0].Notes = append(rows[0].Notes, n)
+	}
+	if err := found.Err(); err != nil {
+		return DifferenceRow{}, fmt.Errorf("reconcile: notes: %w", err)
+	}
+	return rows[0], nil
+}
+
+func scanDifference(scan func(...any) error) (r DifferenceRow, err error) {
+	err = scan(text{&r.ID}, text{&r.Bill}, &r.Wallet, &r.Kind, &r.Day, text{&r.Class}, &r.Refund, &r.Number, &r.Ref, &r.Line, &r.At, text{&r.Currency},
+		&r.Theirs, &r.Ours, &r.Fee, &r.Terms, text{&r.Payment}, text{&r.Own}, &r.Facts, text{&r.Standing}, &r.Opened, &r.Ended, &r.Assignee,
+		&r.Action, &r.By, &r.Note, text{&r.FoundIn})
+	return r, err
+}
+
+// Fetches lists how fetching bills went, the newest days first, at most limit of them.
+func Fetches(ctx context.Context, db view.DB, wallet string, limit int) ([]FetchRow, error) {
+	where, args := "", []any{}
+	if wallet != "" {
+		where, args = " WHERE wallet = ?", append(args, wallet)
+	}
+	found, err := db.QueryContext(ctx, `SELECT wallet, kind, day, result, bill, message, tries, at FROM bill_fetch`+where+` ORDER BY day DESC, wallet, kind LIMIT ?`, append(args, max(1, min(limit, 500)))...)
+	if err != nil {
+		return nil, fmt.Errorf("reconcile: fetches: %w", err)
+	}
+	defer found.Close()
+	rows := []FetchRow{}
+	for found.Next() {
+		var r FetchRow
+		if err := found.Scan(&r.Wallet, &r.Kind, &r.Day, &r.Result, text{&r.Bill}, &r.Message, &r.Tries, &r.At); err != nil {
+			return nil, fmt.Errorf("reconcile: fetches: %w", err)
+		}
+		rows = append(rows, r)
+	}
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("reconcile: fetches: %w", err)
+	}
+	return rows, nil
+}
+
+// query is a keyset query: only the conditions that narrow it stand in it, so that an index can serve them.
+type query struct {
+	columns, table, at string
+	where              []string
+	args               []any
+}
+
+func (q *query) is(column, value string) {
+	if value != "" {
+		q.where = append(q.where, column+" = ?")
+		q.args = append(q.args, value)
+	}
+}
+
+func list[R any](ctx context.Context, db view.DB, q *query, after string, limit int, scan func(func(...any) error) (R, error)) ([]R, string, error) {
+	if limit < 1 || limit > 500 {
+		return nil, "", malformed("limit", fmt.Sprintf("%d rows at once", limit), "ask for 1 to 500")
+	}
+	where, args := q.where, q.args
+	if after != "" {
+		first, id, ok := strings.Cut(after, ".")
+		at, err := strconv.ParseInt(first, 10, 64)
+		if err != nil || !ok {
+			return nil, "", malformed("after", fmt.Sprintf("%.40q is not a cursor", after), "pass what the page before gave as next")
+		}
+		where, args = append(where, "("+q.at+", id) < (?, ?)"), append(args, at, id)
+	}
+	statement := "SELECT " + q.columns + ", " + q.at + ", id FROM " + q.table
+	if len(where) > 0 {
+		statement += " WHERE " + strings.Join(where, " AND ")
+	}
+	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.at+" DESC, id DESC LIMIT ?", append(args, limit+1)...)
+	if err != nil {
+		return nil, "", fmt.Errorf("reconcile: list of %ss: %w", q.table, err)
+	}
+	defer found.Close()
+	rows := []R{}
+	var at int64
+	var id string
+	for found.Next() {
+		if len(rows) == limit { // the one too many says that there is a next page
+			return rows, fmt.Sprintf("%d.%s", at, id), nil
+		}
+		r, err := scan(func(to ...any) error { return found.Scan(append(to, &at, &id)...) })
+		if err != nil {
+			return nil, "", fmt.Errorf("reconcile: list of %ss: %w", q.table, err)
+		}
+		rows = append(rows, r)
+	}
+	return rows, "", errors.Join(found.Err())
+}
+
+// text scans a column into something with a text form; an empty one leaves it as it is.
+type text struct {
+	to interface{ UnmarshalText([]byte) error }
+}
+
+// Scan reads the column.
+func (t text) Scan(v any) error {
+	s, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("a column holds %T, not text", v)
+	}
+	if s == "" {
+		return nil
+	}
+	return t.to.UnmarshalText([]byte(s))
+}
+
+var _ sql.Scanner = text{}

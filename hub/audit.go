@@ -25,6 +25,7 @@ type audit struct {
 	final  *Finding // what has ended stays as it ended
 	clear  *Finding // settlement leaves nothing on the clearing accounts
 	hidden *Finding // nobody may open what the terms hide
+	bills  *billAudit
 
 	balances map[ledger.Account]ledger.Balance
 	moved    map[moongate.ID]moongate.ID // transfer → what it is for, until that is recorded
@@ -47,6 +48,7 @@ func newAudit(r *Rooms, add func(*Finding) *Finding) *audit {
 		final:    add(&Finding{Check: "payments, attempts and refunds that have ended stay as they ended", Invariant: 4, OK: true}),
 		clear:    add(&Finding{Check: "after settlement nothing stands on a clearing account, and positions add up to zero", Invariant: 7, OK: true}),
 		hidden:   add(&Finding{Check: "nobody may open a crossing, or have an account in it, that its terms hide from him", Invariant: 8, OK: true}),
+		bills:    &billAudit{finding: add(&Finding{Check: "every bill that was reconciled has each row in one heap, and differs from the books by its differences", OK: true}), bills: map[moongate.ID]*countedBill{}},
 		ended:    map[moongate.ID]string{},
 		balances: map[ledger.Account]ledger.Balance{}, moved: map[moongate.ID]moongate.ID{}, recorded: map[moongate.ID]struct{}{},
 		periods: map[moongate.ID]struct{}{},
@@ -92,6 +94,8 @@ func (a *audit) event(e journal.Entry) {
 		a.periods[v.Window] = struct{}{}
 	case *statement.Issued:
 		a.periods[v.ID] = struct{}{}
+	default:
+		a.bills.event(e)
 	}
 }
 
@@ -278,6 +282,9 @@ func (a *audit) finish() {
 	a.limits.Looked = int64(len(a.balances))
 	for _, p := range a.rooms.Settle.Check() {
 		a.clear.bad("%s", p)
+	}
+	for _, p := range a.rooms.Reconcile.Check() {
+		a.bills.finding.bad("%s", p)
 	}
 	for account, b := range a.balances {
 		if have := a.rooms.Ledger.Balance(account); have != b {

@@ -19,6 +19,7 @@ import (
 	"github.com/moongate-hub/moongate/effect"
 	"github.com/moongate-hub/moongate/gate/link"
 	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/gate/pay/reconcile"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/proof"
@@ -61,6 +62,7 @@ type Hub struct {
 	Views    *view.Store
 	Effects  *effect.Runner
 	Payments *pay.Gate
+	Bills    *reconcile.Importer
 	Tokens   *link.Tokens   // of clicks
 	Clicks   *link.Recorder // counts them
 	Webhooks *webhook.Deliverer
@@ -112,6 +114,9 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 		URL: strings.TrimSuffix(opt.Config.PublicURL, "/"), Secret: opt.Secrets.Derive("moongate/cashier/v1"), Held: h.held,
 	})
 	if err != nil {
+		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())
+	}
+	if err := h.openBills(); err != nil {
 		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())
 	}
 	h.Webhooks = h.newDeliverer()
@@ -173,10 +178,14 @@ func (h *Hub) nodeOptions() replica.Options {
 
 // start lets views, effects and checkpoints run by themselves.
 func (h *Hub) start(ctx context.Context) {
-	h.work.Add(5)
+	h.work.Add(6)
 	go func() {
 		defer h.work.Done()
 		h.Webhooks.Run(ctx)
+	}()
+	go func() {
+		defer h.work.Done()
+		h.keepBills(ctx)
 	}()
 	go func() {
 		defer h.work.Done()

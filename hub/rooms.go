@@ -11,6 +11,7 @@ import (
 	"github.com/moongate-hub/moongate/effect"
 	"github.com/moongate-hub/moongate/gate/link"
 	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/gate/pay/reconcile"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
@@ -28,6 +29,7 @@ type Rooms struct {
 	Crossing  *crossing.State
 	Link      *link.State
 	Pay       *pay.State
+	Reconcile *reconcile.State
 	Settle    *settle.State
 	Statement *statement.State
 	Webhook   *webhook.State
@@ -45,6 +47,7 @@ func NewRooms(c *Config) *Rooms {
 	r.Link = link.New(r.Party, r.Agreement, r.Crossing, link.Limits{Loopback: c.local()})
 	refundable := moongate.Time(c.Limits.RefundDays) * moongate.Day
 	r.Pay = pay.New(r.Party, r.Crossing, pay.Limits{Refundable: refundable})
+	r.Reconcile = reconcile.New(r.Party, r.Crossing, r.Pay, reconcile.Limits{})
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
 	r.Statement = statement.New(r.Party, r.Agreement, r.Ledger, r.Settle)
 	r.Webhook = webhook.New(r.Party, webhook.Limits{Loopback: c.local()})
@@ -58,7 +61,7 @@ func NewRooms(c *Config) *Rooms {
 }
 
 func (r *Rooms) all() []replica.Room {
-	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link, r.Pay, r.Settle, r.Statement, r.Webhook}
+	return []replica.Room{r.Party, r.Agreement, r.Ledger, r.Crossing, r.Link, r.Pay, r.Reconcile, r.Settle, r.Statement, r.Webhook}
 }
 
 // Machine is what the rooms plug into.
@@ -112,6 +115,7 @@ func (h *Hub) payers() map[string]settle.Payer {
 // handlers carry out what events ask of the outside.
 func (h *Hub) handlers() map[string]effect.Handler {
 	all := h.Payments.Handlers()
+	all[(&reconcile.FetchDue{}).EventKind()] = effect.HandlerFunc(h.Bills.Handle)
 	all[(&settle.Instructed{}).EventKind()] = settle.Handler(h.payers())
 	all[(&webhook.RedeliveryAsked{}).EventKind()] = h.Webhooks.Redeliver()
 	return all

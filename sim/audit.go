@@ -92,7 +92,7 @@ func (s *stage) story(_ context.Context, r *Report) error {
 }
 
 // readJournal adds up what crossings moved, account by account, and holds it against the model and the wallets' books.
-func (s *stage) readJournal(_ context.Context, r *Report) error {
+func (s *stage) readJournal(ctx context.Context, r *Report) error {
 	moved := map[ledger.Account]int64{}
 	held := map[moongate.ID][]*ledger.Posting{}
 	split := map[string]int64{}
@@ -142,7 +142,7 @@ func (s *stage) readJournal(_ context.Context, r *Report) error {
 	s.model(r, moved)
 	s.purses(r, moved)
 	s.payouts(r, split)
-	return nil
+	return s.bills(ctx, r, moved)
 }
 
 // payouts holds what settlement says that wallets paid out by splitting orders against the wallets' own books.

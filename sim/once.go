@@ -200,6 +200,9 @@ func (s *stage) play(ctx context.Context) error {
 	if err := s.world.MoveIn(ctx); err != nil {
 		return err
 	}
+	if err := s.hub.KeepBills(ctx); err != nil {
+		return err
+	}
 	s.world.Begin(ctx, s.opt.Orders, pace)
 	s.beat(ctx)
 	total := pace.Span + quiet + tail

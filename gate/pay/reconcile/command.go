@@ -31,12 +31,13 @@ type Figures struct {
 // Sum is a bill's money in one currency, in minor units and signed.
 type Sum struct {
 	Currency money.Currency `cbor:"1,keyasint" json:"currency"`
-	Theirs   int64          `cbor:"2,keyasint,omitempty" json:"theirs"` // by the bill's payments and refunds
-	Ours     int64          `cbor:"3,keyasint,omitempty" json:"ours"`   // by our books, of the same and of what the bill is missing
-	Aside    int64          `cbor:"4,keyasint,omitempty" json:"aside"`  // by the rows set aside
-	Fee      int64          `cbor:"5,keyasint,omitempty" json:"fee"`    // that the wallet took, thousandths of a minor unit
-	Terms    int64          `cbor:"6,keyasint,omitempty" json:"terms"`  // of it, by our terms, minor units
-	Untold   int64          `cbor:"7,keyasint,omitempty" json:"untold"` // of it, where our terms say nothing of a fee, thousandths
+	Theirs   int64          `cbor:"2,keyasint,omitempty" json:"theirs"`   // by the bill's payments and refunds
+	Ours     int64          `cbor:"3,keyasint,omitempty" json:"ours"`     // by our books, of the same and of what the bill is missing
+	Aside    int64          `cbor:"4,keyasint,omitempty" json:"aside"`    // by the rows set aside
+	Fee      int64          `cbor:"5,keyasint,omitempty" json:"fee"`      // that the wallet took, thousandths of a minor unit
+	Terms    int64          `cbor:"6,keyasint,omitempty" json:"terms"`    // of it, by our terms, minor units
+	Untold   int64          `cbor:"7,keyasint,omitempty" json:"untold"`   // of it, where our terms say nothing of a fee, thousandths
+	Rounding int64          `cbor:"8,keyasint,omitempty" json:"rounding"` // by which fees that agree are off, for the terms round each payee's, thousandths
 }
 
 // maxItems bounds the differences of one command.

@@ -26,22 +26,26 @@ type ImporterOptions struct {
 	State     *State
 	Pay       *pay.State
 	Crossings *crossing.State
-	Read      func(func())            // the machine's
-	Position  func() journal.Position // of what was applied last; called under Read
+	Read      func(func()) // the machine's
 	Submit    func(context.Context, replica.Request) (any, error)
-	Fresh     func(context.Context, journal.Position) error // waits until the views are as new
+	Fresh     func(context.Context) (journal.Position, error) // waits until the views know what the state knows now, and says how far that is
 	Views     view.DB
 	Wallets   map[string]pay.Wallet
-	Accounts  map[string]string        // the wallets' own numbers of our accounts, where they are known
-	Abroad    func(wallet string) bool // its days are those of UTC
-	Dir       string                   // for bills while they are read; "" for the system's
+	Accounts  map[string]string // the wallets' own numbers of our accounts, where they are known
+	Part      int64             // bytes of a bill whose numbers are held in memory at once; 400 MiB where zero
+	Dir       string            // for bills while they are read; "" for the system's
 }
 
 // Importer takes bills in.
 type Importer struct{ opt ImporterOptions }
 
 // NewImporter makes an importer.
-func NewImporter(o ImporterOptions) *Importer { return &Importer{o} }
+func NewImporter(o ImporterOptions) *Importer {
+	if o.Part == 0 {
+		o.Part = partBytes
+	}
+	return &Importer{o}
+}
 
 // Source is a bill to be taken in. What is zero the bill says itself.
 type Source struct {
@@ -66,7 +70,7 @@ func (i *Importer) Import(ctx context.Context, caller string, src Source) (Answe
 	var answer Answer
 	var err error
 	for range 3 {
-		m := &matching{i: i, parts: 1 + uint64(src.Text.Size())/partBytes}
+		m := &matching{i: i, parts: 1 + uint64(src.Text.Size()/i.opt.Part)}
 		if err = m.whole(ctx, &src); err != nil {
 			return Answer{}, err
 		}
@@ -85,7 +89,7 @@ func (i *Importer) Nothing(ctx context.Context, caller string, name Name) (Answe
 		return Answer{}, err
 	}
 	m := &matching{i: i, name: &name, p: name.period(), parts: 1, sums: map[money.Currency]*Sum{}}
-	at, err := i.fresh(ctx)
+	at, err := i.opt.Fresh(ctx)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -96,16 +100,10 @@ func (i *Importer) Nothing(ctx context.Context, caller string, name Name) (Answe
 	return i.submit(ctx, caller, m, &Source{})
 }
 
-// fresh waits until the views know what the state knows now.
-func (i *Importer) fresh(ctx context.Context) (at journal.Position, err error) {
-	i.opt.Read(func() { at = i.opt.Position() })
-	return at, i.opt.Fresh(ctx, at)
-}
-
 // whole reads a bill as often as its parts need, and matches it.
 func (m *matching) whole(ctx context.Context, src *Source) error {
 	m.sums = map[money.Currency]*Sum{}
-	at, err := m.i.fresh(ctx)
+	at, err := m.i.opt.Fresh(ctx)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,6 +36,8 @@ type BillRow struct {
 	By          string        `json:"by,omitempty"`     // "" for the hub itself
 	Began       moongate.Time `json:"began"`
 	Ended       moongate.Time `json:"ended,omitzero"` // missing while it is being taken in
+
+	sums string // in JSON
 }
 
 // DifferenceRow is a difference in a list.
@@ -117,14 +118,14 @@ func Bills(ctx context.Context, db view.DB, f BillFilter, after string, limit in
 	q.is("wallet", f.Wallet)
 	q.is("kind", string(f.Kind))
 	q.is("day", f.Day)
-	return list(ctx, db, &q, after, limit, scanBill)
+	return list(ctx, db, &q, after, limit, billFields, (*BillRow).finish)
 }
 
 // FindBill gives one bill.
 func FindBill(ctx context.Context, db view.DB, id moongate.ID) (BillRow, error) {
 	q := query{columns: billColumns, table: "bill", at: "began"}
 	q.is("id", id.String())
-	rows, _, err := list(ctx, db, &q, "", 1, scanBill)
+	rows, _, err := list(ctx, db, &q, "", 1, billFields, (*BillRow).finish)
 	if err != nil {
 		return BillRow{}, err
 	}
@@ -134,14 +135,17 @@ func FindBill(ctx context.Context, db view.DB, id moongate.ID) (BillRow, error) 
 	return rows[0], nil
 }
 
-func scanBill(scan func(...any) error) (r BillRow, err error) {
-	var sums string
-	if err := scan(text{&r.ID}, &r.Wallet, &r.Kind, &r.Day, &r.Hash, &r.Published, &r.Bytes, &r.Rows, &r.Matched, &r.Guessed, &r.Aside,
-		&r.Differences, &r.Missing, &r.Healed, &r.Open, &sums, text{&r.Earlier}, &r.By, &r.Began, &r.Ended); err != nil {
-		return r, err
+func billFields(r *BillRow) []any {
+	return []any{
+		text{&r.ID},
+		&r.Wallet, &r.Kind, &r.Day, &r.Hash, &r.Published, &r.Bytes, &r.Rows, &r.Matched, &r.Guessed, &r.Aside,
+		&r.Differences, &r.Missing, &r.Healed, &r.Open, &r.sums,
+		text{&r.Earlier},
+		&r.By, &r.Began, &r.Ended,
 	}
-	return r, json.Unmarshal([]byte(sums), &r.Sums)
 }
+
+func (r *BillRow) finish() error { return json.Unmarshal([]byte(r.sums), &r.Sums) }
 
 const differenceColumns = `id, bill, wallet, kind, day, class, refund, number, ref, line, at, currency, theirs, ours, fee, terms, payment, own,
 	facts, standing, opened, ended, assignee, action, decider, note, foundin`
@@ -158,14 +162,14 @@ func Differences(ctx context.Context, db view.DB, f DifferenceFilter, after stri
 	if f.Standing != 0 {
 		q.is("standing", f.Standing.String())
 	}
-	return list(ctx, db, &q, after, limit, scanDifference)
+	return list(ctx, db, &q, after, limit, differenceFields, nil)
 }
 
 // FindDifference gives one difference with its notes, oldest first.
 func FindDifference(ctx context.Context, db view.DB, id moongate.ID) (DifferenceRow, error) {
 	q := query{columns: differenceColumns, table: "difference", at: "opened"}
 	q.is("id", id.String())
-	rows, _, err := list(ctx, db, &q, "", 1, scanDifference)
+	rows, _, err := list(ctx, db, &q, "", 1, differenceFields, nil)
 	if err != nil {
 		return DifferenceRow{}, err
 	}
@@ -190,11 +194,23 @@ func FindDifference(ctx context.Context, db view.DB, id moongate.ID) (Difference
 	return rows[0], nil
 }
 
-func scanDifference(scan func(...any) error) (r DifferenceRow, err error) {
-	err = scan(text{&r.ID}, text{&r.Bill}, &r.Wallet, &r.Kind, &r.Day, text{&r.Class}, &r.Refund, &r.Number, &r.Ref, &r.Line, &r.At, text{&r.Currency},
-		&r.Theirs, &r.Ours, &r.Fee, &r.Terms, text{&r.Payment}, text{&r.Own}, &r.Facts, text{&r.Standing}, &r.Opened, &r.Ended, &r.Assignee,
-		&r.Action, &r.By, &r.Note, text{&r.FoundIn})
-	return r, err
+func differenceFields(r *DifferenceRow) []any {
+	return []any{
+		text{&r.ID},
+		text{&r.Bill},
+		&r.Wallet, &r.Kind, &r.Day,
+		text{&r.Class},
+		&r.Refund, &r.Number, &r.Ref, &r.Line, &r.At,
+		text{&r.Currency},
+		&r.Theirs, &r.Ours, &r.Fee, &r.Terms,
+		text{&r.Payment},
+		text{&r.Own},
+		&r.Facts,
+		text{&r.Standing},
+		&r.Opened, &r.Ended, &r.Assignee,
+		&r.Action, &r.By, &r.Note,
+		text{&r.FoundIn},
+	}
 }
 
 // Fetches lists how fetching bills went, the newest days first, at most limit of them.
@@ -236,7 +252,7 @@ func (q *query) is(column, value string) {
 	}
 }
 
-func list[R any](ctx context.Context, db view.DB, q *query, after string, limit int, scan func(func(...any) error) (R, error)) ([]R, string, error) {
+func list[R any](ctx context.Context, db view.DB, q *query, after string, limit int, fields func(*R) []any, finish func(*R) error) ([]R, string, error) {
 	if limit < 1 || limit > 500 {
 		return nil, "", malformed("limit", fmt.Sprintf("%d rows at once", limit), "ask for 1 to 500")
 	}
@@ -265,13 +281,20 @@ func list[R any](ctx context.Context, db view.DB, q *query, after string, limit 
 		if len(rows) == limit { // the one too many says that there is a next page
 			return rows, fmt.Sprintf("%d.%s", at, id), nil
 		}
-		r, err := scan(func(to ...any) error { return found.Scan(append(to, &at, &id)...) })
+		var r R
+		err := found.Scan(append(fields(&r), &at, &id)...)
+		if err == nil && finish != nil {
+			err = finish(&r)
+		}
 		if err != nil {
 			return nil, "", fmt.Errorf("reconcile: list of %ss: %w", q.table, err)
 		}
 		rows = append(rows, r)
 	}
-	return rows, "", errors.Join(found.Err())
+	if err := found.Err(); err != nil {
+		return nil, "", fmt.Errorf("reconcile: list of %ss: %w", q.table, err)
+	}
+	return rows, "", nil
 }
 
 // text scans a column into something with a text form; an empty one leaves it as it is.

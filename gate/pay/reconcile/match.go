@@ -37,7 +37,6 @@ type matching struct {
 	loose   []loose        // rows without a number of ours
 	left    []pay.Movement // that no row of this part named
 	spare   []pay.Movement // of the days beside, for loose rows alone
-	batch   batch
 }
 
 // loose is a row that bears no number of ours, with the number of our order where it says it.
@@ -223,6 +222,9 @@ func (m *matching) settle(sum *Sum, line *Line, found *pay.Movement, known bool,
 		sum.Untold += line.Fee
 	}
 	sum.Fee += line.Fee
+	if fee != nil && fee.fits(line.Fee) {
+		sum.Rounding += line.Fee - 1000*fee.minor
+	}
 	if v.class == 0 {
 		m.figures.Matched++
 		sum.Theirs += line.Settled

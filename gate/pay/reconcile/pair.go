@@ -230,7 +230,7 @@ func (m *matching) refundFees(ctx context.Context, b *batch) error {
 	if len(args) == 0 {
 		return nil
 	}
-	found, err := m.i.opt.Views.QueryContext(ctx, `SELECT crossing, minor FROM refund_fee WHERE crossing IN (?`+strings.Repeat(", ?", len(args)-1)+`)`, args...)
+	found, err := m.i.opt.Views.QueryContext(ctx, `SELECT crossing, minor, parts FROM refund_fee WHERE crossing IN (?`+strings.Repeat(", ?", len(args)-1)+`)`, args...)
 	if err != nil {
 		return fmt.Errorf("reconcile: fees of refunds: %w", err)
 	}
@@ -238,14 +238,16 @@ func (m *matching) refundFees(ctx context.Context, b *batch) error {
 	for found.Next() {
 		var id []byte
 		var minor int64
-		if err := found.Scan(&id, &minor); err != nil {
+		var parts int
+		if err := found.Scan(&id, &minor, &parts); err != nil {
 			return fmt.Errorf("reconcile: fees of refunds: %w", err)
 		}
 		if len(id) != len(moongate.ID{}) {
 			return fmt.Errorf("reconcile: a refund's crossing is called %x", id)
 		}
 		if j, ok := at[moongate.ID(id)]; ok && b.found[j].Moved {
-			b.fees[j], b.told[j] = ourFee{minor, 1}, true
+			// What is given back is the difference of two fees, each of them rounded, here and at the wallet.
+			b.fees[j], b.told[j] = ourFee{minor, 2 * parts}, true
 		}
 	}
 	if err := found.Err(); err != nil {

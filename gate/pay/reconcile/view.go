@@ -47,7 +47,7 @@ func (Register) Schema() string {
 		tries INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (wallet, kind, day)
 	) WITHOUT ROWID;
 	CREATE TABLE movement (wallet TEXT NOT NULL, at INTEGER NOT NULL, own BLOB NOT NULL, PRIMARY KEY (wallet, at, own)) WITHOUT ROWID;
-	CREATE TABLE refund_fee (crossing BLOB PRIMARY KEY, minor INTEGER NOT NULL) WITHOUT ROWID`
+	CREATE TABLE refund_fee (crossing BLOB PRIMARY KEY, minor INTEGER NOT NULL, parts INTEGER NOT NULL) WITHOUT ROWID`
 }
 
 // Kinds lists the events that the view folds.
@@ -76,17 +76,16 @@ func (r Register) Fold(tx *view.Tx, e journal.Entry) error {
 		if v.Kind != crossing.Refund {
 			return nil
 		}
-		if fee := walletFee(v); fee != 0 {
-			return tx.Exec(`INSERT OR IGNORE INTO refund_fee VALUES (?, ?)`, v.ID[:], fee)
+		if fee, parts := walletFee(v); parts > 0 {
+			return tx.Exec(`INSERT OR IGNORE INTO refund_fee VALUES (?, ?, ?)`, v.ID[:], fee, parts)
 		}
 		return nil
 	}
 	return r.foldBill(tx, e)
 }
 
-// walletFee is what a crossing's wallet gets of it as a fee.
-func walletFee(v *crossing.Recorded) int64 {
-	sum := int64(0)
+// walletFee is what a crossing's wallet gets of it as fees, and how many lines these are.
+func walletFee(v *crossing.Recorded) (sum int64, lines int) {
 	for _, side := range v.Sides {
 		if v.Wallet == "" || side.Party != v.Wallet {
 			continue
@@ -94,10 +93,11 @@ func walletFee(v *crossing.Recorded) int64 {
 		for _, l := range side.Lines {
 			if l.What == crossing.FeeLine {
 				sum += l.Amount
+				lines++
 			}
 		}
 	}
-	return sum
+	return sum, lines
 }
 
 func (r Register) foldBill(tx *view.Tx, e journal.Entry) error {

@@ -46,6 +46,8 @@ type Options struct {
 	Skip   map[uint64][32]byte
 	// AcceptClock is an operator's consent to a clock that is far from the hub's time.
 	AcceptClock bool
+	// ClockWitness asks somebody outside what time it is; see [replica.Options].
+	ClockWitness func(context.Context) bool
 	// Wallets are the accounts that payments go through, by the wallet's handle; Payers have them pay out.
 	Wallets map[string]pay.Wallet
 	Payers  map[string]settle.Payer
@@ -167,7 +169,7 @@ func (h *Hub) nodeOptions() replica.Options {
 	o := replica.Options{
 		Dir: h.Config.Data, Hub: h.Config.Tag(), Secret: h.Secrets.Derive(nodeSecret),
 		Clock: h.clock,
-		Seed:  h.opt.Seed, NoSync: h.opt.NoSync, Skip: h.opt.Skip, Fatal: h.opt.Fatal, AcceptClock: h.opt.AcceptClock,
+		Seed:  h.opt.Seed, NoSync: h.opt.NoSync, Skip: h.opt.Skip, Fatal: h.opt.Fatal, AcceptClock: h.opt.AcceptClock, ClockWitness: h.opt.ClockWitness,
 		QueueBytes: int64(h.Config.Limits.QueueMB) << 20, SegmentBytes: int64(h.Config.Limits.SegmentMB) << 20,
 	}
 	if !h.opt.Virtual {

@@ -1,7 +1,9 @@
 package replica_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,6 +57,9 @@ func TestClockThatIsOff(t *testing.T) {
 	t.Parallel()
 	w := newWall(t, time.Hour)
 	w.expect("the first command sets the time", "")
+	for i := range 20 { // a younger state has nothing to lose
+		w.expect(fmt.Sprint("command ", i), "")
+	}
 	w.move(5 * moongate.Minute)
 	w.expect("five minutes ahead", "")
 	w.move(-2 * moongate.Second)
@@ -118,6 +123,38 @@ func TestClockThatIsOff(t *testing.T) {
 	w.move(-moongate.Minute)
 	w.expect("behind once more", moongate.Busy)
 	shut(t, w.n)
+}
+
+// TestStartAfterLong: a hub that was down for long starts by itself where somebody outside says the same time, or where
+// nothing has happened in it yet; nobody outside can make a time that is in the past go on.
+func TestStartAfterLong(t *testing.T) {
+	t.Parallel()
+	w := newWall(t, time.Hour)
+	w.expect("the first command sets the time", "")
+	shut(t, w.n)
+	w.move(moongate.Hour)
+	w.open() // nothing can expire in so young a state
+	w.expect("an hour later", "")
+	for i := range 20 {
+		w.expect(fmt.Sprint("command ", i), "")
+	}
+	shut(t, w.n)
+	w.move(moongate.Hour)
+	says := false
+	w.opt.ClockWitness = func(context.Context) bool { return says }
+	if n, _, err := tryOpen(w.opt); err == nil {
+		shut(t, n)
+		t.Fatal("it started though the witness says another time")
+	}
+	says = true
+	w.open()
+	w.expect("an hour later, and somebody agrees", "")
+	shut(t, w.n)
+	w.move(-moongate.Hour)
+	if n, _, err := tryOpen(w.opt); err == nil {
+		shut(t, n)
+		t.Fatal("it started with a time in the past")
+	}
 }
 
 // TestNoTickWhileTheClockIsOff: time does not pass by itself either, and goes on when the clock is right.

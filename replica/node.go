@@ -30,20 +30,23 @@ type Options struct {
 	Seed   func(*Request) [32]byte
 	Secret []byte // keys and fingerprints are HMACs under it, the same on every node
 
-	BatchBytes    int                  // of one raft entry; 256 KiB
-	InFlight      int                  // raft entries not yet committed; 4
-	QueueBytes    int64                // of admitted requests not yet answered; 64 MiB
-	EraseEvery    time.Duration        // how often the bytes of erased keys are cleared from the disk: see Compact; 1 h
-	SnapshotBytes int64                // of raft log after which a snapshot is due, or as many as the last one has; 128 MiB
-	TrailingBytes int64                // of raft log kept behind a snapshot; 16 MiB
-	TickEvery     time.Duration        // how often time passes by itself; 0: only when told, and Clock is not a wall clock
-	AcceptClock   bool                 // an operator's consent to a wall clock that is far from the state's time
-	SegmentBytes  int64                // of a journal segment
-	NoSync        bool                 // tests and simulations that lose nothing by a crash
-	Sync          func(*os.File) error // of the journal's files; nil means File.Sync. Tests put faults in
-	Skip          map[uint64][32]byte  // poisoned raft entries that an operator agreed to leave out, by SHA-256
-	Fatal         func(error)          // ends the process: a fault of disk or logic that only a restart can repair
-	Log           hclog.Logger
+	BatchBytes    int           // of one raft entry; 256 KiB
+	InFlight      int           // raft entries not yet committed; 4
+	QueueBytes    int64         // of admitted requests not yet answered; 64 MiB
+	EraseEvery    time.Duration // how often the bytes of erased keys are cleared from the disk: see Compact; 1 h
+	SnapshotBytes int64         // of raft log after which a snapshot is due, or as many as the last one has; 128 MiB
+	TrailingBytes int64         // of raft log kept behind a snapshot; 16 MiB
+	TickEvery     time.Duration // how often time passes by itself; 0: only when told, and Clock is not a wall clock
+	AcceptClock   bool          // an operator's consent to a wall clock that is far from the state's time
+	// ClockWitness asks somebody outside what time it is, and tells whether this machine's clock agrees. It is asked at a start
+	// at which the clock is far ahead: then the hub stood still, and the clock is right. nil: nobody can be asked.
+	ClockWitness func(context.Context) bool
+	SegmentBytes int64                // of a journal segment
+	NoSync       bool                 // tests and simulations that lose nothing by a crash
+	Sync         func(*os.File) error // of the journal's files; nil means File.Sync. Tests put faults in
+	Skip         map[uint64][32]byte  // poisoned raft entries that an operator agreed to leave out, by SHA-256
+	Fatal        func(error)          // ends the process: a fault of disk or logic that only a restart can repair
+	Log          hclog.Logger
 }
 
 func (o *Options) withDefaults() error {
@@ -174,13 +177,30 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 	}
 	if opt.TickEvery > 0 {
 		n.clock.agreed.Store(opt.AcceptClock)
-		if err := n.clock.check(opt.Clock()); err != nil {
+		if err := n.clock.check(opt.Clock()); err != nil && !n.stoodStill(ctx) {
 			return nil, errors.Join(err, n.Close())
 		}
 		n.done.Add(1)
 		go n.tick(ctx2)
 	}
 	return n, nil
+}
+
+// young is how many events a state has in which nothing can expire yet: it was just made.
+const young = 16
+
+// stoodStill tells, at a start with a clock that is far ahead, whether the clock is right and the hub was down for long:
+// nothing has happened yet, or somebody outside says the same time. Its consent is for this once, as an operator's.
+func (n *Node) stoodStill(ctx context.Context) bool {
+	if n.opt.Clock() < moongate.Time(n.clock.state.Load()) {
+		return false // the state's time is in the future: that is for an operator
+	}
+	at, _ := n.Durable()
+	if at > young && (n.opt.ClockWitness == nil || !n.opt.ClockWitness(ctx)) {
+		return false
+	}
+	n.clock.agreed.Store(true)
+	return n.clock.check(n.opt.Clock()) == nil
 }
 
 func (n *Node) startRaft() error {

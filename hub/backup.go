@@ -28,6 +28,7 @@ import (
 type Manifest struct {
 	Format   int               `json:"format"`
 	Hub      string            `json:"hub"`
+	LogKey   string            `json:"log_key,omitempty"` // the verifier key: whose secrets it takes
 	Made     time.Time         `json:"made"`
 	Position journal.Position  `json:"position"` // of the last event
 	Index    uint64            `json:"index"`    // of the last raft entry
@@ -69,7 +70,7 @@ func (h *Hub) Backup(w io.Writer) (*Manifest, error) {
 	if err := b.add("vault", int64(vault.Len()), &vault); err != nil {
 		return nil, err
 	}
-	m := &Manifest{Format: backupFormat, Hub: h.Config.Name, Made: b.made, Position: at, Index: index, Files: b.files}
+	m := &Manifest{Format: backupFormat, Hub: h.Config.Name, LogKey: h.Secrets.Verifier, Made: b.made, Position: at, Index: index, Files: b.files}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
@@ -128,6 +129,9 @@ func Restore(ctx context.Context, opt Options, r io.Reader) (m *Manifest, done *
 	}
 	if m.Hub != opt.Config.Name {
 		return nil, nil, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the backup is of the hub %s, the configuration of %s", m.Hub, opt.Config.Name), Hint: "use the configuration and the secrets of that hub"}
+	}
+	if m.LogKey != "" && !opt.Secrets.signedUnder(m.LogKey) {
+		return nil, nil, &moongate.Error{Code: moongate.Conflict, Field: opt.Config.Secrets, Message: "these are another hub's secrets: the backup's log was signed with the key of " + m.LogKey, Hint: "use the secrets of the hub that was backed up"}
 	}
 	h := &Hub{Config: opt.Config, Secrets: opt.Secrets, Now: opt.Now, Random: opt.Random, opt: opt}
 	rooms := NewRooms(opt.Config)

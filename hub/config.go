@@ -1,10 +1,10 @@
 package hub
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/url"
@@ -78,19 +78,24 @@ type LimitsConfig struct {
 
 // ReadConfig reads a configuration file. Relative paths in it are relative to it. Every fault is named with its field.
 func ReadConfig(path string) (*Config, error) {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &moongate.Error{Code: moongate.NotFound, Message: fmt.Sprintf("there is no configuration at %s", path), Hint: "make one with: moongate init"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	if len(b) > 1<<20 {
-		return nil, &moongate.Error{Code: moongate.TooLarge, Message: fmt.Sprintf("%s has %d bytes; a configuration has a few thousand", path, len(b))}
+	defer f.Close() //nolint:errcheck // read only
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, &moongate.Error{Code: moongate.Malformed, Message: path + " is a directory", Hint: "name the file in it: " + filepath.Join(path, "moongate.yaml")}
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	c := &Config{path: path}
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c); err != nil {
-		return nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("%s: %s", path, yaml.FormatError(err, false, true)), Hint: "the fields are explained in docs/operations.md"}
+	if err := decode(path, b, c); err != nil {
+		return nil, err
 	}
 	c.locate()
 	return c, nil

@@ -273,7 +273,8 @@ func checkLogFiles(c *Config, s *Secrets, j *journal.Journal, f *Finding) error 
 }
 
 func checkVault(path string, j *journal.Journal, f *Finding) error {
-	err := replica.CheckVault(path, j)
+	keys, err := replica.CheckVault(path, j)
+	f.Looked = int64(keys)
 	var damage *journal.Damage
 	switch {
 	case errors.As(err, &damage):

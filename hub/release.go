@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -144,4 +145,10 @@ func quarantineText(m *Manifest) []byte {
 Wallets are asked and not told, webhooks and checkpoints wait, until an operator has compared open payments with the
 wallets and runs: moongate restore release
 `, m.Made.Format(time.RFC3339), m.Position)
+}
+
+// signedUnder tells whether a verifier key is the log's, or was under an earlier origin.
+func (s *Secrets) signedUnder(key string) bool {
+	v, err := note.NewVerifier(key)
+	return err == nil && slices.ContainsFunc(s.verifiers(), func(own note.Verifier) bool { return own.Name() == v.Name() && own.KeyHash() == v.KeyHash() })
 }

@@ -276,6 +276,9 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	m := f.node.machine
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if f.node.failed.Load() { // an entry may have been taken in by half
+		return nil, errFailed
+	}
 	return &snapshot{image: m.freeze(), index: f.last, node: f.node}, nil
 }
 
@@ -292,4 +295,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	return f.foldJournal(index)
 }
 
-var errNotDurable = errors.New("the journal is not durable up to the snapshot")
+var (
+	errNotDurable = errors.New("the journal is not durable up to the snapshot")
+	errFailed     = errors.New("the node has failed: its state may be wrong")
+)

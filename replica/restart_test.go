@@ -377,6 +377,9 @@ func TestPoisonedEntry(t *testing.T) {
 			if _, err := n.Submit(context.Background(), replica.Request{Command: &replica.Tick{}}); moongate.CodeOf(err) != moongate.Unknown && moongate.CodeOf(err) != moongate.Busy {
 				t.Errorf("after a fault the node answers %v", err)
 			}
+			if err := n.Snapshot(); err == nil {
+				t.Error("a snapshot was taken of a state that took an entry in by half")
+			}
 			if err := n.Close(); err != nil {
 				t.Fatal(err)
 			}

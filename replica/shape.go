@@ -37,14 +37,31 @@ func (m *Machine) Shapes() []Shape {
 	return all
 }
 
+// Mark is the state as it was at one moment. It can be looked at while the live one goes on, and is to be released.
+type Mark struct{ image *image }
+
+// Mark freezes the state, which costs a constant.
+func (m *Machine) Mark() *Mark {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &Mark{m.freeze()}
+}
+
+// Position is the last event's.
+func (k *Mark) Position() journal.Position { return k.image.next - 1 }
+
+// Hash is what [Machine.NodeHash] was.
+func (k *Mark) Hash() ([32]byte, error) { return k.image.hash(0) }
+
+// Release lets the tables write in place again.
+func (k *Mark) Release() { k.image.release() }
+
 // TableHashes are what [Machine.NodeHash] is made of: the number of entries and a hash of them, by room and table.
 func (m *Machine) TableHashes() (map[string]string, error) {
-	m.mu.Lock()
-	im := m.freeze()
-	m.mu.Unlock()
-	defer im.release()
+	k := m.Mark()
+	defer k.Release()
 	all := map[string]string{}
-	for _, r := range im.rooms {
+	for _, r := range k.image.rooms {
 		for _, t := range r.tables {
 			name := r.name + "." + t.name
 			h, err := tableHash(name, t.frozen)

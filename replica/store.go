@@ -39,8 +39,14 @@ func openLogStore(dir string, noSync bool, fatal func(error)) (*logStore, error)
 	if err := removeStale(s.path + ".new"); err != nil {
 		return nil, err
 	}
+	_, missing := os.Stat(s.path)
 	if err := s.open(); err != nil {
 		return nil, err
+	}
+	if missing != nil { // a file that was made has its name for good before anything in it counts
+		if err := errors.Join(journal.SyncDir(dir), journal.SyncDir(filepath.Dir(dir))); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
 	return s, nil
 }

@@ -42,8 +42,14 @@ var (
 // OpenVault opens the file, or makes it, and checks every key. A fault is a [*journal.Damage].
 func OpenVault(path string) (*Vault, error) {
 	v := &Vault{path: path}
+	_, missing := os.Stat(path)
 	if err := v.open(); err != nil {
 		return nil, err
+	}
+	if missing != nil { // a file that was made has its name for good before a key in it counts
+		if err := journal.SyncDir(filepath.Dir(path)); err != nil {
+			return nil, errors.Join(err, v.Close())
+		}
 	}
 	return v, nil
 }
@@ -57,20 +63,20 @@ func openOldVault(path string, j *journal.Journal) (*Vault, error) {
 	return OpenVault(path)
 }
 
-// CheckVault checks every key of a vault on a copy, and leaves the file alone.
-func CheckVault(path string, j *journal.Journal) (err error) {
+// CheckVault checks every key of a vault on a copy, leaves the file alone and tells how many there are.
+func CheckVault(path string, j *journal.Journal) (keys uint64, err error) {
 	tmp, err := os.MkdirTemp("", "moongate-vault-")
 	if err != nil {
-		return fmt.Errorf("replica: %w", err)
+		return 0, fmt.Errorf("replica: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("replica: %w", err)
+		return 0, fmt.Errorf("replica: %w", err)
 	}
 	copied := filepath.Join(tmp, "vault")
 	if err := os.WriteFile(copied, b, 0o600); err != nil {
-		return fmt.Errorf("replica: %w", err)
+		return 0, fmt.Errorf("replica: %w", err)
 	}
 	v, err := openOldVault(copied, j)
 	var damage *journal.Damage
@@ -78,9 +84,13 @@ func CheckVault(path string, j *journal.Journal) (err error) {
 		damage.File = path
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return v.Close()
+	err = v.db.View(func(tx *bbolt.Tx) error {
+		keys = readTotals(tx).n
+		return nil
+	})
+	return keys, errors.Join(err, v.Close())
 }
 
 func (v *Vault) open() (err error) {

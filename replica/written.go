@@ -29,7 +29,8 @@ func (p writtenPool) get() *written {
 	case m := <-p:
 		return m
 	default:
-		return new(written)
+		// Not nil: a command without an event has an empty list, whoever writes it down.
+		return &written{events: make([]journal.Stored, 0, 64)}
 	}
 }
 

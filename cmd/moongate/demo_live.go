@@ -369,6 +369,9 @@ func (p *play) troubles() [][]string {
 		fmt.Sprintf("back after %s; %s says paid, and so does the hub", p.down.Round(10*time.Millisecond), p.killed.Wallet),
 	}}
 	for _, f := range keysOf(y.Faults) {
+		if y.Faults[f] == 0 {
+			continue // it could have happened, and did not
+		}
 		rows = append(rows, []string{string(f), times(y.Faults[f])})
 	}
 	rows = append(rows, []string{"a link that its publisher keeps shut was opened", times(y.Stopped) + ", and the reader was told why"})
@@ -429,6 +432,8 @@ func (p *play) doors(ctx context.Context) error {
 	door("kill it", fmt.Sprintf("kill -9 %d", p.hub.pid()), "when you are at the wallet; approve there, press Enter here, and look at the cashier again")
 	door("a receipt", receipt, "of the payment during which the hub was killed; check it with a program that is not ours:")
 	t.line("  %-12s  python3 docs/design/check_receipt.py %s '%s'", "", receipt, p.secrets.Verifier)
+	t.line("  %-12s  %s", "", t.dim("or with this one, which needs nothing of the hub but its key:"))
+	t.line("  %-12s  %s log receipt %s --key '%s'", "", self, receipt, p.secrets.Verifier)
 	door("the log", self+" log verify --url "+p.hub.url+"/log --key '"+p.secrets.Verifier+"'", "")
 	door("reference", p.hub.url+"/docs", "")
 	t.line("")

@@ -66,7 +66,12 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(300)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	context.AfterFunc(ctx, stop) // whoever asks a second time is not made to wait
 	e := &env{ctx: ctx, out: os.Stdout, err: os.Stderr, in: os.Stdin, now: time.Now, random: random}
 	code := run(e, os.Args[1:])
 	stop()

@@ -79,7 +79,9 @@ func (t *terminal) table(sides []align, head []string, rows [][]string) {
 		}
 		t.line("%s", paint(strings.TrimRight(b.String(), " ")))
 	}
-	print(head, t.dim)
+	if strings.Join(head, "") != "" {
+		print(head, t.dim)
+	}
 	for _, r := range rows {
 		print(r, func(s string) string { return s })
 	}
@@ -134,6 +136,7 @@ type progress struct {
 	now   func() time.Time
 	began time.Time
 	shown time.Time
+	last  int64 // that was shown
 }
 
 func (e *env) progress(what string, total int64) *progress {
@@ -146,10 +149,10 @@ func (p *progress) at(n int64) {
 	if p.t.fancy {
 		every = 100 * time.Millisecond
 	}
-	if now.Sub(p.shown) < every || p.shown.IsZero() && now.Sub(p.began) < every {
-		return
+	if now.Sub(p.shown) < every || p.shown.IsZero() && now.Sub(p.began) < every || !p.t.fancy && n == p.last {
+		return // a log need not be told the same twice
 	}
-	p.shown = now
+	p.shown, p.last = now, n
 	spent := now.Sub(p.began).Seconds()
 	rate := float64(n) / spent
 	line := fmt.Sprintf("%s  %s", p.what, count(n))

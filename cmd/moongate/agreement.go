@@ -46,7 +46,7 @@ func (e *env) readDocument(file string) (*agreement.Document, error) {
 		}
 	}
 	if err != nil {
-		return nil, &moongate.Error{Code: moongate.NotFound, Message: err.Error(), Hint: "moongate agreement examples lists documents to begin with"}
+		return nil, &moongate.Error{Code: codeOf(err), Message: err.Error(), Hint: "moongate agreement examples lists documents to begin with"}
 	}
 	return agreement.Parse(b)
 }

@@ -28,13 +28,23 @@ type logVerify struct {
 	Then string `help:"An older checkpoint: check that the log still begins as it said." type:"existingfile" placeholder:"FILE"`
 }
 
+// verifier reads a log's public key. What stands where a key should is not repeated: it may be a secret.
 func verifier(key string) (note.Verifiers, string, error) {
-	if b, err := os.ReadFile(key); err == nil {
-		key = strings.TrimSpace(string(b))
+	bad := func(format string, args ...any) (note.Verifiers, string, error) {
+		return nil, "", &moongate.Error{Code: moongate.Malformed, Field: "--key", Message: fmt.Sprintf(format, args...), Hint: "a verifier key looks like hub.example.org/moongate+33d7b496+AeHT…; the hub's log.pub holds it"}
+	}
+	what := "this"
+	if b, err := readFile(key, 4096); err == nil {
+		key, what = strings.TrimSpace(string(b)), "what "+key+" holds"
+	} else if !strings.Contains(key, "+") {
+		return bad("%.80q is neither a verifier key nor a file that can be read", key)
+	}
+	if strings.HasPrefix(key, "PRIVATE+KEY+") {
+		return bad("%s is the log's private key, which nobody but the hub needs", what)
 	}
 	v, err := note.NewVerifier(key)
 	if err != nil {
-		return nil, "", &moongate.Error{Code: moongate.Malformed, Field: "--key", Message: fmt.Sprintf("%.60q is not a verifier key: %v", key, err), Hint: "it looks like hub.example.org/moongate+33d7b496+AeHT…; the hub's log.pub holds it"}
+		return bad("%s is not a verifier key: %v", what, err)
 	}
 	return note.VerifierList(v), v.Name(), nil
 }
@@ -115,16 +125,16 @@ func (v logVerify) reader(e *env) proof.ReadTile {
 	client := &http.Client{Timeout: 20 * time.Second}
 	return func(path string) ([]byte, error) {
 		r, err := http.NewRequestWithContext(e.ctx, http.MethodGet, strings.TrimSuffix(v.URL, "/")+"/"+path, nil)
-		if err != nil {
-			return nil, err
+		if err != nil || r.URL.Host == "" {
+			return nil, &moongate.Error{Code: moongate.Malformed, Field: "--url", Message: fmt.Sprintf("%.80q is not the URL of a log", v.URL), Hint: "write it like https://hub.example.org/log"}
 		}
 		resp, err := client.Do(r)
 		if err != nil {
-			return nil, err
+			return nil, &moongate.Error{Code: moongate.Unknown, Field: "--url", Message: fmt.Sprintf("the log was not reached: %v", err), Hint: "check the URL, and whether the hub runs"}
 		}
 		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("%s answered %s: %w", r.URL, resp.Status, os.ErrNotExist)
+		if resp.StatusCode != http.StatusOK { // a tile may be missing where the one for fewer entries is there
+			return nil, fmt.Errorf("%s answered %s, and no word of a log: %w", r.URL, resp.Status, os.ErrNotExist)
 		}
 		return io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 	}

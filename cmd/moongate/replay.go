@@ -16,13 +16,23 @@ import (
 )
 
 type replayVerb struct {
-	Format string `required:"" enum:"olist,online-retail" help:"What the orders look like: olist (a directory of CSV files) or online-retail (the UCI workbook as CSV, or .bz2)."`
+	Format string `required:"" enum:"olist,online-retail" placeholder:"FORMAT" help:"What the orders look like: olist (a directory of CSV files) or online-retail (the UCI workbook as CSV, or .bz2)."`
 	Path   string `arg:"" help:"The directory or file."`
 	Data   string `help:"Directory for the hub that the orders run through; a run that was broken off goes on in it. A temporary one by default." placeholder:"DIR"`
 }
 
+// replaying runs what was opened through a hub.
+type replaying func(*replay.Run) (report any, totals *replay.Totals, err error)
+
 func (v replayVerb) Run(e *env) error {
 	began := e.now()
+	// The orders first: where they cannot be read, no hub is made for them.
+	open := map[string]func() (replaying, io.Closer, error){"olist": v.olist, "online-retail": v.retail}[v.Format]
+	run, input, err := open()
+	if err != nil {
+		return err
+	}
+	defer input.Close() //nolint:errcheck // read only
 	dir := v.Data
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "moongate-replay-")
@@ -32,7 +42,6 @@ func (v replayVerb) Run(e *env) error {
 		defer os.RemoveAll(tmp) //nolint:errcheck // a temporary directory
 		dir = filepath.Join(tmp, "hub")
 	}
-	run := map[string]func(*env, *replay.Run) (any, *replay.Totals, error){"olist": v.olist, "online-retail": v.retail}[v.Format]
 	var p *progress
 	r, err := replay.Open(e.ctx, replay.Options{
 		Dir: dir, Format: v.Format, Now: e.now,
@@ -50,7 +59,7 @@ func (v replayVerb) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	report, totals, err := run(e, r)
+	report, totals, err := run(r)
 	if p != nil {
 		p.done()
 	}
@@ -67,19 +76,21 @@ func (v replayVerb) Run(e *env) error {
 	return nil
 }
 
-func (v replayVerb) olist(e *env, r *replay.Run) (any, *replay.Totals, error) {
+func (v replayVerb) olist() (replaying, io.Closer, error) {
 	x, err := olist.Read(os.DirFS(v.Path))
 	if err != nil {
 		return nil, nil, err
 	}
-	rep, err := r.Olist(x)
-	if err != nil {
-		return nil, nil, err
-	}
-	return rep, &rep.Totals, nil
+	return func(r *replay.Run) (any, *replay.Totals, error) {
+		rep, err := r.Olist(x)
+		if err != nil {
+			return nil, nil, err
+		}
+		return rep, &rep.Totals, nil
+	}, io.NopCloser(nil), nil
 }
 
-func (v replayVerb) retail(e *env, r *replay.Run) (any, *replay.Totals, error) {
+func (v replayVerb) retail() (replaying, io.Closer, error) {
 	f, err := os.Open(v.Path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil, &moongate.Error{Code: moongate.NotFound, Message: err.Error(), Hint: "the repository has a small file of its own: sim/sample/online-retail/online_retail.csv"}
@@ -87,16 +98,17 @@ func (v replayVerb) retail(e *env, r *replay.Run) (any, *replay.Totals, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
 	in, err := retail.New(filepath.Base(v.Path), io.Reader(f), retail.Options{})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, f.Close())
 	}
-	rep, err := r.Retail(in)
-	if err != nil {
-		return nil, nil, err
-	}
-	return rep, &rep.Totals, nil
+	return func(r *replay.Run) (any, *replay.Totals, error) {
+		rep, err := r.Retail(in)
+		if err != nil {
+			return nil, nil, err
+		}
+		return rep, &rep.Totals, nil
+	}, f, nil
 }
 
 // text is what a person reads: what went in, what came of it, and whether the books hold.
@@ -108,6 +120,9 @@ func (v replayVerb) text(t *terminal, report any, totals *replay.Totals, dir str
 		row("orders", count(int64(rep.Orders)))
 		row("items", amount(rep.ItemsTotalCents, 2)+" BRL")
 		row("payments", amount(rep.PaymentsTotalCents, 2)+" BRL")
+		if rep.Repeated > 0 {
+			row("lines that said the same again", count(int64(rep.Repeated)))
+		}
 		row("orders with more than one seller", count(int64(len(rep.MultiSellerOrders))))
 		row("orders without items", count(int64(len(rep.OrdersWithoutItems))))
 		row("orders whose payments do not add up", count(int64(len(rep.MismatchCents))))

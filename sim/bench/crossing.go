@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/view"
 )
 
@@ -48,7 +49,7 @@ func Crossing(ctx context.Context, opt Options) (*Result, error) {
 		r.Cases = append(r.Cases, done)
 	}
 	if len(r.Cases) == 0 {
-		return nil, fmt.Errorf("bench: no case is called %q", opt.Only)
+		return nil, &moongate.Error{Code: moongate.Malformed, Field: "--only", Message: fmt.Sprintf("no case is called %q", opt.Only), Hint: "leave it out to run them all"}
 	}
 	return r, nil
 }

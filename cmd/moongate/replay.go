@@ -32,7 +32,7 @@ func (v replayVerb) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	defer input.Close() //nolint:errcheck // read only
+	defer input.Close()
 	dir := v.Data
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "moongate-replay-")

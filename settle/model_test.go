@@ -1,6 +1,7 @@
 package settle_test
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -77,6 +78,14 @@ func TestAnythingSettles(t *testing.T) {
 				a := ledger.Account{Owner: rapid.SampledFrom(shops).Draw(t, "shop"), Currency: money.CNY, Purpose: ledger.Payable}
 				_, _ = try(&ledger.SetLimits{Account: a, Limits: ledger.Limits{Closed: rapid.Bool().Draw(t, "closed")}})
 			},
+			"limit": func(t *rapid.T) {
+				least, most := -rapid.Int64Range(0, 300_00).Draw(t, "least"), rapid.Int64Range(0, 900_00).Draw(t, "most")
+				a := ledger.Account{Owner: rapid.SampledFrom(append(shops, wallets...)).Draw(t, "owner"), Currency: money.CNY, Purpose: ledger.Payable}
+				if slices.Contains(wallets, a.Owner) {
+					a.Purpose = ledger.Wallet
+				}
+				_, _ = try(&ledger.SetLimits{Account: a, Limits: ledger.Limits{Least: &least, Most: &most}})
+			},
 			"time": func(t *rapid.T) { g.tick(g.Now + moongate.Hour*moongate.Time(rapid.IntRange(1, 40).Draw(t, "hours"))) },
 			"report": func(t *rapid.T) {
 				for _, i := range g.out() {
@@ -96,8 +105,11 @@ func TestAnythingSettles(t *testing.T) {
 					}
 				}
 			},
-			"": func(t *rapid.T) {
+			"": func(t *rapid.T) { // whichever instructions are paid, nobody is ever beyond a limit
 				for _, p := range g.settle.Check() {
+					t.Fatal(p)
+				}
+				for _, p := range g.books.Check() {
 					t.Fatal(p)
 				}
 			},
@@ -106,6 +118,9 @@ func TestAnythingSettles(t *testing.T) {
 		for _, shop := range shops {
 			_, _ = try(&party.Resume{Handle: shop})
 			_, _ = try(&ledger.SetLimits{Account: ledger.Account{Owner: shop, Currency: money.CNY, Purpose: ledger.Payable}})
+		}
+		for _, wallet := range wallets {
+			_, _ = try(&ledger.SetLimits{Account: ledger.Account{Owner: wallet, Currency: money.CNY, Purpose: ledger.Wallet}})
 		}
 		for _, id := range held {
 			_, _ = try(&finish{ID: id})

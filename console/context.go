@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/url"
+	"slices"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/money"
@@ -23,8 +24,12 @@ type PageContext struct {
 // Viewer is the reader of a page.
 type Viewer struct {
 	Party    Party
-	Operator bool // sees the whole hub; others see their own
+	Operator bool     // sees the whole hub; others see their own
+	Rooms    []string // that the reader's credential opens, by the names of their pages; nil: all
 }
+
+// Enters tells whether the navigation leads the reader to a page.
+func (v Viewer) Enters(page string) bool { return v.Rooms == nil || slices.Contains(v.Rooms, page) }
 
 // SignedIn tells whether the reader is known.
 func (v Viewer) SignedIn() bool { return v.Party.ID != "" }

@@ -109,7 +109,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{name: "refunds", page: Refunds{Wallets: wallets, Lines: refunds, Paging: full}},
 		{name: "refunds-empty", page: Refunds{Wallets: wallets}},
 		{name: "wallets", page: Wallets{Lines: []WalletLine{
-			{Wallet: g("weixin"), State: "level", Kind: "wechatpay", Tried: 4120, Paid: 3904, Failed: 12, Refunds: 88, RefundsBack: 86, Queue: Queue{Peer: g("weixin"), Flying: 1}},
+			{Wallet: g("weixin"), State: "answering", Kind: "wechatpay", Tried: 4120, Paid: 3904, Failed: 12, Refunds: 88, RefundsBack: 86, Queue: Queue{Peer: g("weixin"), Flying: 1}},
 			{Wallet: g("alipay"), State: "failing", Kind: "alipay", Tried: 2110, Paid: 1702, Failed: 61, Unknown: 41, Refunds: 30, RefundsBack: 22, RefundsFailed: 1, RefundsStuck: 3, Exceptions: 4, Oldest: ago(30 * moongate.Hour), Queue: Queue{Peer: g("alipay"), Waiting: 41, Flying: 2, Failing: 5, Oldest: ago(3 * moongate.Minute), Error: "dial tcp: i/o timeout"}},
 			{Wallet: g("sandbox"), State: "dead", Sandbox: true, Kind: "wechatpay", Queue: Queue{Peer: g("sandbox"), Dead: 1, Error: "404 ORDER_NOT_EXIST", Actions: []Action{{Word: "retry", Target: "/console/system/effects/7/retry"}}}},
 		}}},

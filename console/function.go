@@ -17,10 +17,16 @@ import (
 func (r *Renderer) functions(lang Lang) template.FuncMap {
 	say := func(key string, args ...any) string { return r.words.Say(lang, key, args...) }
 	return template.FuncMap{
-		"t":         say,
-		"word":      func(set, word string) string { return r.word(lang, set, word) },
-		"words":     func(set string, list []string) string { return r.list(lang, set, list) },
-		"story":     func(s Step) string { return r.story(lang, s) },
+		"t":     say,
+		"word":  func(set, word string) string { return r.word(lang, set, word) },
+		"words": func(set string, list []string) string { return r.list(lang, set, list) },
+		"story": func(s Step) string { return r.story(lang, s) },
+		"lasted": func(from, to moongate.Time) string {
+			if to-from < 10*moongate.Second {
+				return r.words.Say(lang, "age.moment")
+			}
+			return r.age(lang, to, from)
+		},
 		"age":       func(now, at moongate.Time) string { return r.age(lang, now, at) },
 		"language":  func(l Lang) string { return r.words.Say(l, "language") },
 		"languages": func() []Lang { return Languages },

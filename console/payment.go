@@ -87,7 +87,7 @@ func (Refunds) template() string { return "refunds" }
 // WalletLine is how payments have fared at one wallet in the last day, and how the hub's calls to it go.
 type WalletLine struct {
 	Wallet  Party
-	State   string // level, failing, dead, asking: how the calls go; for who does not operate, level or asking
+	State   string // answering, failing, dead, asking: how the calls go; for who does not operate, answering or asking
 	Sandbox bool   // not the real one
 	Kind    string // connector: wechatpay, alipay, stripe; empty: not the reader's to know
 	Tried   int64

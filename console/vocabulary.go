@@ -15,7 +15,7 @@ const (
 var states = map[string]tone{
 	"open": good, "window.open": good, "posted": good, "succeeded": good, "paid": good, "settled": good, "agreed": good,
 	"in_force": good, "active": good, "issued": good, "confirmed": good, "resolved": good, "done": good,
-	"refund.succeeded": good, "delivered": good, "checked": good, "leader": good, "alone": good, "level": good, "delivering": good,
+	"refund.succeeded": good, "answering": good, "delivered": good, "checked": good, "leader": good, "alone": good, "level": good, "delivering": good,
 
 	"payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
 	"created": wait, "held": wait, "opening": wait, "closing": wait, "asked": wait, "accepted": wait, "held_up": wait,
@@ -105,6 +105,7 @@ var vocabularies = map[string][]string{
 		"settle.opened",
 		"settle.claimed",
 		"settle.closed",
+		"settle.closed.own",
 		"settle.instructed",
 		"settle.reported.sent",
 		"settle.reported.manual",
@@ -150,7 +151,7 @@ var vocabularies = map[string][]string{
 	"age":             {"day", "three", "week", "older"},
 	"exception.how":   {"give_back", "release", "dismiss"},
 	"cashier.trouble": {"malformed", "refused", "limit", "conflict", "busy", "unknown"},
-	"wallets.means":   {"level", "asking", "failing", "dead"},
+	"wallets.means":   {"answering", "asking", "failing", "dead"},
 	"problem": {
 		"malformed", "unauthenticated", "forbidden", "not_found", "conflict", "key_reused", "refused", "limit",
 		"too_large", "busy", "unknown", "internal",

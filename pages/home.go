@@ -82,7 +82,7 @@ func (p *Pages) sumFlows(v *visit, page *console.Home, flows []crossing.Flow) {
 			continue
 		}
 		worth := money.Amount{}
-		if f.State == crossing.Done && !f.Currency.IsZero() && f.Kind != crossing.Exception {
+		if f.State == crossing.Done && !f.Currency.IsZero() && f.Kind != crossing.Exception && f.Kind != crossing.Link {
 			worth = money.Of(f.Amount, f.Currency)
 			if f.Kind == crossing.Refund && f.Amount > 0 {
 				worth.Minor = -worth.Minor

@@ -30,13 +30,14 @@ type Pages struct {
 	forgery []byte // keys the tokens against forged requests
 	began   moongate.Time
 	cache   cache
+	needs   map[string]party.Scopes // of pages, by name
 }
 
 // New makes the pages of a hub.
 func New(h *hub.Hub, draw *console.Renderer, o Options) *Pages {
 	return &Pages{
 		hub: h, opt: o, draw: draw, words: console.Words(), origin: http.NewCrossOriginProtection(),
-		forgery: h.Secrets.Derive("moongate/forgery/v1"), began: moongate.At(h.Now()),
+		forgery: h.Secrets.Derive("moongate/forgery/v1"), began: moongate.At(h.Now()), needs: map[string]party.Scopes{},
 	}
 }
 
@@ -147,6 +148,7 @@ func (v *visit) position(at uint64) uint64 {
 
 // page serves a page to those who have signed in with a credential of the scope.
 func (p *Pages) page(mux *http.ServeMux, name string, scope party.Scopes, fill func(*visit) (console.Page, error)) {
+	p.needs[name] = scope
 	mux.HandleFunc("GET "+console.Routes[name], func(w http.ResponseWriter, r *http.Request) {
 		v := p.enter(w, r)
 		if v == nil {
@@ -244,7 +246,7 @@ func (p *Pages) context(v *visit) console.PageContext {
 		Lang: v.lang, Theme: v.theme, Now: v.now, Query: v.URL.Query(), Hub: p.hub.Config.Name,
 	}
 	if v.who.Handle != "" {
-		c.Viewer = console.Viewer{Party: named(&v.who, v.lang), Operator: v.operates()}
+		c.Viewer = console.Viewer{Party: named(&v.who, v.lang), Operator: v.operates(), Rooms: p.rooms(v)}
 		c.Token = p.token(v.session.String())
 		c.Open = p.waiting(v)
 	}
@@ -255,6 +257,17 @@ func (p *Pages) context(v *visit) console.PageContext {
 		c.Notice = console.Quarantine
 	}
 	return c
+}
+
+// rooms are the pages that the reader's credential opens, for the navigation: the log is everybody's.
+func (p *Pages) rooms(v *visit) []string {
+	open := []string{"log"}
+	for name, scope := range p.needs {
+		if v.scopes.Has(scope) {
+			open = append(open, name)
+		}
+	}
+	return open
 }
 
 func (p *Pages) show(w http.ResponseWriter, v *visit, status int, page console.Page) {

@@ -25,7 +25,10 @@ func (p *Pages) refundLines(v *visit, found []pay.RefundRow) []console.RefundLin
 		r := &found[i]
 		line := console.RefundLine{
 			ID: r.ID.String(), At: r.Opened, Payment: r.Payment.String(), Reference: r.Reference, Merchant: p.party(r.Merchant, v.lang),
-			Wallet: p.party(r.Wallet, v.lang), Amount: r.Amount, State: string(r.Status), Ended: r.Ended, Message: r.Message,
+			Wallet: p.party(r.Wallet, v.lang), Amount: r.Amount, State: string(r.Status), Ended: r.Ended,
+		}
+		if r.Status != pay.RefundSucceeded {
+			line.Message = r.Message
 		}
 		if !r.Exception.IsZero() {
 			line.Exception = r.Exception.String()

@@ -23,7 +23,7 @@ func (p *Pages) wallets(v *visit) (console.Page, error) {
 		if !ok {
 			i = len(page.Lines)
 			at[handle] = i
-			page.Lines = append(page.Lines, console.WalletLine{Wallet: p.party(handle, v.lang), State: "level"})
+			page.Lines = append(page.Lines, console.WalletLine{Wallet: p.party(handle, v.lang), State: "answering"})
 		}
 		return &page.Lines[i]
 	}

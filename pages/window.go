@@ -137,7 +137,11 @@ func (p *Pages) window(v *visit) (console.Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	page.Steps = []console.Step{{What: "settle.opened", At: page.Line.Opened}, {What: "settle.closed", At: page.Line.Closed, Amount: page.Line.Net}}
+	closing := console.Step{What: "settle.closed", At: page.Line.Closed, Amount: page.Line.Net}
+	if !v.operates() {
+		closing.What = "settle.closed.own"
+	}
+	page.Steps = []console.Step{{What: "settle.opened", At: page.Line.Opened}, closing}
 	for i := range payouts {
 		instruction, err := p.instruction(v, &payouts[i])
 		if err != nil {

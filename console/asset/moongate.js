@@ -75,6 +75,7 @@
       axes: [Object.assign({ values: function (u, ticks) { return ticks.map(function (s) { return tick(s, times[times.length - 1] - times[0]); }); } }, axis), Object.assign({ size: money ? 92 : 52, values: function (u, ticks) { return ticks.map(function (v) { return money ? scaled(v, values, texts) : v.toLocaleString("en"); }); } }, axis)]
     };
     figure.plot = new uPlot(options, [times, values], room);
+    figure.plot.setLegend({ idx: times.length - 1 });
     frame.hidden = true;
     figure.querySelector(".ends").hidden = true;
   }

@@ -20,7 +20,7 @@ var states = map[string]tone{
 	"payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
 	"created": wait, "held": wait, "opening": wait, "closing": wait, "asked": wait, "accepted": wait, "held_up": wait,
 	"closed": wait, "planned": wait, "manual": wait, "contested": wait, "waiting": wait, "behind": wait, "asking": wait,
-	"sent": wait, "partly_refunded": wait, "paused": wait, "failing": wait,
+	"sent": wait, "partly_refunded": wait, "paused": wait, "failing": wait, "wallet.failing": wait,
 
 	"blocked": bad, "standing": bad, "upheld": bad, "refused": bad, "failed": bad, "disputed": bad, "dead": bad,
 	"disabled": bad, "revoked": bad, "suspended": bad, "aborted": bad, "exception": bad,

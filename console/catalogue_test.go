@@ -73,7 +73,7 @@ var (
 		"open", "held", "awaiting", "unknown", "succeeded", "failed", "expired", "cancelled", "returned",
 		"partly_refunded", "refunded",
 	}
-	ofTill = []string{"succeeded", "failed", "expired", "cancelled", "partly_refunded", "refunded"}
+	ofTill = []string{"held", "late", "succeeded", "failed", "expired", "cancelled", "partly_refunded", "refunded"}
 )
 
 // The words that pages put together from parts: prefix, words, suffix.

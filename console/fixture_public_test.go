@@ -34,6 +34,8 @@ func publicFixtures(l Lang, in func(english, chinese string) string) []fixture {
 		}),
 		cashier("unknown", "unknown", nil),
 		cashier("paid", "succeeded", func(c *Cashier) { c.Paid, c.Receipt = ago(2*moongate.Second), "/pay/x/receipt" }),
+		cashier("held", "held", nil),
+		cashier("late", "late", func(c *Cashier) { c.Refunded, c.Paid = fen(26800), ago(moongate.Minute) }),
 		cashier("failed", "failed", nil),
 		cashier("expired", "expired", func(c *Cashier) { c.Until = ago(moongate.Second) }),
 		cashier("cancelled", "cancelled", nil),

@@ -62,6 +62,9 @@ func New(words *Catalogue) (*Renderer, error) {
 // Assets serves stylesheets, scripts and images below [AssetPath], for ever cacheable.
 func (r *Renderer) Assets() http.Handler { return r.assets }
 
+// Icon is where browsers find the hub's mark, for pages that are not drawn here and name none.
+func (r *Renderer) Icon() string { return AssetPath + r.assets.names["mark.svg"] }
+
 // Render draws a whole page. Nothing is written when it fails.
 func (r *Renderer) Render(w io.Writer, c PageContext, p Page) error {
 	return r.draw(w, c, p, "frame")

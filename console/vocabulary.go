@@ -17,7 +17,7 @@ var states = map[string]tone{
 	"in_force": good, "active": good, "issued": good, "confirmed": good, "resolved": good, "done": good,
 	"refund.succeeded": good, "answering": good, "delivered": good, "checked": good, "leader": good, "alone": good, "level": good, "delivering": good,
 
-	"payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
+	"cashier.held": wait, "late": wait, "payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
 	"created": wait, "held": wait, "opening": wait, "closing": wait, "asked": wait, "accepted": wait, "held_up": wait,
 	"closed": wait, "planned": wait, "manual": wait, "contested": wait, "waiting": wait, "behind": wait, "asking": wait,
 	"sent": wait, "partly_refunded": wait, "paused": wait, "failing": wait, "wallet.failing": wait,

@@ -53,6 +53,7 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+console.Routes["signout"], p.signOut)
 	mux.HandleFunc("GET "+console.Routes["log"], p.publicLog)
 	mux.HandleFunc("GET /console/", p.nowhere)
+	mux.Handle("GET /favicon.ico", http.RedirectHandler(p.draw.Icon(), http.StatusFound))
 	mux.Handle("GET /{$}", http.RedirectHandler(console.Routes["home"], http.StatusSeeOther))
 
 	p.page(mux, "home", 0, p.home)

@@ -20,6 +20,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,7 +94,12 @@ type world struct {
 	visit     moongate.ID // crossing of a click
 	hook      moongate.ID // the marketplace's webhook
 	heard     heard
+
+	ahead atomic.Int64 // by how much the hub's and the wallet's clocks run ahead of ours, in nanoseconds
 }
+
+// clock is the hub's and the wallet's.
+func (w *world) clock() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
 // heard is what the marketplace's webhook got, by message.
 type heard struct {
@@ -161,14 +167,14 @@ func open(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wallets, err := hub.Connect(config, nil, time.Now, rand.Reader)
+	wallets, err := hub.Connect(config, nil, w.clock, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	w.hub, err = hub.Open(ctx, hub.Options{
-		Config: config, Secrets: secrets, Now: time.Now, Random: random, NoSync: true, Wallets: wallets, WebhookPauses: []time.Duration{10 * time.Millisecond},
+		Config: config, Secrets: secrets, Now: w.clock, Random: random, NoSync: true, Wallets: wallets, WebhookPauses: []time.Duration{10 * time.Millisecond},
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {
@@ -197,7 +203,7 @@ func (w *world) openWallet(dir string) hub.WalletConfig {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
 	w.t.Cleanup(server.Close)
 	var err error
-	if w.wallet, err = wechatbox.New(sandbox.Config{Name: "Crane Pay", BaseURL: server.URL, Now: time.Now, Random: rand.Reader, Scale: 10}); err != nil {
+	if w.wallet, err = wechatbox.New(sandbox.Config{Name: "Crane Pay", BaseURL: server.URL, Now: w.clock, Random: rand.Reader, Scale: 10}); err != nil {
 		w.t.Fatal(err)
 	}
 	handler = w.wallet
@@ -231,7 +237,7 @@ func do[A any](w *world, caller string, c interface{ CommandKind() string }) A {
 	return a
 }
 
-func (w *world) now() moongate.Time { return moongate.At(time.Now()) }
+func (w *world) now() moongate.Time { return moongate.At(w.clock()) }
 
 // settle has the gardens move in, agree, place a link and sell once, by link and by payment.
 func (w *world) settle() {

@@ -44,11 +44,13 @@ type Till struct {
 // TillState is what the shopper is told of a payment.
 type TillState string
 
-// What a shopper is told. A payment that is held is unknown to its shopper: a person is looking.
+// What a shopper is told.
 const (
 	TillChoosing       TillState = "choosing"
 	TillAwaiting       TillState = "awaiting"
 	TillUnknown        TillState = "unknown" // the wallet is being asked
+	TillHeld           TillState = "held"    // the money came, and a person looks into it
+	TillLate           TillState = "late"    // the money came after the end, and goes back
 	TillSucceeded      TillState = "succeeded"
 	TillFailed         TillState = "failed" // the wallet would not have it; another may be chosen
 	TillExpired        TillState = "expired"
@@ -75,7 +77,7 @@ func (p *Payment) Tell(a *Attempt, now moongate.Time) TillState {
 	case Cancelled:
 		return TillCancelled
 	case Held:
-		return TillUnknown
+		return TillHeld
 	}
 	switch {
 	case a.Status == AttemptAwaiting && now < a.Way.Expires:
@@ -118,7 +120,24 @@ func (s *State) Till(id moongate.ID, now moongate.Time) (Till, bool) {
 	if p.NextTo != "" {
 		t.Chosen = p.NextTo
 	}
+	if p.Status == Expired || p.Status == Cancelled {
+		s.tellLate(&p, &t)
+	}
 	return t, true
+}
+
+// tellLate says so where money came after the end, and where it has gone back: such a shopper was charged.
+func (s *State) tellLate(p *Payment, t *Till) {
+	for _, id := range s.of[p.Payment] {
+		if a, ok := s.attempts.Get(id); ok && a.Status == AttemptPaid && a.Outcome != nil {
+			t.State, t.Chosen, t.Paid, t.Refunded = TillLate, a.Wallet, a.Outcome.PaidAt, a.Outcome.Amount
+		}
+	}
+	for _, id := range s.of[p.Payment] {
+		if r, ok := s.refunds.Get(id); ok && t.State == TillLate && r.Status == RefundSucceeded {
+			t.State, t.Refunded = TillRefunded, r.Amount
+		}
+	}
 }
 
 // maxForm is the size of the cashier's form, in bytes.

@@ -51,7 +51,7 @@ func TestAnotherAmount(t *testing.T) {
 	if !strings.Contains(x.Facts, "took 90.00 CNY for an order of 100.00 CNY") || w.owed("tea-shop", ledger.Payable) != 0 || w.owed("willow-reads", ledger.Suspense) != 9_000 {
 		t.Errorf("%+v", x)
 	}
-	if body := w.get(w.address(id)).Body.String(); !strings.Contains(body, "unknown") {
+	if body := w.get(w.address(id)).Body.String(); !strings.Contains(body, "held") {
 		t.Error(body)
 	}
 	w.refuse("keeper", &pay.Resolve{Exception: x.Trouble.Exception, Action: pay.Release, Note: "let it be"}, moongate.Conflict, "does not fit")

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -112,12 +113,29 @@ func (b *Browser) Forget() {
 	b.complaints = nil
 }
 
-// Do takes steps one after the other.
+// moment bounds one step.
+const moment = 40 * time.Second
+
+// Do takes steps one after the other. A step that comes to nothing leaves a picture of what stood there instead.
 func (b *Browser) Do(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(b, steps...); err != nil {
-		t.Fatal(err)
+	for _, step := range steps {
+		ctx, cancel := context.WithTimeout(b, moment)
+		err := chromedp.Do(ctx, step)
+		cancel()
+		if err != nil {
+			b.Shoot(t, "failed-"+strings.Map(plain, t.Name()))
+			t.Fatalf("%v; the page says: %.600q", err, Ask[string](t, b, `location.href + "\n" + document.body.innerText`))
+		}
 	}
+}
+
+// plain keeps of a test's name what a file's may have.
+func plain(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return '-'
 }
 
 // Window sets the size of the window. A narrow one is a phone, and the browser says so.
@@ -148,10 +166,10 @@ func (b *Browser) Shoot(t testing.TB, name string) {
 		folder = filepath.Join(root(t), "screenshots")
 	}
 	png := Read(t, b, chromedp.FullScreenshot(100))
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // pictures of made-up pages
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644); err != nil { //nolint:gosec // likewise
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -148,7 +148,7 @@ func language(r *http.Request) string {
 // words are the page's texts.
 var words = map[string]map[string]string{
 	"zh": {
-		"sandbox": "沙盒钱包 · 不涉及真实资金", "title": "支付", "for": "商品", "no": "商户单号", "until": "请在 %s 前完成",
+		"sandbox": "沙盒钱包 · 不涉及真实资金", "title": "支付", "heading": "付款给商家", "for": "商品", "no": "商户单号", "until": "请在 %s 前完成",
 		"approve": "确认支付", "decline": "不付了", "leave": "返回商家", "declined": "您刚才选择了不付款。订单仍然有效，可以再次支付。",
 		"paid": "支付成功", "paid_more": "商家会收到通知。这是演示，没有扣款。",
 		"closed": "订单已关闭", "closed_more": "商家已关闭此订单，没有扣款。请返回商家重新下单。",
@@ -156,7 +156,7 @@ var words = map[string]map[string]string{
 		"gone": "找不到此订单", "gone_more": "支付码无效。请返回商家重新获取。", "other": "English",
 	},
 	"en": {
-		"sandbox": "Sandbox wallet · no real money", "title": "Payment", "for": "For", "no": "Order", "until": "Pay before %s (Beijing time)",
+		"sandbox": "Sandbox wallet · no real money", "title": "Payment", "heading": "Pay the shop", "for": "For", "no": "Order", "until": "Pay before %s (Beijing time)",
 		"approve": "Pay", "decline": "Do not pay", "leave": "Back to the shop", "declined": "You chose not to pay. The order is still open; you can pay it now.",
 		"paid": "Paid", "paid_more": "The shop is being told. This is a demonstration: nothing was charged.",
 		"closed": "Order closed", "closed_more": "The shop closed this order; nothing was charged. Go back and order again.",

@@ -249,9 +249,6 @@ func (c *core) sweep(now moongate.Time, most int) {
 	}
 }
 
-// full tells whether new work must wait for keys to expire. Admission asks, before anything is replicated.
-func (c *core) full() bool { return c.keys.Len() >= c.limits.Keys }
-
 func (c *core) tick(step *Step, _ *Tick) (int, error) {
 	step.Emit(&Ticked{At: step.At})
 	left := c.limits.Due

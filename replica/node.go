@@ -93,6 +93,7 @@ type Node struct {
 	lock    io.Closer
 	queue   chan *ticket
 	held    atomic.Int64  // bytes admitted and not answered
+	shares  shares        // of the memory for idempotency keys
 	closed  atomic.Bool   // nothing is admitted any more
 	failed  atomic.Bool   // nothing is decided any more
 	settled atomic.Uint64 // the term in which everything that earlier leaders committed is known to be applied
@@ -463,10 +464,12 @@ func (n *Node) Go(r Request, reply func(any, error)) {
 		reply(nil, &moongate.Error{Code: moongate.Busy, Message: "too much is waiting to be decided", Hint: "try again in a second with the same key"})
 		return
 	}
-	if r.Key != "" && r.Effect == 0 && n.keysFull() {
-		n.held.Add(-t.size)
-		reply(nil, &moongate.Error{Code: moongate.Busy, Message: "the memory for idempotency keys is full", Hint: "try again later with the same key; work under way goes on"})
-		return
+	if r.Key != "" && r.Effect == 0 {
+		if err := n.admitKey(r.Caller, env.Key); err != nil {
+			n.held.Add(-t.size)
+			reply(nil, err)
+			return
+		}
 	}
 	n.queue <- t
 	if n.closed.Load() { // then nobody may be there to take it out
@@ -483,12 +486,6 @@ func admissible(env *envelope) error {
 		return &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("the command %s holds text that is not UTF-8", env.Kind)}
 	}
 	return nil
-}
-
-func (n *Node) keysFull() bool {
-	full := false
-	n.machine.Read(func() { full = n.machine.core.full() })
-	return full
 }
 
 func (n *Node) mac(purpose, caller, name string, body []byte) [16]byte {

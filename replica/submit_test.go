@@ -272,7 +272,7 @@ func TestRepeatsInOneBatch(t *testing.T) {
 // is full, new keys wait while work under way goes on.
 func TestKeyWindow(t *testing.T) {
 	t.Parallel()
-	limits := replica.Limits{KeyWindow: 10 * moongate.Second, Keys: 6}
+	limits := replica.Limits{KeyWindow: 10 * moongate.Second, Keys: 8}
 	opt := options(t, t.TempDir())
 	var now atomic.Int64
 	now.Store(int64(1_700_000_000 * moongate.Second))
@@ -298,9 +298,15 @@ func TestKeyWindow(t *testing.T) {
 	for i := range 5 {
 		expect(fmt.Sprint("b", i), 1, "")
 	}
+	for _, who := range []string{"bob", "carol"} {
+		if _, err := n.Submit(context.Background(), replica.Request{Caller: who, Key: "x", Command: &put{Purse: "p", Coins: 1}}); err != nil {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
 	expect("c", 1, moongate.Busy)
-	expect("b1", 1, moongate.Busy) // a repeat too: it comes again later
-	expect("", 1, "")              // without a key there is nothing to remember
+	expect("b1", 1, "")                 // what is known is answered
+	expect("b1", 2, moongate.KeyReused) // as it always was
+	expect("", 1, "")                   // without a key there is nothing to remember
 	asked, err := do(n, "", &ask{Peer: "w"})
 	if err != nil {
 		t.Fatal(err)
@@ -326,6 +332,39 @@ func TestKeyWindow(t *testing.T) {
 		_, err := do(n, "c", &put{Purse: "p", Coins: 1})
 		return err == nil
 	})
+	shut(t, n)
+}
+
+// TestNobodyFillsTheMemoryOfKeys: who has used half of it gets none of its last quarter; everybody else does.
+func TestNobodyFillsTheMemoryOfKeys(t *testing.T) {
+	t.Parallel()
+	n, _ := openLimited(t, options(t, t.TempDir()), replica.Limits{Keys: 16})
+	as := func(caller, key string) moongate.Code {
+		_, err := n.Submit(context.Background(), replica.Request{Caller: caller, Key: key, Command: &put{Purse: "p", Coins: 1}})
+		return moongate.CodeOf(err)
+	}
+	for i := range 12 {
+		if code := as("greedy", fmt.Sprint(i)); code != "" {
+			t.Fatalf("key %d: %s", i, code)
+		}
+	}
+	if code := as("greedy", "12"); code != moongate.Busy {
+		t.Errorf("of the last quarter: %q", code)
+	}
+	if code := as("greedy", "3"); code != "" {
+		t.Errorf("a repeat: %q", code)
+	}
+	for i := range 4 {
+		if code := as(fmt.Sprint("modest ", i), "0"); code != "" {
+			t.Errorf("somebody else's key: %q", code)
+		}
+	}
+	if code := as("modest 5", "0"); code != moongate.Busy {
+		t.Errorf("beyond all there is: %q", code)
+	}
+	if code := as("modest 2", "0"); code != "" {
+		t.Errorf("a repeat, when it is full: %q", code)
+	}
 	shut(t, n)
 }
 

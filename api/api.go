@@ -33,6 +33,7 @@ type API struct {
 	reference reference
 	order     []string   // operation ids as they were registered
 	backing   sync.Mutex // held while a backup is taken
+	uploading sync.Mutex // held while a bill is taken in
 
 	// parsing has room for the bodies that are parsed at once, which takes a hundred times their memory for a moment.
 	parsing chan struct{}
@@ -57,6 +58,7 @@ func (a *API) routes() {
 	a.crossingRoutes()
 	a.linkRoutes()
 	a.paymentRoutes()
+	a.billRoutes()
 	a.settlementRoutes()
 	a.statementRoutes()
 	a.webhookRoutes()

@@ -108,7 +108,7 @@ func (a *API) bounded(next http.Handler) http.Handler {
 // buffered reads the body whole, within its bounds of size, time and memory, before anybody looks at it.
 func (a *API) buffered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || uploads(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -104,7 +104,10 @@ func furnish(t *testing.T) *estate {
 	month := w.now().Go().Format("2006-01")
 	key := party.PublicKey(w.keys["mall"].Public().(ed25519.PublicKey)).ID()
 
+	bill, difference := w.differing("lotus", wallet.Book(account.MchID).Payments[0].OutTradeNo)
+
 	e := &estate{world: w, things: map[string]thing{
+		"bill": idThing(bill), "difference": idThing(difference),
 		"agreement": idThing(id), "version": {"1", "1"}, "crossing": idThing(paid.Crossing), "payment": idThing(till.Payment), "refund": idThing(back.Refund),
 		"exception": idThing(troubles[0].ID), "webhook": idThing(hook.Webhook), "window": idThing(window), "instruction": idThing(must[moongate.ID](t)(moongate.ParseID(payouts[0].Instruction))),
 		"credential": idThing(keys[0].ID), "destination": idThing(destination), "reverses": idThing(paid.Crossing), "handle": {"mall", "nobody"}, "owner": {"mall", "nobody"},

@@ -32,6 +32,7 @@ type op struct {
 	signed  bool         // moves money: a signature is needed
 	status  int
 	example string // of the body, in JSON
+	upload  string // the body's type, where it is a file
 }
 
 func (a *API) operation(o op) huma.Operation {
@@ -52,6 +53,10 @@ func (a *API) operation(o op) huma.Operation {
 	if o.scope != 0 {
 		out.Description = strings.TrimSpace(out.Description + "\n\nScope: `" + o.scope.String() + "`.")
 		out.Extensions = map[string]any{"x-scope": o.scope.Names()}
+	}
+	if o.upload != "" {
+		out.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{o.upload: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
+		out.SkipValidateBody = true
 	}
 	if o.example != "" {
 		out.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Example: exampleJSON(o.example)}}}

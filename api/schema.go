@@ -17,6 +17,7 @@ import (
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/link"
 	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/gate/pay/reconcile"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
@@ -114,6 +115,12 @@ var texts = map[reflect.Type]reflect.Type{
 	reflect.TypeFor[pay.Because]():       reflect.TypeFor[enumText[pay.Because]](),
 	reflect.TypeFor[settle.Status]():     reflect.TypeFor[enumText[settle.Status]](),
 	reflect.TypeFor[settle.Progress]():   reflect.TypeFor[enumText[settle.Progress]](),
+
+	reflect.TypeFor[pay.BillKind]():       reflect.TypeFor[enumText[pay.BillKind]](),
+	reflect.TypeFor[reconcile.Class]():    reflect.TypeFor[enumText[reconcile.Class]](),
+	reflect.TypeFor[reconcile.Standing](): reflect.TypeFor[enumText[reconcile.Standing]](),
+	reflect.TypeFor[reconcile.Action]():   reflect.TypeFor[enumText[reconcile.Action]](),
+	reflect.TypeFor[reconcile.Result]():   reflect.TypeFor[enumText[reconcile.Result]](),
 }
 
 // enums are the closed lists that JSON shows as words.
@@ -138,6 +145,12 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pay.Because]():       {"rate", "order", "probe"},
 	reflect.TypeFor[settle.Status]():     {"open", "closed", "pending", "settled", "aborted"},
 	reflect.TypeFor[settle.Progress]():   {"planned", "sent", "manual", "paid", "returned"},
+
+	reflect.TypeFor[pay.BillKind]():       {"trade", "fund"},
+	reflect.TypeFor[reconcile.Class]():    {"duplicate", "missing_ours", "missing_theirs", "status", "amount", "fee", "timing"},
+	reflect.TypeFor[reconcile.Standing](): {"waiting", "open", "settled"},
+	reflect.TypeFor[reconcile.Action]():   {"explained", "corrected", "at_wallet", "written_off", "healed", "other_day"},
+	reflect.TypeFor[reconcile.Result]():   {"got", "later", "failed"},
 }
 
 // enumText is a type whose values are words of a closed list.

@@ -13,7 +13,7 @@ import (
 	"github.com/moongate-hub/moongate/money"
 )
 
-const stripeReport = "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,reporting_category,source_id,charge_id,payment_intent_id,description,payment_metadata[order],refund_metadata[refund]\r\n" +
+const stripeReport = "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,reporting_category,source_id,charge_id,payment_intent_id,description,payment_metadata[moongate_order],refund_metadata[moongate_refund]\r\n" +
 	"txn_1,2026-03-04 10:00:00,2026-03-06 00:00:00,usd,20.00,0.88,19.12,charge,ch_1,ch_1,pi_1,\"Tea, \"\"green\"\"\nand cups\",order-1,\r\n" +
 	"txn_2,2026-03-04 11:00:00,2026-03-06 00:00:00,usd,-5.00,0.00,-5.00,refund,re_1,ch_1,pi_1,REFUND,order-1,refund-1\r\n" +
 	"txn_3,2026-03-04 12:00:00,2026-03-06 00:00:00,jpy,5000,150,4850,charge,ch_2,ch_2,pi_2,,order-2,\r\n" +

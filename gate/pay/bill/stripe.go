@@ -26,8 +26,8 @@ func isStripe(header string) bool { return strings.Contains(header, "balance_tra
 
 // Columns under which a merchant's own numbers come back, for they were given as metadata.
 var (
-	stripeOrders  = []string{"payment_metadata[order]", "payment_metadata[order_id]", "client_reference_id"}
-	stripeRefunds = []string{"refund_metadata[refund]", "refund_metadata[refund_id]"}
+	stripeOrders  = []string{"payment_metadata[moongate_order]", "payment_metadata[order_id]", "client_reference_id"}
+	stripeRefunds = []string{"refund_metadata[moongate_refund]", "refund_metadata[refund_id]"}
 )
 
 func (b *Bill) openStripe(header string) error {

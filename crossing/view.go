@@ -59,11 +59,11 @@ func (list) Fold(tx *view.Tx, e journal.Entry) error {
 		}); err != nil {
 			return err
 		}
+		var may []reader
 		for _, who := range v.Readers("parties") {
-			if err := admitReader(tx, who, e.Position, true, 0); err != nil {
-				return err
-			}
+			may = append(may, reader{who, true, 0})
 		}
+		return admit(tx, e.Position, may)
 	case *ledger.Resolved:
 		if v.Crossing.Kind() == moongate.KindCrossing {
 			return foldResolved(tx, v)
@@ -84,18 +84,17 @@ func foldRecorded(tx *view.Tx, e journal.Entry, v *Recorded) error {
 		return err
 	}
 	shared := v.Readers("parties")
+	may := make([]reader, 0, 2+len(v.Sides))
 	for _, who := range shared {
-		if err := admitReader(tx, who, e.Position, true, v.Own(who)); err != nil {
-			return err
-		}
+		may = append(may, reader{who, true, v.Own(who)})
 	}
 	for _, side := range v.Sides {
-		if slices.Contains(shared, side.Party) {
-			continue
+		if !slices.Contains(shared, side.Party) {
+			may = append(may, reader{side.Party, false, v.Own(side.Party)})
 		}
-		if err := admitReader(tx, side.Party, e.Position, false, v.Own(side.Party)); err != nil {
-			return err
-		}
+	}
+	if err := admit(tx, e.Position, may); err != nil {
+		return err
 	}
 	if v.Reverses.IsZero() {
 		return nil
@@ -121,8 +120,34 @@ func insert(tx *view.Tx, at journal.Position, r *Row) error {
 		r.Wallet, r.Class, r.Currency.String(), r.Amount, r.Reverses.String(), r.Reason)
 }
 
-func admitReader(tx *view.Tx, who string, at journal.Position, shared bool, own int64) error {
-	return tx.Exec(`INSERT INTO crossing_party VALUES (?, ?, ?, ?)`, who, int64(at), shared, own)
+// reader is who may see a crossing: what both gardens share, or its own alone.
+type reader struct {
+	party  string
+	shared bool
+	own    int64
+}
+
+// admitting has the statement that admits so many readers at once: what a statement costs by itself is more than a row.
+// OR FAIL spares SQLite a copy of every page it writes, to undo half a statement with: who fails here gives up the batch.
+var admitting = func() (queries [9]string) {
+	for n := 1; n < len(queries); n++ {
+		queries[n] = `INSERT OR FAIL INTO crossing_party VALUES (?, ?, ?, ?)` + strings.Repeat(`, (?, ?, ?, ?)`, n-1)
+	}
+	return queries
+}()
+
+// admit gives readers their rows.
+func admit(tx *view.Tx, at journal.Position, may []reader) error {
+	for some := range slices.Chunk(may, len(admitting)-1) {
+		args := make([]any, 0, 4*len(some))
+		for _, r := range some {
+			args = append(args, r.party, int64(at), r.shared, r.own)
+		}
+		if err := tx.Exec(admitting[len(some)], args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Stage is where a crossing stands.

@@ -38,7 +38,7 @@ type View interface {
 
 // Tx is the transaction of one batch; statements are prepared once.
 type Tx struct {
-	ctx   context.Context
+	ctx   context.Context // never ends: the driver watches one that may with a goroutine for each statement
 	tx    *sql.Tx
 	stmts map[string]*sql.Stmt
 }
@@ -262,7 +262,7 @@ func (s *Store) batch(ctx context.Context, src Source, at, end journal.Position)
 		return fmt.Errorf("view: %w", err)
 	}
 	defer tx.Rollback()
-	t := &Tx{ctx: ctx, tx: tx, stmts: map[string]*sql.Stmt{}}
+	t := &Tx{ctx: context.WithoutCancel(ctx), tx: tx, stmts: map[string]*sql.Stmt{}}
 	n, next := 0, end
 	err = src.EntriesOf(at+1, s.kinds, func(e journal.Entry) error {
 		if n == BatchEvents || e.Position > end {

@@ -78,8 +78,8 @@ func (k *Book) AppendCBOR(b []byte) []byte {
 	return w.End()
 }
 
-// AppendItem writes the crossing as journal.Encoding would: half of a snapshot are crossings.
-func (o *Open) AppendItem(b []byte) []byte {
+// AppendCBOR writes the crossing as journal.Encoding would: half of a snapshot's items are crossings.
+func (o *Open) AppendCBOR(b []byte) []byte {
 	w := journal.BeginMap(b)
 	w.Key(1)
 	w.Resume(o.Shared.AppendCBOR(w.End()))

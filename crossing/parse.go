@@ -130,6 +130,31 @@ func (k *Book) ParseCBOR(p *journal.Parser) {
 	}
 }
 
+// ParseCBOR reads what AppendCBOR writes.
+func (o *Open) ParseCBOR(p *journal.Parser) {
+	last := -1
+	for range p.Map() {
+		switch p.Key(&last) {
+		case 1:
+			o.Shared.ParseCBOR(p)
+		case 2:
+			o.Position = journal.Position(p.Uint(math.MaxUint64))
+		case 3:
+			o.Book.ParseCBOR(p)
+		case 4:
+			o.Back = p.Int()
+		case 5:
+			o.Refunds = int(p.Uint(math.MaxInt32))
+		case 6:
+			o.Taken = journal.Items(p, parseSold)
+		case 7:
+			o.Keep = moongate.Time(p.Int())
+		default:
+			p.Fail()
+		}
+	}
+}
+
 func parseSold(p *journal.Parser, y *Sold) {
 	last := -1
 	for range p.Map() {

@@ -28,6 +28,14 @@ type Appender interface {
 	AppendCBOR(b []byte) []byte
 }
 
+// Marshal is Encoding.Marshal with the shortcut, where the type has one.
+func Marshal(v any) ([]byte, error) {
+	if a, ok := v.(Appender); ok {
+		return a.AppendCBOR(nil), nil
+	}
+	return Encoding.Marshal(v)
+}
+
 func appendHead(b []byte, major byte, n uint64) []byte {
 	switch {
 	case n < 24:

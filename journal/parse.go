@@ -25,6 +25,7 @@ type Parsed interface {
 type Parser struct {
 	b      []byte
 	failed bool
+	short  bool // it failed for want of bytes
 	names  *names
 }
 
@@ -46,7 +47,7 @@ func Parse(b []byte, group Parsed) bool { return parse(b, group.ParseCBOR) }
 // parse tells whether all of b could be read.
 func parse(b []byte, read func(*Parser)) bool {
 	p := parsers.Get().(*Parser)
-	p.b, p.failed = b, false
+	p.b, p.failed, p.short = b, false, false
 	read(p)
 	done := !p.failed && len(p.b) == 0
 	p.b = nil
@@ -85,9 +86,19 @@ func (n *names) text(b []byte) string {
 // Fail gives up: what was read is not what was expected.
 func (p *Parser) Fail() { p.failed, p.b = true, nil }
 
+// end gives up where the bytes end.
+func (p *Parser) end() {
+	p.short = !p.failed
+	p.Fail()
+}
+
 // head reads the head of a value of a major type: RFC 8949, section 3, in its shortest form.
 func (p *Parser) head(major byte) (n uint64) {
-	if len(p.b) == 0 || p.b[0]&0xe0 != major {
+	switch {
+	case len(p.b) == 0:
+		p.end()
+		return 0
+	case p.b[0]&0xe0 != major:
 		p.Fail()
 		return 0
 	}
@@ -97,8 +108,12 @@ func (p *Parser) head(major byte) (n uint64) {
 		return uint64(info)
 	}
 	size := 1 << (info - 24)
-	if info > 27 || len(p.b) < 1+size {
+	switch {
+	case info > 27:
 		p.Fail()
+		return 0
+	case len(p.b) < 1+size:
+		p.end()
 		return 0
 	}
 	least := uint64(24)
@@ -131,7 +146,7 @@ func (p *Parser) null() bool {
 // take gives the next n bytes, which are not the caller's to keep.
 func (p *Parser) take(n uint64) []byte {
 	if n > uint64(len(p.b)) {
-		p.Fail()
+		p.end()
 		return nil
 	}
 	b := p.b[:n]
@@ -255,7 +270,11 @@ func (p *Parser) raw() []byte {
 }
 
 func (p *Parser) pass(depth int) {
-	if len(p.b) == 0 || depth > 16 {
+	switch {
+	case len(p.b) == 0:
+		p.end()
+		return
+	case depth > 16:
 		p.Fail()
 		return
 	}
@@ -265,7 +284,11 @@ func (p *Parser) pass(depth int) {
 	case cborBytes, cborText:
 		p.take(p.head(major))
 	case cborArray, cborMap:
-		n := p.count(major)
+		n := p.head(major)
+		if n > uint64(len(p.b)) {
+			p.end() // each item has a byte at least
+			return
+		}
 		if major == cborMap {
 			n *= 2
 		}

@@ -3,6 +3,7 @@ package replica
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/moongate-hub/moongate"
@@ -45,8 +46,8 @@ type Known struct {
 	At    moongate.Time `cbor:"3,keyasint"`
 }
 
-// AppendItem writes the key as journal.Encoding would: half of a snapshot are keys.
-func (k *Known) AppendItem(b []byte) []byte {
+// AppendCBOR writes the key as journal.Encoding would: half of a snapshot's items are keys.
+func (k *Known) AppendCBOR(b []byte) []byte {
 	w := journal.BeginMap(b)
 	w.Bytes(1, k.Print[:])
 	w.Key(2)
@@ -55,6 +56,26 @@ func (k *Known) AppendItem(b []byte) []byte {
 	w.Resume(journal.AppendUint(b, uint64(k.Ref.Number)))
 	w.Int(3, int64(k.At))
 	return w.End()
+}
+
+// ParseCBOR reads what AppendCBOR writes.
+func (k *Known) ParseCBOR(p *journal.Parser) {
+	last := -1
+	for range p.Map() {
+		switch p.Key(&last) {
+		case 1:
+			p.Bytes(k.Print[:])
+		case 2:
+			if n, isNil := p.Array(); n != 2 || isNil {
+				p.Fail()
+			}
+			k.Ref.Index, k.Ref.Number = p.Uint(math.MaxUint64), uint32(p.Uint(math.MaxUint32))
+		case 3:
+			k.At = moongate.Time(p.Int())
+		default:
+			p.Fail()
+		}
+	}
 }
 
 // Pending is an event whose effect outside is not known to have happened.

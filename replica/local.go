@@ -23,7 +23,7 @@ type Request struct {
 
 // envelop makes a request ready for replication. What it adds (time, randomness) is decided here, once, by the leader.
 func envelop(r *Request, at moongate.Time, seed [32]byte, mac func(purpose, caller, name string, body []byte) [16]byte) (*envelope, error) {
-	body, err := journal.Encoding.Marshal(r.Command)
+	body, err := journal.Marshal(r.Command)
 	if err != nil {
 		return nil, fmt.Errorf("replica: encode command %s: %w", r.Command.CommandKind(), err)
 	}

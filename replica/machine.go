@@ -100,7 +100,7 @@ func Handle[C any, A any, P interface {
 	m.handlers[kind] = &handler{
 		decode: func(b []byte) (Command, error) {
 			c := P(new(C))
-			if err := journal.Decoding.Unmarshal(b, c); err != nil {
+			if err := journal.Unmarshal(b, c); err != nil {
 				return nil, fmt.Errorf("replica: command %s: %w", kind, err)
 			}
 			return c, nil

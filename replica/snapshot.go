@@ -9,7 +9,6 @@ import (
 	"hash"
 	"io"
 
-	"github.com/fxamacker/cbor/v2"
 	"github.com/hashicorp/raft"
 
 	"github.com/moongate-hub/moongate/journal"
@@ -131,7 +130,7 @@ func (w *imageWriter) flush() error {
 func (m *Machine) load(r io.Reader) (uint64, error) {
 	h := sha256.New()
 	tail := &tailReader{r: bufio.NewReaderSize(r, 64<<10), h: h}
-	dec := journal.Decoding.NewDecoder(tail)
+	dec := journal.NewSequence(tail)
 	var head snapshotHeader
 	if err := dec.Decode(&head); err != nil {
 		return 0, fmt.Errorf("the snapshot's header: %w", err)
@@ -205,7 +204,7 @@ func (t *tailReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *tailReader) verify(dec *cbor.Decoder) error {
+func (t *tailReader) verify(dec *journal.Sequence) error {
 	var more any
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		return errors.New("the snapshot goes on behind its last table")

@@ -39,16 +39,10 @@ type item[K comparable, V any] struct {
 	Value V
 }
 
-// itemAppender is a table's value that knows its own encoding: exactly what journal.Encoding would write. It is for
-// the few tables that a busy hub's snapshots consist of. (The name is another than that of [journal.Appender], so that
-// no value becomes one by embedding.)
-type itemAppender interface {
-	AppendItem(b []byte) []byte
-}
-
-// appendCBOR writes the item as journal.Encoding would, where key and value know how; it tells whether they did.
+// appendCBOR writes the item as journal.Encoding would, where key and value know how; it tells whether they did. It is
+// for the few tables that a busy hub's snapshots consist of.
 func (it *item[K, V]) appendCBOR(b []byte) ([]byte, bool) {
-	v, ok := any(&it.Value).(itemAppender)
+	v, ok := any(&it.Value).(journal.Appender)
 	if !ok {
 		return b, false
 	}
@@ -61,7 +55,26 @@ func (it *item[K, V]) appendCBOR(b []byte) ([]byte, bool) {
 	default:
 		return b, false
 	}
-	return v.AppendItem(b), true
+	return v.AppendCBOR(b), true
+}
+
+// ParseCBOR reads what appendCBOR wrote.
+func (it *item[K, V]) ParseCBOR(p *journal.Parser) {
+	v, ok := any(&it.Value).(journal.Parsed)
+	if n, isNil := p.Array(); !ok || n != 2 || isNil {
+		p.Fail()
+		return
+	}
+	switch k := any(&it.Key).(type) {
+	case *[16]byte:
+		p.Bytes(k[:])
+	case *moongate.ID:
+		p.ID(k)
+	default:
+		p.Fail()
+		return
+	}
+	v.ParseCBOR(p)
 }
 
 const shardCount = 1024

@@ -411,7 +411,7 @@ func TestFrozenItemsAreWrittenOneByOne(t *testing.T) {
 		t.Errorf("%d bytes counted, %d written", w.n, out.Len())
 	}
 	again := NewTable[moongate.ID, Known]("keys")
-	if err := again.restore(200, journal.Decoding.NewDecoder(&out).Decode); err != nil {
+	if err := again.restore(200, journal.NewSequence(&out).Decode); err != nil {
 		t.Fatal(err)
 	}
 	for i := range byte(200) {

@@ -117,14 +117,13 @@ func (v serveVerb) serve(e *env, s served) error {
 	m := newMetrics(s.hub)
 	server := api.Server(m.counted(s.handler, e.now), s.log)
 	server.BaseContext = func(net.Listener) context.Context { return base }
+	v.announce(e, s) // both ports are taken: who comes now waits a moment and is served
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(s.listener) }()
 	metrics := &http.Server{Handler: m.handler(), ReadHeaderTimeout: api.HeaderTimeout}
 	if s.metricsAt != nil {
 		go func() { failed <- metrics.Serve(s.metricsAt) }()
 	}
-	v.announce(e, s)
-
 	leash := make(chan struct{})
 	if v.Leash {
 		go func() {

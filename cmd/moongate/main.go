@@ -42,7 +42,7 @@ type cli struct {
 	Party     partyVerb     `cmd:"" help:"Let participants in, and manage their keys and credentials, at a running hub."`
 	Agreement agreementVerb `cmd:"" help:"Check and explain agreements; propose, sign and list them at a running hub."`
 	Demo      demoVerb      `cmd:"" help:"Run wallets, gardens and a hub, and watch purchases cross."`
-	Sandbox   sandboxVerb   `cmd:"" help:"Run wallets of play money that speak WeChat Pay's protocol, for anybody's tests; needs no hub."`
+	Sandbox   sandboxVerb   `cmd:"" help:"Run wallets of play money that speak WeChat Pay's and Alipay's protocols, for anybody's tests; needs no hub."`
 	Replay    replayVerb    `cmd:"" help:"Run historical orders through a hub of their own."`
 	Pay       payVerb       `cmd:"" help:"Check and read wallets' bills; needs no hub."`
 	Wallet    walletVerb    `cmd:"" help:"Test accounts at wallets before going live."`

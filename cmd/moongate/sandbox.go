@@ -17,7 +17,9 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/gate/pay/alipay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	alibox "github.com/moongate-hub/moongate/gate/pay/sandbox/alipay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/hub"
 )
@@ -47,11 +49,13 @@ type opened struct {
 type boxAccount struct {
 	Kind        string            `json:"kind"`
 	BaseURL     string            `json:"base_url"`
+	Gateway     string            `json:"gateway,omitempty"` // where an Alipay client sends everything
 	MerchantID  string            `json:"merchant_id,omitempty"`
 	AppID       string            `json:"app_id"`
-	Serial      string            `json:"serial,omitempty"`      // of the merchant's certificate
-	PrivateKey  string            `json:"private_key"`           // PEM, PKCS #8
-	Certificate string            `json:"certificate,omitempty"` // the merchant's, PEM
+	Serial      string            `json:"serial,omitempty"`           // of the merchant's certificate
+	PrivateKey  string            `json:"private_key"`                // PEM, PKCS #8
+	KeyText     string            `json:"private_key_text,omitempty"` // the same without the lines of PEM, as Alipay's SDKs take it
+	Certificate string            `json:"certificate,omitempty"`      // the merchant's, PEM
 	APIKey      string            `json:"api_v3_key,omitempty"`
 	APIKeyFile  string            `json:"api_v3_key_file,omitempty"`
 	Platform    *boxPlatform      `json:"platform,omitempty"`
@@ -65,10 +69,12 @@ type boxAccount struct {
 
 // boxPlatform is the wallet's own keys, in both forms that accounts use.
 type boxPlatform struct {
-	Serial      string `json:"serial"`
+	Serial      string `json:"serial,omitempty"`
 	Certificate string `json:"certificate"` // PEM; clients may fetch it instead
-	PublicKeyID string `json:"public_key_id"`
+	Root        string `json:"root_certificate,omitempty"`
+	PublicKeyID string `json:"public_key_id,omitempty"`
 	PublicKey   string `json:"public_key"` // PEM
+	KeyText     string `json:"public_key_text,omitempty"`
 }
 
 type boxControl struct {
@@ -79,6 +85,7 @@ type boxControl struct {
 
 var boxes = []box{
 	{kind: "wechatpay", named: "Sandbox WeChat Pay", open: openWeChatBox},
+	{kind: "alipay", named: "Sandbox Alipay", open: openAlipayBox},
 }
 
 func (v sandboxVerb) Run(e *env) (err error) {
@@ -161,7 +168,11 @@ func (v sandboxVerb) show(e *env, dir string, accounts map[string]boxAccount, co
 		for _, b := range boxes {
 			a := accounts[b.kind]
 			t.line("%s %s serves on %s", t.green("✓"), t.bold(b.named), a.BaseURL)
-			t.line("  merchant   %s, app %s, serial %s", a.MerchantID, a.AppID, a.Serial)
+			who := fmt.Sprintf("%s, app %s", a.MerchantID, a.AppID)
+			if a.Serial != "" {
+				who += ", serial " + a.Serial
+			}
+			t.line("  merchant   %s", who)
 			t.line("  keys       %s", filepath.Dir(a.PrivateKey))
 			t.line("  a shopper  %s", a.Shopper)
 			t.line("  approve    curl -H 'Content-Type: application/json' -d '%s' %s", jsonLine(a.Approve.Body), a.Approve.URL)
@@ -212,6 +223,44 @@ func openWeChatBox(c sandbox.Config, dir string) (o opened, err error) {
 	err = writeFiles(map[string][]byte{
 		a.PrivateKey: keyPEM(m.PrivateKey), a.Certificate: pemOf("CERTIFICATE", own), a.APIKeyFile: []byte(m.APIv3Key),
 		a.Platform.Certificate: pemOf("CERTIFICATE", platform), a.Platform.PublicKey: pemOf("PUBLIC KEY", spki),
+	})
+	return opened{handler: w, close: w.Close, account: a}, err
+}
+
+// openAlipayBox opens the Alipay sandbox, with one account.
+func openAlipayBox(c sandbox.Config, dir string) (o opened, err error) {
+	w, err := alibox.New(c)
+	if err != nil {
+		return o, err
+	}
+	m, err := w.AddMerchant("2021000000000109", "2088000000000109")
+	if err != nil {
+		return o, errors.Join(err, w.Close())
+	}
+	public, err := m.AlipayKeyText()
+	if err != nil {
+		return o, errors.Join(err, w.Close())
+	}
+	spki, err := x509.MarshalPKIXPublicKey(m.AlipayKey)
+	if err != nil {
+		return o, errors.Join(err, w.Close())
+	}
+	a := boxAccount{
+		Kind: "alipay", BaseURL: c.BaseURL, Gateway: c.BaseURL + "/gateway.do", MerchantID: m.PID, AppID: m.AppID, Shopper: c.BaseURL + "/qr/CODE",
+		PrivateKey: filepath.Join(dir, "app_private_key.pem"), KeyText: m.KeyText(false), Certificate: filepath.Join(dir, "appCertPublicKey.crt"),
+		Platform: &boxPlatform{
+			Certificate: filepath.Join(dir, "alipayCertPublicKey_RSA2.crt"), Root: filepath.Join(dir, "alipayRootCert.crt"),
+			PublicKey: filepath.Join(dir, "alipay_public_key.pem"), KeyText: public,
+		},
+	}
+	a.controls("app_id", m.AppID)
+	a.hub = &hub.WalletConfig{
+		Name: "alipay", Kind: "alipay", BaseURL: c.BaseURL, MerchantID: m.PID, AppID: m.AppID, PrivateKey: a.PrivateKey, PublicKey: a.Platform.PublicKey,
+		SplitBPS: c.Cap, Products: []string{string(alipay.FaceToFace), string(alipay.Wap), string(alipay.Page), string(alipay.InApps)},
+	}
+	err = writeFiles(map[string][]byte{
+		a.PrivateKey: keyPEM(m.PrivateKey), a.Certificate: []byte(m.AppCert), a.Platform.PublicKey: pemOf("PUBLIC KEY", spki),
+		a.Platform.Certificate: []byte(m.AlipayCert), a.Platform.Root: []byte(m.RootCert),
 	})
 	return opened{handler: w, close: w.Close, account: a}, err
 }

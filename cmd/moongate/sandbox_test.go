@@ -54,6 +54,9 @@ func TestSandboxAlone(t *testing.T) {
 		}
 		if a.Platform != nil {
 			files = append(files, a.Platform.Certificate, a.Platform.PublicKey)
+			if a.Platform.Root != "" {
+				files = append(files, a.Platform.Root)
+			}
 		}
 		for _, f := range files {
 			info, err := os.Stat(f)
@@ -104,7 +107,12 @@ func TestSandboxAlone(t *testing.T) {
 	if b := again.Wallets["wechatpay"]; b.Serial != a.Serial || b.APIKey != a.APIKey || b.Platform.Serial != a.Platform.Serial {
 		t.Errorf("keys changed: %+v, then %+v", a, b)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "wechatpay", "book.jsonl")); err != nil {
-		t.Error(err)
+	if a, b := said.Wallets["alipay"], again.Wallets["alipay"]; a.KeyText == "" || b.KeyText != a.KeyText || b.Platform.KeyText != a.Platform.KeyText {
+		t.Errorf("keys changed: %+v, then %+v", a, b)
+	}
+	for kind := range said.Wallets {
+		if _, err := os.Stat(filepath.Join(dir, kind, "book.jsonl")); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// toWallet is a shopper's way from the cashier to the sandbox wallet.
-var toWallet = regexp.MustCompile(`(http://[^/"]+)/wxpay/bizpayurl\?pr=(\w+)`)
+// toWallet is a shopper's way from the cashier to a sandbox wallet.
+var toWallet = regexp.MustCompile(`(http://[^/"]+)/(?:wxpay/bizpayurl\?pr=|qr/)(\w+)`)
 
 // scriptShop runs a shop, pays at the cashier that it names as a shopper would, and sees that the shop learns of it.
 func scriptShop(ts *testscript.TestScript, neg bool, args []string) {
@@ -60,6 +60,9 @@ func payAt(ts *testscript.TestScript, cashier, wallet string) {
 		ts.Check(err)
 		ts.Check(resp.Body.Close())
 		if found := toWallet.FindStringSubmatch(string(text)); found != nil {
+			resp, err := http.Get(found[0])
+			ts.Check(err)
+			ts.Check(resp.Body.Close())
 			post(found[1]+"/sandbox/pay", url.Values{"token": {found[2]}, "answer": {"approve"}})
 			return
 		}

@@ -155,10 +155,10 @@ func reason(err error) string {
 // credentials asks about an order that there never was. A signed answer proves both sides' keys.
 func credentials(ctx context.Context, w pay.Wallet) walletFinding {
 	f := walletFinding{Check: "credentials"}
-	out, err := w.Query(ctx, "moongate-check-0000000000")
+	out, err := w.Query(ctx, "moongate_check_0000000000")
 	var failure *pay.Failure
 	switch {
-	case err == nil && out.State == pay.Absent:
+	case err == nil && (out.State == pay.Absent || out.State == pay.Awaiting): // Alipay says both in the same words
 		f.OK, f.Said = true, "it knows us, and its answer is signed: it has never heard of the order we made up"
 	case err == nil:
 		f.OK, f.Said = true, fmt.Sprintf("it knows us, and says that the order we made up is %s", out.State)

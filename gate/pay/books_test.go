@@ -31,7 +31,7 @@ func (w *world) check() {
 // mirror compares the wallet's own book with the account that mirrors it.
 func (w *world) mirror(name string) {
 	w.t.Helper()
-	book := w.wallets[name].Book(accounts[name])
+	book := w.wallets[name].Book(w.account(name))
 	var in, out int64
 	for _, p := range book.Payments {
 		in += p.Total

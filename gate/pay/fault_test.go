@@ -25,7 +25,7 @@ func (w *world) shop(id moongate.ID, wallet string) {
 		case pay.TillChoosing, pay.TillFailed:
 			w.post(w.address(id), url.Values{"wallet": {wallet}})
 		case pay.TillAwaiting:
-			_ = w.wallets[till.Chosen].Approve(accounts[till.Chosen], w.payment(id).Attempt.String()) // may be paid already
+			_ = w.wallets[till.Chosen].Approve(w.account(till.Chosen), w.payment(id).Attempt.String()) // may be paid already
 		case pay.TillUnknown:
 		default:
 			return

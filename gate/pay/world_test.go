@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,8 +23,6 @@ import (
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
-	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
-	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
@@ -85,6 +82,8 @@ var start = time.Date(2026, 3, 4, 1, 0, 0, 0, time.UTC)
 const (
 	hubURL = "https://hub.test"
 	appID  = "wx8888888888888888"
+
+	alipayApp, alipayPID = "2021000000000208", "2088000000000208"
 )
 
 // accounts are the hub's merchant numbers.
@@ -114,6 +113,7 @@ type world struct {
 	gate    *pay.Gate
 	mux     *http.ServeMux
 	wallets map[string]*sandbox.Wallet
+	alipay  []string        // wallets that speak Alipay's protocol; the others speak WeChat Pay's
 	down    map[string]bool // wallets that cannot be reached
 	twice   bool            // every effect is carried out twice, as after the fall of a leader
 	split   int64           // basis points of an order that the wallets split
@@ -153,9 +153,9 @@ func newLimitedWorld(t testing.TB, limits pay.Limits) *world {
 }
 
 // newBareWorld has nobody check it in the end.
-func newBareWorld(t tester, limits pay.Limits) *world {
+func newBareWorld(t tester, limits pay.Limits, speakAlipay ...string) *world {
 	t.Helper()
-	w := &world{}
+	w := &world{alipay: speakAlipay}
 	w.begin(t, limits)
 	return w
 }
@@ -169,43 +169,6 @@ func (w *world) begin(t tester, limits pay.Limits) {
 	w.terms = people(t, w.submit)
 	w.links = w.connect()
 	w.open()
-}
-
-// connect makes the wallets and the connectors to them.
-func (w *world) connect() map[string]pay.Wallet {
-	w.t.Helper()
-	connectors := map[string]pay.Wallet{}
-	for i, name := range []string{"crane-pay", "carp-pay"} {
-		next := 2 * i
-		box, err := wechatbox.New(sandbox.Config{
-			Name: name, BaseURL: "https://" + name + ".test", Now: w.clock.Now, After: w.After, Carrier: roundTrip(w.deliver),
-			Random: mathrand.NewChaCha8([32]byte{byte(i)}),
-			NewKey: func() (*rsa.PrivateKey, error) { next++; return keys()[next%len(keys())], nil }, Cap: w.split,
-		})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		m, err := box.AddMerchant(accounts[name], appID)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.wallets[name] = box.Wallet
-		connectors[name], err = wechatpay.New(wechatpay.Config{
-			MchID: m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key, BaseURL: "https://" + name + ".test",
-			SplitCap: w.split,
-			Now:      w.clock.Now, Random: mathrand.NewChaCha8([32]byte{8, byte(i)}),
-			Carrier: roundTrip(func(r *http.Request) (*http.Response, error) {
-				if w.down[name] {
-					return nil, errDown
-				}
-				return box.InMemory().RoundTrip(r)
-			}),
-		})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	return connectors
 }
 
 // open puts the gate in front of the room.
@@ -439,7 +402,7 @@ func (w *world) paid(order string) (payment, attempt moongate.ID) {
 // approve has the shopper pay at the wallet.
 func (w *world) approve(wallet string, attempt moongate.ID) {
 	w.t.Helper()
-	if err := w.wallets[wallet].Approve(accounts[wallet], attempt.String()); err != nil {
+	if err := w.wallets[wallet].Approve(w.account(wallet), attempt.String()); err != nil {
 		w.t.Fatal(err)
 	}
 }

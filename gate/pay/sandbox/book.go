@@ -26,7 +26,7 @@ type Payment struct {
 	Total, Fee    int64  // fen
 }
 
-// Refunded is a refund in a [Book] that moved money or still may.
+// Refunded is a refund in a [Book] that moved money or still may: SUCCESS once it did, whatever the wallet calls that.
 type Refunded struct {
 	OutRefundNo, RefundID, OutTradeNo, State string
 	Amount, FeeBack                          int64 // fen

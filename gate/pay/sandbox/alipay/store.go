@@ -203,5 +203,5 @@ func (r *refund) state() string {
 	if r.Done.IsZero() {
 		return "PROCESSING"
 	}
-	return "REFUND_SUCCESS"
+	return "SUCCESS"
 }

@@ -42,7 +42,7 @@ func TestRestart(t *testing.T) {
 	}
 	w.Advance(2 * time.Second)
 	book := w.wallet.Book(appID)
-	book.Refunds[1].State = "REFUND_SUCCESS" // once it went through
+	book.Refunds[1].State = "SUCCESS" // once it went through
 	if err := w.wallet.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 func (p *Pages) balances(v *visit) (console.Page, error) {
-	page := console.Balances{Position: v.position(uint64(p.hub.Machine().Position())), At: v.now}
+	at, _ := p.hub.Node.Durable()
+	page := console.Balances{Position: v.position(uint64(at)), At: v.now}
 	sealed := v.URL.Query().Get("after")
 	after, err := p.hub.Unseal(v.who.Handle, "balances", sealed)
 	if err != nil {

@@ -207,13 +207,18 @@ func (c *Client) once(ctx context.Context, r request, to any) (wait time.Duratio
 	return 0, nil
 }
 
-// send sends a request once. It is signed anew each time: a signature counts once.
-func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+// address is where a request goes.
+func (c *Client) address(r *request) string {
 	text := c.base.Scheme + "://" + c.base.Host + c.base.Path + r.path
 	if len(r.query) > 0 {
 		text += "?" + r.query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, text, bytes.NewReader(r.body))
+	return text
+}
+
+// send sends a request once. It is signed anew each time: a signature counts once.
+func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, c.address(&r), bytes.NewReader(r.body))
 	if err != nil {
 		return nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("%.80q is not a path", r.path), Hint: "escape what stands in it"}
 	}

@@ -20,7 +20,10 @@ import (
 )
 
 type payVerb struct {
-	Bill payBill `cmd:"" help:"Check and read a wallet's bill: rows, sums and hash. Needs no hub."`
+	Bill        payBill        `cmd:"" help:"Check and read a wallet's bill: rows, sums and hash. Needs no hub."`
+	Reconcile   payReconcile   `cmd:"" help:"Have a running hub take in a wallet's bill and hold it against its books; for operators."`
+	Differences payDifferences `cmd:"" help:"List where bills and books differ, newest first; for operators."`
+	Settle      paySettle      `cmd:"" help:"Settle differences, and say why; for operators."`
 }
 
 type payBill struct {

@@ -10,10 +10,10 @@ import (
 )
 
 type benchVerb struct {
-	Name    string `arg:"" enum:"crossing,redirect,api,restart" help:"What to measure: ${enum}."`
+	Name    string `arg:"" enum:"crossing,redirect,api,restart,pay" help:"What to measure: ${enum}."`
 	Quick   bool   `help:"End in under 40 seconds."`
 	Profile string `help:"Write a CPU profile of the run to this file, for go tool pprof." placeholder:"FILE"`
-	Only    string `help:"Of crossing: only the cases whose name contains this." placeholder:"TEXT"`
+	Only    string `help:"Of crossing and pay: only the cases whose name contains this." placeholder:"TEXT"`
 	Dir     string `help:"Directory for the run's data, on the disk to be measured; the system's temporary one by default." type:"existingdir"`
 }
 
@@ -36,7 +36,7 @@ func (v benchVerb) Run(e *env) error {
 		defer pprof.StopCPUProfile()
 	}
 	run := map[string]func(context.Context, bench.Options) (*bench.Result, error){
-		"crossing": bench.Crossing, "redirect": bench.Redirect, "api": bench.API, "restart": bench.Restart,
+		"crossing": bench.Crossing, "redirect": bench.Redirect, "api": bench.API, "restart": bench.Restart, "pay": bench.Pay,
 	}[v.Name]
 	r, err := run(e.ctx, opt)
 	if err != nil {

@@ -62,15 +62,16 @@ type size struct {
 	accounts   int           // and
 	payments   int           // that are made to be weighed
 	connection int           // of HTTP
+	lines      int           // of a bill
 }
 
 func (o *Options) size() size {
-	s := size{rounds: 6, spell: 2 * time.Second, sellers: 2000, few: 64, many: 1024, behind: 1_000_000, patience: 10 * time.Minute, accounts: 200_000, payments: 50_000, connection: 32}
+	s := size{rounds: 6, spell: 2 * time.Second, sellers: 2000, few: 64, many: 1024, behind: 1_000_000, patience: 10 * time.Minute, accounts: 200_000, payments: 50_000, connection: 32, lines: 200_000}
 	switch {
 	case o.tiny:
-		s = size{rounds: 2, spell: 20 * time.Millisecond, sellers: 5, few: 2, many: 8, behind: 200, patience: time.Minute, accounts: 500, payments: 20, connection: 2}
+		s = size{rounds: 2, spell: 20 * time.Millisecond, sellers: 5, few: 2, many: 8, behind: 200, patience: time.Minute, accounts: 500, payments: 20, connection: 2, lines: 30}
 	case o.Quick:
-		s.rounds, s.spell, s.sellers, s.behind, s.patience, s.accounts, s.payments = 3, time.Second, 500, 60_000, 5*time.Second, 20_000, 2_000
+		s.rounds, s.spell, s.sellers, s.behind, s.patience, s.accounts, s.payments, s.lines = 3, time.Second, 500, 60_000, 5*time.Second, 20_000, 2_000, 20_000
 	}
 	return s
 }

@@ -31,7 +31,7 @@ func tiny(t *testing.T) Options {
 }
 
 var verbs = map[string]func(context.Context, Options) (*Result, error){
-	"crossing": Crossing, "redirect": Redirect, "api": API, "restart": Restart,
+	"crossing": Crossing, "redirect": Redirect, "api": API, "restart": Restart, "pay": Pay,
 }
 
 func TestEveryBenchRunsAndItsFiguresAgree(t *testing.T) {

@@ -49,9 +49,13 @@ func Crossing(ctx context.Context, opt Options) (*Result, error) {
 		r.Cases = append(r.Cases, done)
 	}
 	if len(r.Cases) == 0 {
-		return nil, &moongate.Error{Code: moongate.Malformed, Field: "--only", Message: fmt.Sprintf("no case is called %q", opt.Only), Hint: "leave it out to run them all"}
+		return nil, noCase(opt.Only)
 	}
 	return r, nil
+}
+
+func noCase(only string) error {
+	return &moongate.Error{Code: moongate.Malformed, Field: "--only", Message: fmt.Sprintf("no case is called %q", only), Hint: "leave it out to run them all"}
 }
 
 func crossingCase(ctx context.Context, opt Options, name string, submitters int, hot bool) (c Case, err error) {

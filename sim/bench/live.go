@@ -22,7 +22,8 @@ type live struct {
 	server   *http.Server
 }
 
-func newLive(ctx context.Context, opt Options, dir string) (*live, error) {
+// newLive furnishes a hub that has an account at one wallet.
+func newLive(ctx context.Context, opt Options, dir string, at pay.Wallet) (*live, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func newLive(ctx context.Context, opt Options, dir string) (*live, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	v.hub, err = hub.Open(ctx, hub.Options{
-		Config: c, Secrets: s, Now: opt.Now, Random: opt.Random, Wallets: map[string]pay.Wallet{wallet: idle{}},
+		Config: c, Secrets: s, Now: opt.Now, Random: opt.Random, Wallets: map[string]pay.Wallet{wallet: at},
 		Fatal: func(err error) {
 			v.broken.CompareAndSwap(nil, &err)
 			go v.close() //nolint:errcheck // the fault is told; closing answers everybody who waits

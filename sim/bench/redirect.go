@@ -22,7 +22,7 @@ func Redirect(ctx context.Context, opt Options) (r *Result, err error) {
 		return nil, err
 	}
 	defer remove()
-	v, err := newLive(ctx, opt, filepath.Join(dir, "hub"))
+	v, err := newLive(ctx, opt, filepath.Join(dir, "hub"), idle{})
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func (b *restart) accounts(ctx context.Context) (err error) {
 }
 
 func (b *restart) payments(ctx context.Context) (err error) {
-	v, err := newLive(ctx, b.opt, b.dir+"-payments")
+	v, err := newLive(ctx, b.opt, b.dir+"-payments", idle{})
 	if err != nil {
 		return err
 	}

@@ -114,6 +114,15 @@ func (o openapiRoute) check(t *testing.T, compiler *jsonschema.Compiler, path, m
 	if method == "get" && len(o.Scopes) == 1 && strings.HasSuffix(o.Scopes[0], ":write") && o.Scopes[0] != "participant:write" && o.Scopes[0] != "webhooks:write" {
 		t.Errorf("it reads under the scopes %v", o.Scopes)
 	}
+	if schema := o.Responses["200"].Content["application/json"].Schema; method == "get" && strings.HasSuffix(fmt.Sprint(schema["$ref"]), "Page") {
+		names := []string{}
+		for _, p := range o.Parameters {
+			names = append(names, p.Name)
+		}
+		if bounded := []string{"webhooks", "credentials"}; !slices.Contains(bounded, o.ID) && (!slices.Contains(names, "after") || !slices.Contains(names, "limit")) {
+			t.Errorf("a list without paging: %v", names)
+		}
+	}
 	fits := func(at string, m openapiMedia, needed bool) {
 		if m.Example == nil {
 			if needed {

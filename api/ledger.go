@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/moongate-hub/moongate"
@@ -64,13 +65,12 @@ func (a *API) ledgerRoutes() {
 			}
 			from := book.Head
 			if after != "" {
-				at, err := strconv.ParseUint(after, 10, 64)
-				if err != nil {
+				if from, err = placeOf(in.Account, after); err != nil {
 					return nil, "", err
 				}
-				from = journal.Position(at)
 			}
-			return a.history(ctx, book.Account, from, limit)
+			lines, next, err := a.history(ctx, book.Account, from, limit)
+			return lines, placeIn(in.Account, next), err
 		})
 	command[ledger.Balance, ledger.SetLimits](a, op{
 		path: "/v1/accounts/limits", id: "set-limits", tag: ledgerTag, summary: "Give an account limits", detail: "In place of those that it has. A negative least is a net debit cap.", scope: party.OperatorScope,
@@ -153,19 +153,34 @@ func (a *API) balance(ctx context.Context, who Principal, name, at string) (Bala
 }
 
 // history gives a full page unless the chain ends, however many of its events show nothing.
-func (a *API) history(ctx context.Context, account ledger.Account, from journal.Position, limit int) (lines []ledger.Line, next string, err error) {
+func (a *API) history(ctx context.Context, account ledger.Account, from journal.Position, limit int) (lines []ledger.Line, next journal.Position, err error) {
 	ctx, cancel := context.WithTimeout(ctx, walkTime)
 	defer cancel()
 	for from != 0 && len(lines) < limit && ctx.Err() == nil {
 		var more []ledger.Line
 		more, from, err = ledger.History(a.hub.Node.Journal().Entry, account, from, limit-len(lines))
 		if err != nil {
-			return nil, "", err
+			return nil, 0, err
 		}
 		lines = append(lines, more...)
 	}
-	if from != 0 {
-		next = fmt.Sprintf("%020d", from) // one length, whatever the position
+	return lines, from, nil
+}
+
+// placeIn is a cursor for a chain, "" at its end: it has one length, whatever the position.
+func placeIn(chain string, at journal.Position) string {
+	if at == 0 {
+		return ""
 	}
-	return lines, next, nil
+	return fmt.Sprintf("%s %020d", chain, at)
+}
+
+// placeOf reads a cursor of a chain. One of another chain is as good as none.
+func placeOf(chain, cursor string) (journal.Position, error) {
+	of, text, _ := strings.Cut(cursor, " ")
+	at, err := strconv.ParseUint(text, 10, 64)
+	if of != chain || err != nil {
+		return 0, &moongate.Error{Code: moongate.Malformed, Field: "after", Message: "this cursor belongs to another list", Hint: "leave it out to begin anew"}
+	}
+	return journal.Position(at), nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/effect"
@@ -67,14 +68,8 @@ func (a *API) operatorRoutes() {
 		func(context.Context, Principal, *struct{}) (Effects, error) {
 			return Effects{Pending: len(a.hub.Machine().Pending(0, 0)), Queues: a.hub.Effects.Queues()}, nil
 		})
-	register(a, op{path: "/v1/effects/buried", id: "buried", tag: operatorTag, summary: "List effects that were given up", scope: party.OperatorScope},
-		func(context.Context, Principal, *struct{}) (Page[BuriedEffect], error) {
-			page := Page[BuriedEffect]{Items: []BuriedEffect{}}
-			for _, d := range a.hub.Machine().Buried() {
-				page.Items = append(page.Items, BuriedEffect{d.Position, d.Pending.Kind, d.Pending.Peer, d.Pending.Since, d.Tries, d.Reason, d.At})
-			}
-			return page, nil
-		})
+	listNow(a, op{path: "/v1/effects/buried", id: "buried", tag: operatorTag, summary: "List effects that were given up", detail: "Oldest first.", scope: party.OperatorScope},
+		func(in *PageInput) *PageInput { return in }, a.buried)
 	submitAs(a, op{path: "/v1/effects/revive", id: "revive", tag: operatorTag, summary: "Have a buried effect tried again", scope: party.OperatorScope},
 		func(_ context.Context, _ Principal, _ string, in *Revival) (prepared[struct{}], error) {
 			return prepared[struct{}]{command: &replica.Revive{Effect: in.Effect}}, nil
@@ -95,6 +90,25 @@ func (a *API) operatorRoutes() {
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write([]byte("ok\n"))
 	})
+}
+
+func (a *API) buried(_ context.Context, _ Principal, _ *PageInput, after string, limit int) (rows []BuriedEffect, next string, err error) {
+	from := uint64(0)
+	if after != "" {
+		if from, err = strconv.ParseUint(after, 10, 64); err != nil {
+			return nil, "", err
+		}
+	}
+	for _, d := range a.hub.Machine().Buried() {
+		if d.Position <= journal.Position(from) {
+			continue
+		}
+		if len(rows) == limit {
+			return rows, strconv.FormatUint(uint64(rows[limit-1].Effect), 10), nil
+		}
+		rows = append(rows, BuriedEffect{d.Position, d.Pending.Kind, d.Pending.Peer, d.Pending.Since, d.Tries, d.Reason, d.At})
+	}
+	return rows, "", nil
 }
 
 // Done is the answer that has nothing to say.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -91,7 +92,15 @@ func (a *API) paymentRoutes() {
 			_, p, err := a.payment(who, in.Payment)
 			return p, err
 		})
-	query(a, op{path: "/v1/payments/{payment}/events", id: "payment-events", tag: paymentTag, summary: "Read a payment's story", detail: "Everything that happened to it, newest first.", scope: party.PaymentsRead}, a.paymentStory)
+	type storyInput struct {
+		PaymentPath
+		PageInput
+	}
+	listNow(a, op{path: "/v1/payments/{payment}/events", id: "payment-events", tag: paymentTag, summary: "Read a payment's story", detail: "Everything that happened to it, newest first.", scope: party.PaymentsRead},
+		func(in *storyInput) *PageInput { return &in.PageInput },
+		func(_ context.Context, who Principal, in *storyInput, after string, limit int) ([]hub.Event, string, error) {
+			return a.paymentStory(who, in.Payment, after, limit)
+		})
 	type listInput struct {
 		Status string `query:"status" enum:"open,succeeded,held,expired,cancelled,returned"`
 		Wallet string `query:"wallet" maxLength:"128"`
@@ -174,26 +183,33 @@ func (a *API) payment(who Principal, id moongate.ID) (head journal.Position, out
 	return head, out, err
 }
 
-// maxStory bounds how many events of one payment are shown.
-const maxStory = 500
-
-func (a *API) paymentStory(_ context.Context, who Principal, in *PaymentPath) (page Page[hub.Event], err error) {
-	page.Items = []hub.Event{}
-	head, _, err := a.payment(who, in.Payment)
+// paymentStory gives events of a payment, newest first, from one on its chain.
+func (a *API) paymentStory(who Principal, id moongate.ID, after string, limit int) (events []hub.Event, next string, err error) {
+	from, _, err := a.payment(who, id)
 	if err != nil {
-		return page, err
+		return nil, "", err
 	}
-	err = pay.Walk(a.hub.Node.Journal().Entry, in.Payment, head, func(e journal.Entry) bool {
+	if after != "" {
+		if from, err = placeOf(id.String(), after); err != nil {
+			return nil, "", err
+		}
+	}
+	var failed error
+	err = pay.Walk(a.hub.Node.Journal().Entry, id, from, func(e journal.Entry) bool {
+		if len(events) == limit {
+			next = placeIn(id.String(), e.Position)
+			return false
+		}
 		var one *hub.Event
-		if one, err = a.hub.Show(who.reader(), e); err != nil {
+		if one, failed = a.hub.Show(who.reader(), e); failed != nil {
 			return false
 		}
 		if one != nil {
-			page.Items = append(page.Items, *one)
+			events = append(events, *one)
 		}
-		return len(page.Items) < maxStory
+		return true
 	})
-	return page, err
+	return events, next, errors.Join(err, failed)
 }
 
 func (a *API) refundRoutes() {

@@ -175,6 +175,13 @@ func TestPaymentOverHTTP(t *testing.T) {
 		for _, e := range all[client.Event](t, mall, path+"/events", nil) {
 			kinds = append(kinds, e.Kind)
 		}
+		var one []string // page by page it is the same story
+		for _, e := range all[client.Event](t, mall, path+"/events", url.Values{"limit": {"1"}}) {
+			one = append(one, e.Kind)
+		}
+		if !slices.Equal(one, kinds) {
+			t.Errorf("one by one: %v, not %v", one, kinds)
+		}
 		slices.Reverse(kinds)
 		if len(kinds) < 6 || kinds[0] != "pay.created" || !slices.Contains(kinds, "pay.settled") || kinds[len(kinds)-1] != "pay.refund_ended" {
 			t.Errorf("the story %v", kinds)

@@ -49,20 +49,18 @@ func (a *API) statementRoutes() {
 		})
 	command[statement.Answer, statement.Confirm](a, op{path: "/v1/statements/confirm", id: "confirm-statement", tag: statementTag, summary: "Accept an issued total", detail: "The payee may.", scope: party.StatementsWrite})
 	command[statement.Answer, statement.Dispute](a, op{path: "/v1/statements/dispute", id: "dispute-statement", tag: statementTag, summary: "Dispute an issued total", detail: "Either side may, while it can be appealed. The money stays where it is; the operator hears both.", scope: party.StatementsWrite})
-	register(a, op{path: "/v1/statements/months", id: "months", tag: statementTag, summary: "List the months that have itemised statements", detail: "Newest first, by UTC.", scope: party.StatementsRead},
-		func(ctx context.Context, who Principal, in *struct {
-			Party string `query:"party" maxLength:"128" doc:"For operators: whose. Otherwise the caller."`
-			AtLeast
-		},
-		) (page Page[statement.Month], err error) {
+	type monthsInput struct {
+		Party string `query:"party" maxLength:"128" doc:"For operators: whose. Otherwise the caller."`
+		PageInput
+	}
+	list(a, op{path: "/v1/statements/months", id: "months", tag: statementTag, summary: "List the months that have itemised statements", detail: "Newest first, by UTC.", scope: party.StatementsRead},
+		func(in *monthsInput) *PageInput { return &in.PageInput },
+		func(ctx context.Context, who Principal, in *monthsInput, after string, limit int) ([]statement.Month, string, error) {
 			handle, err := who.as(in.Party)
-			if err == nil {
-				err = a.fresh(ctx, who, in.Position)
+			if err != nil {
+				return nil, "", err
 			}
-			if err == nil {
-				page.Items, err = statement.Months(ctx, a.hub.Views, handle, 500)
-			}
-			return page, err
+			return statement.Months(ctx, a.hub.Views, handle, after, limit)
 		})
 	register(a, op{
 		path: "/v1/statements/itemised", id: "itemised", tag: statementTag, summary: "Read an itemised statement", scope: party.StatementsRead,
@@ -113,11 +111,10 @@ func (a *API) month(ctx context.Context, who Principal, in *MonthInput) (src sta
 		may = err == nil && a.hub.Agreement.MayRead(r.Agreement, t.Doc.Version, r.Party)
 	})
 	if !may { // it may have left since
-		months, err := statement.Months(ctx, a.hub.Views, r.Party, 500)
-		if err != nil {
+		if may, err = a.had(ctx, r.Party, in.Agreement); err != nil {
 			return src, r, err
 		}
-		if !slices.ContainsFunc(months, func(m statement.Month) bool { return m.Agreement == in.Agreement }) {
+		if !may {
 			return src, r, denied("agreement", in.Agreement)
 		}
 	}
@@ -126,6 +123,19 @@ func (a *API) month(ctx context.Context, who Principal, in *MonthInput) (src sta
 		return t, err
 	}}
 	return src, r, nil
+}
+
+// had tells whether a participant ever had crossings under an agreement.
+func (a *API) had(ctx context.Context, party, agreement string) (bool, error) {
+	for after := ""; ; {
+		months, next, err := statement.Months(ctx, a.hub.Views, party, after, 500)
+		if err != nil || slices.ContainsFunc(months, func(m statement.Month) bool { return m.Agreement == agreement }) {
+			return err == nil, err
+		}
+		if after = next; next == "" {
+			return false, nil
+		}
+	}
 }
 
 // statementCSV streams a statement line by line.

@@ -138,6 +138,38 @@ func TestAnnouncedBodies(t *testing.T) {
 	}
 }
 
+// A cursor of one list is none of another, also where both are the reader's own.
+func TestCursorsOfOtherLists(t *testing.T) {
+	t.Parallel()
+	e := furnish(t)
+	var accounts api.Page[api.Account]
+	e.do(call{path: "/v1/accounts", signer: "lotus"}).into(t, &accounts)
+	next := map[string]string{}
+	for _, a := range accounts.Items {
+		var page struct {
+			Next string `json:"next"`
+		}
+		e.do(call{path: "/v1/accounts/history?limit=1&account=" + a.Name, signer: "lotus"}).into(t, &page)
+		if page.Next != "" {
+			next[a.Name] = page.Next
+		}
+	}
+	if len(next) == 0 || len(accounts.Items) < 2 {
+		t.Fatalf("%d accounts, cursors of %v", len(accounts.Items), next)
+	}
+	for name, cursor := range next {
+		for _, a := range accounts.Items {
+			want := 400
+			if a.Name == name {
+				want = 200
+			}
+			if got := e.do(call{path: "/v1/accounts/history?account=" + a.Name + "&after=" + cursor, signer: "lotus"}); got.status != want {
+				t.Errorf("a cursor of %s at %s: %d %s", name, a.Name, got.status, got.text)
+			}
+		}
+	}
+}
+
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {

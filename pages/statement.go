@@ -60,7 +60,7 @@ func (p *Pages) totalLine(v *visit, r *statement.Row) (console.StatementLine, er
 // itemisedLines offers an itemised statement for each agreement, currency and month in which a participant had crossings:
 // they are made when they are read.
 func (p *Pages) itemisedLines(v *visit, whose *party.Participant) ([]console.StatementLine, error) {
-	found, err := statement.Months(v.Context(), p.hub.Views, whose.Handle, monthsShown)
+	found, _, err := statement.Months(v.Context(), p.hub.Views, whose.Handle, "", monthsShown)
 	if err != nil {
 		return nil, err
 	}

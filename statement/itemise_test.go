@@ -154,7 +154,7 @@ func TestItemiseRefuses(t *testing.T) {
 
 func TestMonths(t *testing.T) {
 	g := march(t)
-	months, err := statement.Months(context.Background(), g.lists(t), "tea-shop", 10)
+	months, _, err := statement.Months(context.Background(), g.lists(t), "tea-shop", "", 10)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,26 +157,43 @@ type Month struct {
 	Crossings int    `json:"crossings"`
 }
 
-// Months lists the months in which a participant had crossings, newest first. Months are counted by UTC; a statement
-// follows the agreement's calendar, so that a crossing near midnight may stand in its neighbour.
-func Months(ctx context.Context, db view.DB, participant string, limit int) ([]Month, error) {
+// Months lists the months in which a participant had crossings, newest first, at most limit of them (at most 500) after a
+// cursor, and the next one, "" at the end. Months are counted by UTC; a statement follows the agreement's calendar, so that
+// a crossing near midnight may stand in its neighbour.
+func Months(ctx context.Context, db view.DB, participant, after string, limit int) ([]Month, string, error) {
+	var from Month
+	if after != "" {
+		parts := strings.Split(after, ".")
+		if len(parts) != 3 {
+			return nil, "", &moongate.Error{Code: moongate.Malformed, Field: "after", Message: fmt.Sprintf("%.40q is no cursor", after), Hint: "pass on the one of the page before"}
+		}
+		from = Month{Month: parts[0], Agreement: parts[1], Currency: parts[2]}
+	}
+	limit = max(1, min(limit, maxRows))
 	found, err := db.QueryContext(ctx, `SELECT c.agreement, c.currency, strftime('%Y-%m', c.at / 1000000, 'unixepoch') AS month, count(*)
 		FROM crossing_party p JOIN crossing c ON c.position = p.position WHERE p.party = ? AND c.state = 'done' AND c.agreement <> '' AND c.currency <> ''
-		GROUP BY 1, 2, 3 ORDER BY month DESC, c.agreement, c.currency LIMIT ?`, participant, max(1, min(limit, maxRows)))
+		GROUP BY 1, 2, 3 HAVING ? = '' OR month < ? OR month = ? AND (c.agreement, c.currency) > (?, ?)
+		ORDER BY month DESC, c.agreement, c.currency LIMIT ?`, participant, from.Month, from.Month, from.Month, from.Agreement, from.Currency, limit+1)
 	if err != nil {
-		return nil, fmt.Errorf("statement: months: %w", err)
+		return nil, "", fmt.Errorf("statement: months: %w", err)
 	}
 	defer found.Close()
 	months := []Month{}
 	for found.Next() {
 		var m Month
 		if err := found.Scan(&m.Agreement, &m.Currency, &m.Month, &m.Crossings); err != nil {
-			return nil, fmt.Errorf("statement: months: %w", err)
+			return nil, "", fmt.Errorf("statement: months: %w", err)
 		}
 		months = append(months, m)
 	}
 	if err := found.Err(); err != nil {
-		return nil, fmt.Errorf("statement: months: %w", err)
+		return nil, "", fmt.Errorf("statement: months: %w", err)
 	}
-	return months, nil
+	next := ""
+	if len(months) > limit {
+		months = months[:limit]
+		last := &months[limit-1]
+		next = last.Month + "." + last.Agreement + "." + last.Currency
+	}
+	return months, next, nil
 }

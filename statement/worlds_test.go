@@ -139,7 +139,7 @@ func (w *world) seen(who string) string {
 	issued, next, err := statement.List(ctx, store, who, "", 1)
 	note("statements", issued, err)
 	note("statements, next", next, nil)
-	months, err := statement.Months(ctx, store, who, 100)
+	months, _, err := statement.Months(ctx, store, who, "", 100)
 	note("months", months, err)
 	agreements, next, err := agreement.List(ctx, store, agreement.Filter{Party: who}, "", 1)
 	note("agreements", agreements, err)

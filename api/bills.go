@@ -46,15 +46,12 @@ func (a *API) billRoutes() {
 	})
 	type fetchInput struct {
 		Wallet string `query:"wallet" maxLength:"128"`
-		AtLeast
+		PageInput
 	}
-	register(a, op{path: "/v1/bills/fetches", id: "bill-fetches", tag: billTag, summary: "Look how fetching bills went", detail: "The newest days first, 200 at most.", scope: party.OperatorScope},
-		func(ctx context.Context, who Principal, in *fetchInput) (Page[reconcile.FetchRow], error) {
-			if err := a.fresh(ctx, who, in.Position); err != nil {
-				return Page[reconcile.FetchRow]{}, err
-			}
-			rows, err := reconcile.Fetches(ctx, a.hub.Views, in.Wallet, 200)
-			return Page[reconcile.FetchRow]{Items: rows}, err
+	list(a, op{path: "/v1/bills/fetches", id: "bill-fetches", tag: billTag, summary: "Look how fetching bills went", detail: "The newest days first.", scope: party.OperatorScope},
+		func(in *fetchInput) *PageInput { return &in.PageInput },
+		func(ctx context.Context, _ Principal, in *fetchInput, after string, limit int) ([]reconcile.FetchRow, string, error) {
+			return reconcile.Fetches(ctx, a.hub.Views, in.Wallet, after, limit)
 		})
 	type listInput struct {
 		Wallet string `query:"wallet" maxLength:"128"`

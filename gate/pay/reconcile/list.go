@@ -213,29 +213,49 @@ func differenceFields(r *DifferenceRow) []any {
 	}
 }
 
-// Fetches lists how fetching bills went, the newest days first, at most limit of them.
-func Fetches(ctx context.Context, db view.DB, wallet string, limit int) ([]FetchRow, error) {
-	where, args := "", []any{}
-	if wallet != "" {
-		where, args = " WHERE wallet = ?", append(args, wallet)
+// Fetches lists how fetching bills went like [Bills], the newest days first.
+func Fetches(ctx context.Context, db view.DB, wallet, after string, limit int) ([]FetchRow, string, error) {
+	if limit < 1 || limit > 500 {
+		return nil, "", malformed("limit", fmt.Sprintf("%d rows at once", limit), "ask for 1 to 500")
 	}
-	found, err := db.QueryContext(ctx, `SELECT wallet, kind, day, result, bill, message, tries, at FROM bill_fetch`+where+` ORDER BY day DESC, wallet, kind LIMIT ?`, append(args, max(1, min(limit, 500)))...)
+	var where []string
+	var args []any
+	if wallet != "" {
+		where, args = append(where, "wallet = ?"), append(args, wallet)
+	}
+	if after != "" {
+		parts := strings.SplitN(after, " ", 3)
+		if len(parts) != 3 {
+			return nil, "", malformed("after", fmt.Sprintf("%.40q is not a cursor", after), "pass what the page before gave as next")
+		}
+		where = append(where, "(day < ? OR day = ? AND (kind, wallet) > (?, ?))")
+		args = append(args, parts[0], parts[0], parts[1], parts[2])
+	}
+	statement := "SELECT wallet, kind, day, result, bill, message, tries, at FROM bill_fetch"
+	if len(where) > 0 {
+		statement += " WHERE " + strings.Join(where, " AND ")
+	}
+	found, err := db.QueryContext(ctx, statement+" ORDER BY day DESC, kind, wallet LIMIT ?", append(args, limit+1)...)
 	if err != nil {
-		return nil, fmt.Errorf("reconcile: fetches: %w", err)
+		return nil, "", fmt.Errorf("reconcile: fetches: %w", err)
 	}
 	defer found.Close()
 	rows := []FetchRow{}
 	for found.Next() {
+		if len(rows) == limit {
+			last := &rows[limit-1]
+			return rows, last.Day + " " + string(last.Kind) + " " + last.Wallet, nil
+		}
 		var r FetchRow
 		if err := found.Scan(&r.Wallet, &r.Kind, &r.Day, &r.Result, text{&r.Bill}, &r.Message, &r.Tries, &r.At); err != nil {
-			return nil, fmt.Errorf("reconcile: fetches: %w", err)
+			return nil, "", fmt.Errorf("reconcile: fetches: %w", err)
 		}
 		rows = append(rows, r)
 	}
 	if err := found.Err(); err != nil {
-		return nil, fmt.Errorf("reconcile: fetches: %w", err)
+		return nil, "", fmt.Errorf("reconcile: fetches: %w", err)
 	}
-	return rows, nil
+	return rows, "", nil
 }
 
 // query is a keyset query: only the conditions that narrow it stand in it, so that an index can serve them.

@@ -579,9 +579,16 @@ func TestFetching(t *testing.T) {
 	if _, err := w.store.CatchUp(context.Background(), w); err != nil {
 		t.Fatal(err)
 	}
-	fetches, err := reconcile.Fetches(context.Background(), w.store, "crane-pay", 100)
-	if err != nil {
-		t.Fatal(err)
+	var fetches []reconcile.FetchRow
+	for after := ""; ; { // page by page, one at a time
+		page, next, err := reconcile.Fetches(context.Background(), w.store, "crane-pay", after, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fetches = append(fetches, page...)
+		if after = next; next == "" {
+			break
+		}
 	}
 	var told []string
 	for _, f := range fetches {

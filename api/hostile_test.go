@@ -374,3 +374,20 @@ func TestNoSecretsInLogs(t *testing.T) {
 		}
 	}
 }
+
+// Several faults stand in one order, whichever way a map is walked: the same request is answered with the same bytes.
+func TestFaultsStandInOrder(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	shop := w.join("shop", party.Merchant, party.AllScopes)
+	for range 30 {
+		got := w.do(call{path: "/v1/participants/rename", token: shop, body: `{"f":1,"e":1,"d":1,"c":1,"b":1,"a":1}`}).problem(t)
+		var fields []string
+		for _, f := range got.Faults {
+			fields = append(fields, f.Field)
+		}
+		if strings.Join(fields, " ") != "handle name a b c d e f" {
+			t.Fatalf("the faults are in the order %v", fields)
+		}
+	}
+}

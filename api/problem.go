@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -154,6 +155,7 @@ func foundByHuma(status int, msg string, errs []error) *Problem {
 	if status == http.StatusUnsupportedMediaType {
 		p.Status = status
 	}
+	slices.SortStableFunc(errs, func(a, b error) int { return strings.Compare(locationOf(a), locationOf(b)) }) // huma walks maps
 	for _, err := range errs {
 		if err == nil || len(p.Faults) == maxFaults {
 			continue
@@ -172,6 +174,15 @@ func foundByHuma(status int, msg string, errs []error) *Problem {
 		p.Faults = nil
 	}
 	return p
+}
+
+// locationOf is where in the request huma found an error.
+func locationOf(err error) string {
+	var d huma.ErrorDetailer
+	if errors.As(err, &d) {
+		return d.ErrorDetail().Location
+	}
+	return ""
 }
 
 // faultOf says in our words what huma found: the field as the caller wrote it, and its value where that is short.

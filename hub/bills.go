@@ -31,7 +31,7 @@ func (h *Hub) openBills() error {
 		}
 	}
 	h.Bills = reconcile.NewImporter(reconcile.ImporterOptions{
-		State: h.Reconcile, Pay: h.Pay, Crossings: h.Crossing, Read: h.machine.Read, Submit: h.Node.Submit,
+		State: h.Reconcile, Pay: h.Pay, Crossings: h.Crossing, Read: h.machine.Read, Now: h.machine.Now, Submit: h.Node.Submit,
 		Fresh: h.freshViews, Views: h.Views, Wallets: h.opt.Wallets, Accounts: accounts, Dir: dir,
 	})
 	return nil

@@ -66,8 +66,10 @@ type Line struct {
 }
 
 // dead tells whether the bill says that nothing moved after all.
-func (l *Line) dead() bool {
-	switch l.State {
+func (l *Line) dead() bool { return dead(l.State) }
+
+func dead(state string) bool {
+	switch state {
 	case "FAIL", "FAILED", "CLOSED", "CHANGE", "REFUNDCLOSE":
 		return true
 	}

@@ -15,8 +15,12 @@ func (s *State) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
 	case *replica.Ticked:
 		s.forget(e.At)
+		s.paid.forget(e.At)
 	case *pay.AttemptEnded:
+		s.paid.ended(v)
 		s.news(e.At, v.Attempt)
+	case *pay.Settled:
+		s.settled(v)
 	case *pay.RefundEnded:
 		s.news(e.At, v.Refund)
 	case *Began:

@@ -26,7 +26,8 @@ type ImporterOptions struct {
 	State     *State
 	Pay       *pay.State
 	Crossings *crossing.State
-	Read      func(func()) // the machine's
+	Read      func(func())         // the machine's
+	Now       func() moongate.Time // the state's time, under Read
 	Submit    func(context.Context, replica.Request) (any, error)
 	Fresh     func(context.Context) (journal.Position, error) // waits until the views know what the state knows now, and says how far that is
 	Views     view.DB
@@ -89,6 +90,7 @@ func (i *Importer) Nothing(ctx context.Context, caller string, name Name) (Answe
 		return Answer{}, err
 	}
 	m := &matching{i: i, name: &name, p: name.period(), parts: 1, sums: map[money.Currency]*Sum{}}
+	m.known()
 	at, err := i.opt.Fresh(ctx)
 	if err != nil {
 		return Answer{}, err
@@ -103,6 +105,10 @@ func (i *Importer) Nothing(ctx context.Context, caller string, name Name) (Answe
 // whole reads a bill as often as its parts need, and matches it.
 func (m *matching) whole(ctx context.Context, src *Source) error {
 	m.sums = map[money.Currency]*Sum{}
+	if err := m.begin(src); err != nil {
+		return err
+	}
+	m.known()
 	at, err := m.i.opt.Fresh(ctx)
 	if err != nil {
 		return err
@@ -113,11 +119,6 @@ func (m *matching) whole(ctx context.Context, src *Source) error {
 		b, err := bill.Open(io.NewSectionReader(src.Text, 0, src.Text.Size()), bill.Options{Hash: src.Published, Digest: digest})
 		if err != nil {
 			return err
-		}
-		if m.name == nil {
-			if err := m.identify(src, b); err != nil {
-				return err
-			}
 		}
 		if err := m.read(ctx, b); err != nil {
 			return err
@@ -131,6 +132,21 @@ func (m *matching) whole(ctx context.Context, src *Source) error {
 		}
 	}
 	return m.pair()
+}
+
+// begin finds out what bill it is before anything is looked up.
+func (m *matching) begin(src *Source) error {
+	b, err := bill.Open(io.NewSectionReader(src.Text, 0, src.Text.Size()), bill.Options{Hash: src.Published})
+	if err != nil {
+		return err
+	}
+	return m.identify(src, b)
+}
+
+// known takes what was paid on the bill's day, as it is known before the views are waited for: so they have all of it.
+func (m *matching) known() {
+	m.i.opt.Read(func() { m.paid, m.asof = m.i.opt.State.paidOf(m.p), m.i.opt.Now() })
+	m.paid.build()
 }
 
 // identify finds out what bill it is, by what the caller says and by what the bill does.

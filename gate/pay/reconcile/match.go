@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/moongate-hub/moongate"
@@ -32,7 +33,10 @@ type matching struct {
 
 	figures Figures
 	sums    map[money.Currency]*Sum
-	seen    map[moongate.ID]int // rows by our number, of this part
+	paid    *paidIndex
+	seen    map[moongate.ID]int  // rows by our number, of this part, that the index does not have
+	counted [walkedMinutes]int64 // movements that rows named, by minute, where the views have them in the same
+	asof    moongate.Time        // the state's time before the views were waited for
 	items   []Item
 	loose   []loose        // rows without a number of ours
 	left    []pay.Movement // that no row of this part named
@@ -50,6 +54,8 @@ type loose struct {
 type batch struct {
 	rows  [batchRows]bill.Row
 	ids   [batchRows]moongate.ID
+	place [batchRows]int   // 1 + that in the index of what was paid; 0 where it has no such number
+	clear [batchRows]*paid // what a row agrees with, as far as that can be told without the tables
 	found [batchRows]pay.Movement
 	known [batchRows]bool
 	fees  [batchRows]ourFee
@@ -131,19 +137,31 @@ func (m *matching) match(ctx context.Context, b *batch) error {
 
 // lookUp finds what the hub knows under the rows' numbers.
 func (m *matching) lookUp(b *batch) {
+	unclear := false
 	for j := range b.n {
 		row := &b.rows[j]
-		b.ids[j], b.known[j], b.told[j] = moongate.ID{}, false, false
+		b.ids[j], b.place[j], b.clear[j], b.known[j], b.told[j] = moongate.ID{}, 0, nil, false, false
 		if row.Kind != bill.Payment && row.Kind != bill.Refund {
 			continue
 		}
 		if id, err := moongate.ParseID(row.No); err == nil && (id.Kind() == moongate.KindAttempt || id.Kind() == moongate.KindRefund) && m.mine(id) {
 			b.ids[j] = id
+			if one, place := m.paid.find(&id); one != nil {
+				b.place[j] = place + 1
+				if one.agrees(m.p, row, m.hasFees()) {
+					b.clear[j] = one
+					continue
+				}
+			}
+			unclear = true
 		}
+	}
+	if !unclear {
+		return
 	}
 	m.i.opt.Read(func() {
 		for j := range b.n {
-			if b.ids[j].IsZero() {
+			if b.ids[j].IsZero() || b.clear[j] != nil {
 				continue
 			}
 			b.found[j], b.known[j] = m.i.opt.Pay.Movement(b.ids[j])
@@ -197,11 +215,18 @@ func (m *matching) row(b *batch, j int) error {
 	m.figures.Rows++
 	line := lineOf(row)
 	id := b.ids[j]
-	if first, twice := m.seen[id]; twice {
+	if first := m.named(b, j); first != 0 {
 		return m.differs(sum, Item{Class: Duplicate, Line: line, No: id, Facts: fmt.Sprintf("%s stands in line %d already", row.No, first)})
 	}
-	m.seen[id] = row.Line
 	var fee *ourFee
+	if one := b.clear[j]; one != nil {
+		if m.hasFees() && one.told {
+			fee = &one.fee
+		}
+		m.charge(sum, &line, fee)
+		m.agree(sum, &line, one.settled)
+		return nil
+	}
 	if b.told[j] {
 		fee = &b.fees[j]
 	}
@@ -216,21 +241,12 @@ func (m *matching) settle(sum *Sum, line *Line, found *pay.Movement, known bool,
 		m.figures.Aside++
 		sum.Aside += line.Settled
 		return nil
-	case fee != nil:
-		sum.Terms += fee.minor
-	default:
-		sum.Untold += line.Fee
-	}
-	sum.Fee += line.Fee
-	if fee != nil && fee.fits(line.Fee) {
-		sum.Rounding += line.Fee - 1000*fee.minor
-	}
-	if v.class == 0 {
-		m.figures.Matched++
-		sum.Theirs += line.Settled
-		sum.Ours += v.ours
+	case v.class == 0:
+		m.charge(sum, line, fee)
+		m.agree(sum, line, v.ours)
 		return nil
 	}
+	m.charge(sum, line, fee)
 	item := Item{Class: v.class, Line: *line, No: found.No, Ours: v.ours, Facts: v.facts}
 	if !known {
 		item.No, _ = moongate.ParseID(line.Number)
@@ -239,6 +255,45 @@ func (m *matching) settle(sum *Sum, line *Line, found *pay.Movement, known bool,
 		item.Terms, item.Parts = fee.minor, fee.parts
 	}
 	return m.differs(sum, item)
+}
+
+// charge counts a line's fee.
+func (m *matching) charge(sum *Sum, line *Line, fee *ourFee) {
+	sum.Fee += line.Fee
+	if fee == nil {
+		sum.Untold += line.Fee
+		return
+	}
+	sum.Terms += fee.minor
+	if fee.fits(line.Fee) {
+		sum.Rounding += line.Fee - 1000*fee.minor
+	}
+}
+
+func (m *matching) agree(sum *Sum, line *Line, ours int64) {
+	m.figures.Matched++
+	sum.Theirs += line.Settled
+	sum.Ours += ours
+}
+
+// named notes that a row names a movement, and gives the line that has named it before, or 0. It counts those movements
+// of which the views say the same time.
+func (m *matching) named(b *batch, j int) (before int) {
+	line := b.rows[j].Line
+	if at := b.place[j] - 1; at >= 0 {
+		if before = int(m.paid.lines[at]); before == 0 {
+			m.paid.lines[at] = int32(min(line, math.MaxInt32))
+			m.count(m.paid.at(at).at)
+		}
+		return before
+	}
+	if before = m.seen[b.ids[j]]; before == 0 {
+		m.seen[b.ids[j]] = line
+		if one := &b.found[j]; b.known[j] && one.Refund && one.Wallet == m.name.Wallet && one.At < m.asof {
+			m.count(one.At)
+		}
+	}
+	return before
 }
 
 // stranger takes in a row that bears no number of ours.

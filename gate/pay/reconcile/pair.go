@@ -15,11 +15,66 @@ import (
 // near is how far apart a row and a movement may be that are taken for the same by amount and time.
 const near = moongate.Day
 
+// walked is the time about a bill's day in which movements are looked for, by the minute.
+const walkedMinutes = int((moongate.Day + 2*near) / moongate.Minute)
+
+// count notes that a movement of that time was named.
+func (m *matching) count(at moongate.Time) {
+	if n := (at - m.p.from + near) / moongate.Minute; n >= 0 && int(n) < walkedMinutes {
+		m.counted[n]++
+	}
+}
+
 // unnamed walks through what moved at the wallet about that day by our books, and keeps what no row of this part has
-// named.
+// named. A minute in which as many movements were named as there are has none.
 func (m *matching) unnamed(ctx context.Context) error {
+	from, until := m.p.from-near, m.p.until+near
+	if len(m.loose) == 0 { // nothing is looked for in the days beside
+		from, until = m.p.from, m.p.until
+	}
+	if m.parts > 1 {
+		return m.walk(ctx, from, until)
+	}
+	first := m.p.from - near
+	counts, err := m.i.opt.Views.QueryContext(ctx, `SELECT (at - ?) / ?, count(*) FROM movement WHERE wallet = ? AND at >= ? AND at < ? GROUP BY 1 ORDER BY 1`,
+		int64(first), int64(moongate.Minute), m.name.Wallet, int64(from), int64(until))
+	if err != nil {
+		return fmt.Errorf("reconcile: movements: %w", err)
+	}
+	defer counts.Close()
+	type span struct{ from, until moongate.Time }
+	var spans []span
+	for counts.Next() {
+		var minute int
+		var n int64
+		if err := counts.Scan(&minute, &n); err != nil {
+			return fmt.Errorf("reconcile: movements: %w", err)
+		}
+		if m.counted[minute] == n {
+			continue
+		}
+		one := span{first + moongate.Time(minute)*moongate.Minute, first + moongate.Time(minute+1)*moongate.Minute}
+		if k := len(spans) - 1; k >= 0 && spans[k].until == one.from {
+			spans[k].until = one.until
+			continue
+		}
+		spans = append(spans, one)
+	}
+	if err := counts.Err(); err != nil {
+		return fmt.Errorf("reconcile: movements: %w", err)
+	}
+	for _, one := range spans {
+		if err := m.walk(ctx, one.from, one.until); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk keeps what moved in a time and was not named.
+func (m *matching) walk(ctx context.Context, from, until moongate.Time) error {
 	found, err := m.i.opt.Views.QueryContext(ctx, `SELECT own FROM movement WHERE wallet = ? AND at >= ? AND at < ? ORDER BY at, own`,
-		m.name.Wallet, int64(m.p.from-near), int64(m.p.until+near))
+		m.name.Wallet, int64(from), int64(until))
 	if err != nil {
 		return fmt.Errorf("reconcile: movements: %w", err)
 	}
@@ -35,7 +90,7 @@ func (m *matching) unnamed(ctx context.Context) error {
 			return fmt.Errorf("reconcile: a movement is called %x", own)
 		}
 		id := moongate.ID(own)
-		if _, named := m.seen[id]; named || !m.mine(id) {
+		if !m.mine(id) || m.wasNamed(id) {
 			continue
 		}
 		if list[n] = id; n == batchRows-1 {
@@ -50,6 +105,13 @@ func (m *matching) unnamed(ctx context.Context) error {
 		return fmt.Errorf("reconcile: movements: %w", err)
 	}
 	return m.keep(list[:n])
+}
+
+func (m *matching) wasNamed(id moongate.ID) bool {
+	if one, place := m.paid.find(&id); one != nil {
+		return m.paid.lines[place] != 0
+	}
+	return m.seen[id] != 0
 }
 
 // keep looks movements up, and keeps those that did move.

@@ -96,6 +96,8 @@ type State struct {
 	due     *replica.Due[dueKey]
 	fading  *replica.Due[moongate.ID] // bills and settled differences
 	open    int                       // differences that are not settled
+
+	paid paidBook // as it happened since the start
 }
 
 // New makes an empty room over those below it.
@@ -134,7 +136,7 @@ func (s *State) Tables() []replica.Stored {
 
 // Listens has news about a payment or refund settle what differs about it, and time forget what is over.
 func (s *State) Listens() []string {
-	return []string{(&pay.AttemptEnded{}).EventKind(), (&pay.RefundEnded{}).EventKind(), (&replica.Ticked{}).EventKind()}
+	return []string{(&pay.AttemptEnded{}).EventKind(), (&pay.Settled{}).EventKind(), (&pay.RefundEnded{}).EventKind(), (&replica.Ticked{}).EventKind()}
 }
 
 // Register tells the machine which commands the room answers, and that fetching a bill is an effect. It waits in a queue
@@ -192,6 +194,7 @@ func (s *State) Rebuild() {
 	s.due = replica.NewDue(dueKey.less)
 	s.fading = replica.DueByID()
 	s.open = 0
+	s.paid = paidBook{days: map[paidKey][]paid{}}
 	for id, b := range s.bills.All() {
 		s.indexBill(id, &b)
 	}

@@ -106,7 +106,7 @@ func newWorldOf(t testing.TB, part int64) *world {
 		}
 	})
 	w.importer = reconcile.NewImporter(reconcile.ImporterOptions{
-		State: w.state, Pay: w.payments, Crossings: w.crossings, Read: w.machine.Read, Views: w.store,
+		State: w.state, Pay: w.payments, Crossings: w.crossings, Read: w.machine.Read, Now: w.machine.Now, Views: w.store,
 		Wallets: w.wallets, Accounts: w.accounts, Dir: t.TempDir(),
 		Submit: func(_ context.Context, r replica.Request) (any, error) {
 			if w.between != nil {

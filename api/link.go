@@ -119,7 +119,7 @@ func (a *API) blockRoutes() {
 	list(a, op{path: "/v1/blocks", id: "blocks", tag: linkTag, summary: "List blocks", detail: "Blocks, appeals and what became of them are public.", public: true},
 		func(in *blockInput) *PageInput { return &in.PageInput },
 		func(ctx context.Context, _ Principal, in *blockInput, after string, limit int) ([]link.BlockRow, string, error) {
-			return link.Blocks(ctx, a.hub.Views, in.By, in.Against, in.InForce, after, limit)
+			return link.Blocks(ctx, a.hub.Views, link.BlockFilter{By: in.By, Against: in.Against, InForce: in.InForce}, after, limit)
 		})
 }
 

@@ -29,6 +29,7 @@ func (Agreements) template() string { return "agreements" }
 type Agreement struct {
 	Line       AgreementLine
 	Signatures []Signature
+	Signers    Paging
 	Scope      []string // kinds of crossing that it covers
 	Products   []string // product classes; empty: all
 	Fees       []Fee
@@ -41,6 +42,7 @@ type Agreement struct {
 	Hash       string // of the canonical document, which the parties signed
 	Text       string // the whole of it as a terminal prints it, in the reader's language; may stand alone
 	Versions   []AgreementLine
+	Further    Paging // of the versions
 }
 
 func (Agreement) template() string { return "agreement" }

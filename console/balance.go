@@ -76,8 +76,10 @@ type WindowLine struct {
 
 // Windows is the list of settlement windows, newest first.
 type Windows struct {
-	Lines  []WindowLine
-	Paging Paging
+	Open    []WindowLine // that crossings still add to
+	Further Paging       // of the open ones
+	Lines   []WindowLine // closed ones
+	Paging  Paging
 }
 
 func (Windows) template() string { return "windows" }
@@ -86,8 +88,11 @@ func (Windows) template() string { return "windows" }
 type Window struct {
 	Line         WindowLine
 	Gross        money.Amount // claims before netting; no currency: not the reader's to know
-	Positions    []Position   // sum to zero
+	Positions    []Position
+	Paging       Paging       // of the positions
+	Sum          money.Amount // of all positions: zero; no currency: not the reader's to know
 	Instructions []Instruction
+	Further      Paging       // of the instructions
 	Clearing     money.Amount // of the clearing account; zero after settlement
 	Steps        []Step
 	Actions      []Action

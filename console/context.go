@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 
@@ -73,9 +74,19 @@ type Ref struct {
 
 // Paging is a list's place in a longer one. Cursors are opaque; an empty one means that there is nothing further.
 type Paging struct {
+	List  string // that the cursor is of, where a page has several: one of its parameters; empty: the page's main list
 	Next  string // cursor of what follows the last line
 	First bool   // this is the first page
 }
+
+// Cursor is the parameter that a link to another part of the list changes.
+func (p Paging) Cursor() string { return cmp.Or(p.List, "after") }
+
+// Short tells whether the list is all on the page, so that there is nowhere to go.
+func (p Paging) Short() bool { return p.First && p.Next == "" }
+
+// cursors are the parameters that say where in its lists a page begins; id narrows one to a single row.
+var cursors = []string{"after", "agreements", "blocks", "fetches", "id", "months", "open", "payouts", "peers", "positions", "refunds", "signatures", "story", "versions"}
 
 // Step is one thing that happened in a story.
 type Step struct {

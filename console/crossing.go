@@ -69,6 +69,7 @@ type Crossing struct {
 	HasProof  bool // a receipt can be had
 	Position  uint64
 	Refunds   []CrossingLine
+	Further   Paging // of the refunds
 	RefundOf  string
 	Reference string // the buyer's or the platform's own number, such as an order id
 }

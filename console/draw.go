@@ -162,22 +162,6 @@ func bars(positions []Position) []bar {
 	return out
 }
 
-// together is the sum of net positions, which a reader may check against zero. One that does not fit is no amount.
-func together(positions []Position) money.Amount {
-	if len(positions) == 0 {
-		return money.Amount{}
-	}
-	sum := money.Of(0, positions[0].Net.Currency)
-	for _, p := range positions {
-		next, err := sum.Add(p.Net)
-		if err != nil {
-			return money.Amount{}
-		}
-		sum = next
-	}
-	return sum
-}
-
 // plot is a quantity over time as one line, with the area beneath it.
 type plot struct {
 	Line, Area  string // path data in a view box of plotWidth × plotHeight

@@ -95,28 +95,6 @@ func TestBars(t *testing.T) {
 	}
 }
 
-func TestTogether(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		nets []money.Amount
-		want money.Amount
-	}{
-		{"nobody", nil, money.Amount{}},
-		{"level", []money.Amount{fen(5), fen(-7), fen(2)}, fen(0)},
-		{"off by a cent", []money.Amount{fen(5), fen(-4)}, fen(1)},
-		{"two currencies", []money.Amount{fen(5), money.Of(5, money.USD)}, money.Amount{}},
-		{"too much", []money.Amount{fen(math.MaxInt64), fen(1)}, money.Amount{}},
-	} {
-		var positions []Position
-		for _, n := range test.nets {
-			positions = append(positions, Position{Net: n})
-		}
-		if got := together(positions); got != test.want {
-			t.Errorf("%s: %v, want %v", test.name, got, test.want)
-		}
-	}
-}
-
 // TestPlotStaysInItsFrame for any values and times, in and out of order.
 func TestPlotStaysInItsFrame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -96,6 +96,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 	}
 	health.Checkpoint.Size, health.Checkpoint.At = 184467, ago(moongate.Second)
 	full := Paging{Next: "b64cursor", First: true}
+	part := func(list string) Paging { return Paging{List: list, Next: "b64cursor"} }
 
 	return []fixture{
 		{name: "home", page: Home{Range: "24h", Position: 18446744, Flows: flows(l), Totals: Totals{16210, 43, 3, []money.Amount{fen(267384300), money.Of(18412, money.USD)}}, Balances: accounts(l)[:6], Latest: lines[:8]}},
@@ -132,8 +133,8 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 			{ID: "t2", At: ago(40 * moongate.Minute), Other: g("bamboo"), Purpose: "refund", Crossing: cx, Amount: fen(-412), Balance: fen(340000), State: "posted"},
 			{ID: "t3", At: ago(3 * moongate.Hour), Other: g("lotus"), Purpose: "traffic", Crossing: cx, Amount: fen(88), Balance: fen(340412), State: "voided"},
 		}, Paging: full}},
-		{name: "windows", page: Windows{Lines: []WindowLine{{ID: testID(moongate.KindWindow, 2), State: "open", Agreement: agreement.ID, Title: agreement.Title, Opened: ago(12 * moongate.Hour)}, {ID: testID(moongate.KindWindow, 1), State: "pending", Agreement: offered.ID, Title: offered.Title, Opened: ago(12 * moongate.Hour), Closed: ago(moongate.Hour), Parties: 3, Net: fen(120000)}, window}, Paging: full}},
-		{name: "window", page: Window{Line: window, Gross: fen(88210450), Positions: positions, Clearing: fen(0), Instructions: []Instruction{
+		{name: "windows", page: Windows{Open: []WindowLine{{ID: testID(moongate.KindWindow, 2), State: "open", Agreement: agreement.ID, Title: agreement.Title, Opened: ago(12 * moongate.Hour)}}, Further: part("open"), Lines: []WindowLine{{ID: testID(moongate.KindWindow, 1), State: "pending", Agreement: offered.ID, Title: offered.Title, Opened: ago(12 * moongate.Hour), Closed: ago(moongate.Hour), Parties: 3, Net: fen(120000)}, window}, Paging: full}},
+		{name: "window", page: Window{Line: window, Gross: fen(88210450), Positions: positions, Paging: part("positions"), Sum: fen(0), Further: part("payouts"), Clearing: fen(0), Instructions: []Instruction{
 			{ID: testID(moongate.KindInstruction, 0), From: g("weixin"), To: g("bamboo"), Through: g("weixin"), Amount: fen(11199900), State: "paid"},
 			{ID: testID(moongate.KindInstruction, 1), From: g("alipay"), To: g("jasmine"), Through: g("alipay"), Amount: fen(6120990), State: "sent"},
 			{ID: testID(moongate.KindInstruction, 2), From: g("alipay"), To: g("lotus"), Through: g("alipay"), Amount: fen(3194804), State: "manual"},
@@ -147,7 +148,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{name: "exceptions-empty", page: Exceptions{}},
 		{name: "agreements", page: Agreements{Lines: []AgreementLine{agreement, offered, terminated, older}, Paging: Paging{First: true}}},
 		{name: "agreement", page: Agreement{
-			Line: agreement, Scope: []string{"link", "payment", "refund", "conversion"}, Products: []string{"goods", "digital"}, NoticeDays: 30, Hash: testHash(8),
+			Line: agreement, Scope: []string{"link", "payment", "refund", "conversion"}, Products: []string{"goods", "digital"}, NoticeDays: 30, Hash: testHash(8), Signers: part("signatures"), Further: part("versions"),
 			Signatures: []Signature{{g("bamboo"), "marketplace", ago(121 * moongate.Day), testID(moongate.KindCredential, 1)}, {g("jasmine"), "publisher", ago(120 * moongate.Day), testID(moongate.KindCredential, 2)}, {g("weixin"), "wallet", 0, ""}},
 			Fees: []Fee{
 				{Payer: g("old-kiln"), Payee: g("bamboo"), Class: "goods", BasisPoints: 800, Max: fen(20000)},
@@ -161,7 +162,8 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		}},
 		{name: "agreement-private", page: Agreement{Line: offered, Private: true, NoticeDays: 90, Hash: testHash(9), Scope: []string{"conversion"}, Settlement: Terms{Cycle: "monthly", Days: 10, Currency: money.CNY, Through: g("alipay")}, Signatures: []Signature{{g("orchard"), "host", ago(moongate.Day), "key"}, {g("ink"), "guest", 0, ""}}}},
 		{name: "agreement-text", page: Agreement{Line: agreement, Hash: testHash(10), Text: in("Bamboo Market opens to Jasmine Reader\n══════════════════════════════════════\n\nParties\n  marketplace  Bamboo Market (bamboo)\n  publisher    Jasmine Reader (jasmine)\n", "竹里集市与茉莉阅读互通协议\n══════════════════════════\n\n各方\n  电商平台  竹里集市 (bamboo)\n  发布方    茉莉阅读 (jasmine)\n")}},
-		{name: "links", page: Links{Blocks: blocks(l, in), Lines: []LinkLine{
+		{name: "block", page: OneBlock{Block: blocks(l, in)[0]}},
+		{name: "links", page: Links{Blocks: blocks(l, in), Further: part("blocks"), Lines: []LinkLine{
 			{Code: "k7q2m9x4", Name: in("Teapot No. 7", "七号茶壶"), Publisher: g("jasmine"), Owner: g("bamboo"), Campaign: in("autumn", "秋季"), State: "open", Opened: 4120},
 			{Code: "p3w8r5t1", Name: in("Autumn sale", "秋季特卖"), Publisher: g("jasmine"), Owner: g("lotus"), State: "blocked", Opened: 1630, Stopped: 43},
 		}, Paging: full}},

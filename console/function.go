@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -58,7 +59,6 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 		"share":     share,
 		"bars":      bars,
 		"fare":      fare,
-		"together":  together,
 		"draw":      draw,
 		"climb":     climb,
 		"left":      left,
@@ -210,7 +210,7 @@ func keep(q url.Values, without []string) []Field {
 	var fields []Field
 next:
 	for name, values := range q {
-		for _, w := range append(without, "after", "lang", "theme") {
+		for _, w := range slices.Concat(without, cursors, []string{"lang", "theme"}) {
 			if name == w {
 				continue next
 			}

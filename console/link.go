@@ -49,12 +49,18 @@ type LinkLine struct {
 
 // Links is the page of links and of blocks in force.
 type Links struct {
-	Blocks []Block
-	Lines  []LinkLine
-	Paging Paging
+	Blocks  []Block
+	Further Paging // of the blocks
+	Lines   []LinkLine
+	Paging  Paging
 }
 
 func (Links) template() string { return "links" }
+
+// OneBlock is a block by itself, in force or not.
+type OneBlock struct{ Block Block }
+
+func (OneBlock) template() string { return "block" }
 
 // Destination is a place in a garden that links may open, as a row.
 type Destination struct {
@@ -129,6 +135,7 @@ type Participant struct {
 	Keys        []Key
 	Credentials []Credential
 	Agreements  []AgreementLine
+	Further     Paging // of the agreements
 	Actions     []Action
 }
 
@@ -174,6 +181,7 @@ type Statements struct {
 	Parties  []Option // from whom an operator may choose
 	Itemised []StatementLine
 	Totals   []StatementLine
+	Months   Paging // of the itemised ones
 	Paging   Paging // of the totals
 }
 

@@ -41,7 +41,9 @@ type Payment struct {
 	Until      moongate.Time // the cashier page closes, while it is open
 	Attempts   []Attempt
 	Refunds    []RefundLine
+	Further    Paging // of the refunds
 	Steps      []Step
+	Story      Paging // of the steps, from the newest back
 	Actions    []Action
 }
 

@@ -101,6 +101,7 @@ type Health struct {
 	}
 	Followers []Follower
 	Peers     []Queue
+	Paging    Paging // of the peers
 	Rate      Series // crossings a minute
 	Clicks    Clicks
 	OpenWork  int64 // payments not yet in a final state

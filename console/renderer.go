@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -141,11 +142,13 @@ func (v view) Themed(choice string) bool {
 func (v view) Self() string { return v.With("after", v.Query.Get("after")) }
 
 // With is a link to this very page with one parameter of its query changed, or dropped where the value is empty. A new
-// filter begins at the first line again.
+// filter begins at the first line again; another part of one list leaves the others where they are.
 func (v view) With(name, value string) string {
 	q := bounded(v.Query)
-	if name != "after" {
-		delete(q, "after")
+	if !slices.Contains(cursors, name) {
+		for _, c := range cursors {
+			delete(q, c)
+		}
 	}
 	delete(q, "lang")
 	delete(q, "theme")
@@ -159,7 +162,7 @@ func (v view) With(name, value string) string {
 // Bounds on the query that links repeat: a page does not grow with what its address carries.
 const (
 	queryFields = 16
-	queryBytes  = 200 // of one value
+	queryBytes  = 300 // of one value: a cursor is the longest
 )
 
 // bounded is a query without what no list of ours would ask for.

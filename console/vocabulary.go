@@ -178,6 +178,6 @@ var sections = map[string]string{
 	"payments": "payments", "payment": "payments", "refunds": "refunds", "exceptions": "exceptions", "wallets": "wallets",
 	"balances": "balances", "account": "balances", "windows": "windows", "window": "windows",
 	"statements": "statements", "statement": "statements", "agreements": "agreements", "agreement": "agreements",
-	"links": "links", "destinations": "links", "participants": "participants", "participant": "participants",
+	"links": "links", "block": "links", "destinations": "links", "participants": "participants", "participant": "participants",
 	"webhooks": "webhooks", "webhook": "webhooks", "log": "log", "health": "health",
 }

@@ -21,6 +21,7 @@ type Webhooks struct {
 	Party   string   // whose, where the reader operates
 	Parties []Option // from whom an operator may choose
 	Lines   []WebhookLine
+	Paging  Paging
 }
 
 func (Webhooks) template() string { return "webhooks" }

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/moongate-hub/moongate"
@@ -102,13 +103,16 @@ func (p *Pages) agreement(v *visit) (console.Page, error) {
 	if page.Text, err = agreement.Explain(d, language(v.lang)); err != nil {
 		return nil, err
 	}
-	if page.Signatures, err = p.signatures(v, id, d); err != nil {
+	if page.Signatures, page.Signers, err = p.signatures(v, id, d); err != nil {
 		return nil, err
 	}
-	versions, _, err := agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: v.own(), Slug: d.ID}, "", pageRows)
+	versions, further, err := rowsBeside(p, v, "versions", "versions/"+id.String(), func(after string, limit int) ([]agreement.Row, string, error) {
+		return agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: v.own(), Slug: d.ID}, after, limit)
+	})
 	if err != nil {
 		return nil, err
 	}
+	page.Further = further
 	page.Versions, err = p.agreementLines(v, versions)
 	return page, err
 }
@@ -151,18 +155,14 @@ func (p *Pages) mayRead(v *visit, id moongate.ID, version int) bool {
 }
 
 // signatures are those of the parties that the document names, and the reader's own.
-func (p *Pages) signatures(v *visit, id moongate.ID, d *agreement.Document) ([]console.Signature, error) {
-	found, _, err := agreement.Participants(v.Context(), p.hub.Views, id, d.Version, v.own(), "", 500)
-	if err != nil {
-		return nil, err
-	}
-	var all []console.Signature
+func (p *Pages) signatures(v *visit, id moongate.ID, d *agreement.Document) ([]console.Signature, console.Paging, error) {
+	found, paging, err := rowsBeside(p, v, "signatures", fmt.Sprintf("signatures/%s/%d", id, d.Version), func(after string, limit int) ([]agreement.Participation, string, error) {
+		return agreement.Participants(v.Context(), p.hub.Views, id, d.Version, v.own(), after, limit)
+	})
+	all := make([]console.Signature, 0, len(found))
 	for i := range found {
 		r := &found[i]
-		if len(all) == pageRows {
-			break
-		}
 		all = append(all, console.Signature{Party: p.party(r.Party, v.lang), Role: string(r.Role), At: r.Signed})
 	}
-	return all, nil
+	return all, paging, err
 }

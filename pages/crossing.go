@@ -111,10 +111,13 @@ func (p *Pages) crossing(v *visit) (console.Page, error) {
 	if page.Window, err = p.windowOf(v, &row); err != nil {
 		return nil, err
 	}
-	refunds, _, err := crossing.List(v.Context(), p.hub.Views, crossing.Filter{Party: v.own(), Reverses: id}, "", pageRows)
+	refunds, further, err := rowsBeside(p, v, "refunds", "reversals/"+id.String(), func(after string, limit int) ([]crossing.Row, string, error) {
+		return crossing.List(v.Context(), p.hub.Views, crossing.Filter{Party: v.own(), Reverses: id}, after, limit)
+	})
 	if err != nil {
 		return nil, err
 	}
+	page.Further = further
 	page.Refunds = p.crossingLines(v, refunds)
 	return page, nil
 }
@@ -238,7 +241,7 @@ func (p *Pages) beforePaid(v *visit, page *console.Crossing, payment moongate.ID
 	if !ok {
 		return
 	}
-	steps, _, err := p.payStory(v, &known)
+	steps, _, _, err := p.payStory(v, known.Payment, known.Head)
 	if err != nil {
 		return
 	}

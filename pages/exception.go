@@ -60,9 +60,16 @@ func (p *Pages) exceptions(v *visit) (console.Page, error) {
 		Wallets: p.walletOptions(v),
 	}
 	f := pay.ExceptionFilter{Merchant: v.own(), Kind: pay.TroubleKind(page.Kind), Wallet: page.Wallet}
-	if page.State == "resolved" {
+	one := q.Get("id")
+	switch {
+	case one != "":
+		var err error
+		if f.ID, err = moongate.ParseID(one); err != nil {
+			return nil, missing("exception")
+		}
+	case page.State == "resolved":
 		f.Settled = true
-	} else {
+	default:
 		f.Open, f.Oldest = true, true
 		aged(&f, page.Age, v.now)
 		page.Counts, page.Ages = kindsAndAges(p.aging(v))
@@ -76,6 +83,9 @@ func (p *Pages) exceptions(v *visit) (console.Page, error) {
 	page.Paging = paging
 	for i := range found {
 		page.Lines = append(page.Lines, p.exceptionLine(v, &found[i]))
+	}
+	if one != "" && len(page.Lines) == 1 {
+		page.State = page.Lines[0].State
 	}
 	return page, nil
 }
@@ -140,21 +150,13 @@ func (p *Pages) exceptionLine(v *visit, r *pay.ExceptionRow) console.ExceptionLi
 	return line
 }
 
-// exception leads into the queue, to the one that is named.
+// exception leads into the queue, to the one that is named; the same way whether it is there, or the reader's, or not.
 func (p *Pages) exception(v *visit) (console.Page, error) {
 	id, err := idOf(v, moongate.KindException, "exception")
 	if err != nil {
 		return nil, err
 	}
-	v.elsewhere = "/console/exceptions"
-	p.hub.Machine().Read(func() {
-		x, open := p.hub.Pay.Exception(id)
-		known, _ := p.hub.Pay.Lookup(x.Payment)
-		if !open || !v.sees(known.Merchant) { // whether somebody else's waits is not for the reader
-			v.elsewhere += "?state=resolved"
-		}
-	})
-	v.elsewhere += "#" + id.String()
+	v.elsewhere = "/console/exceptions?id=" + id.String()
 	return nil, nil
 }
 

@@ -36,8 +36,10 @@ func (p *Pages) health(v *visit) (console.Page, error) {
 		Waiting: clicks.Waiting, Most: clicks.Room, Longest: moongate.Time(clicks.Every.Microseconds()), Recorded: clicks.Recorded,
 		Uncounted: clicks.Uncounted, Abandoned: clicks.Abandoned,
 	}
-	page.Peers = p.queues(v)
 	var err error
+	if page.Peers, page.Paging, err = rowsBeside(p, v, "peers", "peers", part(p.queues(v))); err != nil {
+		return nil, err
+	}
 	page.OpenWork, err = cached(&p.cache, "open", p.hub.Now, func() (int64, error) { return p.openPayments(context.WithoutCancel(v.Context())) })
 	return page, err
 }

@@ -38,10 +38,14 @@ func TestExceptionsOfOthers(t *testing.T) {
 	if a, b := leads("rival", id), leads("rival", none); a != b {
 		t.Errorf("somebody else's leads to %s, none to %s", a, b)
 	}
-	for _, who := range []string{"mall", "office"} {
-		if got := leads(who, id); got != "/console/exceptions#…" {
-			t.Errorf("%s is led to %s", who, got)
+	for who, sees := range map[string]bool{"mall": true, "office": true, "rival": false} {
+		got := w.as(who).get(w.as(who).get("/console/exceptions/" + id.String()).header.Get("Location"))
+		if got.status != http.StatusOK || strings.Contains(got.body, "ORDER-ODD") != sees {
+			t.Errorf("%s is led to it: %v, want %v: %d %s", who, !sees, sees, got.status, words(got.body))
 		}
+	}
+	if a, b := w.as("rival").get("/console/exceptions?id="+id.String()), w.as("rival").get("/console/exceptions?id="+none.String()); strings.ReplaceAll(words(a.body), id.String(), "…") != strings.ReplaceAll(words(b.body), none.String(), "…") {
+		t.Errorf("a stranger is shown %s for somebody else's, %s for none", words(a.body), words(b.body))
 	}
 }
 

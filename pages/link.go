@@ -11,15 +11,15 @@ import (
 	"github.com/moongate-hub/moongate/hub"
 )
 
-// blocksShown is how many blocks in force stand above the links.
-const blocksShown = 30
-
 func (p *Pages) links(v *visit) (console.Page, error) {
 	page := console.Links{}
-	blocks, _, err := link.Blocks(v.Context(), p.hub.Views, "", "", true, "", blocksShown)
+	blocks, further, err := rowsBeside(p, v, "blocks", "blocks", func(after string, limit int) ([]link.BlockRow, string, error) {
+		return link.Blocks(v.Context(), p.hub.Views, link.BlockFilter{InForce: true}, after, limit)
+	})
 	if err != nil {
 		return nil, err
 	}
+	page.Further = further
 	for i := range blocks {
 		block, err := p.blockLine(v, &blocks[i])
 		if err != nil {
@@ -131,14 +131,21 @@ func (p *Pages) shutOf(v *visit, d *link.Decision) (moongate.ID, bool, error) {
 	return found[at].ID, true, nil
 }
 
-// block leads to the list, to the block that is named.
+// block shows one block, in force or not: blocks are public.
 func (p *Pages) block(v *visit) (console.Page, error) {
 	id, err := idOf(v, moongate.KindBlock, "block")
 	if err != nil {
 		return nil, err
 	}
-	v.elsewhere = "/console/links#" + id.String()
-	return nil, nil
+	found, _, err := link.Blocks(v.Context(), p.hub.Views, link.BlockFilter{ID: id}, "", 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, missing("block")
+	}
+	block, err := p.blockLine(v, &found[0])
+	return console.OneBlock{Block: block}, err
 }
 
 // appeal contests a block in the name of a destination's owner.
@@ -158,7 +165,7 @@ func (p *Pages) appeal(v *visit) (string, error) {
 		return "", err
 	}
 	_, err = hub.Do[link.AppealAnswer](v.Context(), p.hub, v.who.Handle, "", &link.Appeal{Block: id, Destination: destination, Statement: v.PostForm.Get("note")})
-	return "/console/links#" + id.String(), err
+	return "/console/links/" + id.String(), err
 }
 
 // lift ends a block early.

@@ -1,11 +1,13 @@
 package pages
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/moongate-hub/moongate"
@@ -18,6 +20,7 @@ import (
 // Options of the pages.
 type Options struct {
 	Demo bool // every page says that the world is made up
+	Rows int  // that a list shows at once; 0: 50
 }
 
 // Pages are the pages of one hub.
@@ -35,6 +38,7 @@ type Pages struct {
 
 // New makes the pages of a hub.
 func New(h *hub.Hub, draw *console.Renderer, o Options) *Pages {
+	o.Rows = cmp.Or(o.Rows, pageRows)
 	return &Pages{
 		hub: h, opt: o, draw: draw, words: console.Words(), origin: http.NewCrossOriginProtection(),
 		forgery: h.Secrets.Derive("moongate/forgery/v1"), began: moongate.At(h.Now()), needs: map[string]party.Scopes{},
@@ -331,21 +335,41 @@ func (p *Pages) nowhere(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pageRows is how many lines a list shows.
+// pageRows is how many lines a list shows where nothing else is asked for.
 const pageRows = 50
 
 // rows asks for one page of a list; its cursors are sealed for the reader.
 func rows[R any](p *Pages, v *visit, list string, ask func(after string, limit int) ([]R, string, error)) ([]R, console.Paging, error) {
-	sealed := v.URL.Query().Get("after")
+	return rowsBeside(p, v, "", list, ask)
+}
+
+// rowsBeside is [rows] of a list that stands beside a page's main one: its cursor is in a parameter of its own.
+func rowsBeside[R any](p *Pages, v *visit, parameter, list string, ask func(after string, limit int) ([]R, string, error)) ([]R, console.Paging, error) {
+	place := console.Paging{List: parameter}
+	sealed := v.URL.Query().Get(place.Cursor())
 	after, err := p.hub.Unseal(v.who.Handle, list, sealed)
 	if err != nil {
-		return nil, console.Paging{}, err
+		return nil, place, err
 	}
-	found, next, err := ask(after, pageRows)
+	found, next, err := ask(after, p.opt.Rows)
 	if err != nil {
-		return nil, console.Paging{}, err
+		return nil, place, err
 	}
-	return found, console.Paging{Next: p.hub.Seal(v.who.Handle, list, next), First: sealed == ""}, nil
+	place.Next, place.First = p.hub.Seal(v.who.Handle, list, next), sealed == ""
+	return found, place, nil
+}
+
+// part is the page of a list that is in memory, by place.
+func part[R any](all []R) func(after string, limit int) ([]R, string, error) {
+	return func(after string, limit int) ([]R, string, error) {
+		from, _ := strconv.Atoi(after)
+		from = max(0, min(from, len(all)))
+		until := min(from+limit, len(all))
+		if until == len(all) {
+			return all[from:], "", nil
+		}
+		return all[from:until], strconv.Itoa(until), nil
+	}
 }
 
 // idOf reads the identifier in the path; one of another kind names nothing.

@@ -534,32 +534,3 @@ func closeWindow(t *testing.T, w *world) {
 		t.Error("a stranger's list has it")
 	}
 }
-
-func turnPages(t *testing.T, w *world) {
-	const more = 60
-	for range more {
-		do[link.ClickAnswer](w, "news", &link.RecordClick{Link: w.code, Device: link.Web})
-	}
-	w.level()
-	v := w.as("news")
-	seen, path := map[string]bool{}, "/console/crossings"
-	next := regexp.MustCompile(`href="(\?[^"]*after=[^"]*)" rel="next"`)
-	row := regexp.MustCompile(`href="/console/crossings/(cx_[a-z0-9_]+)"`)
-	for range 10 {
-		got := v.get(path)
-		for _, m := range row.FindAllStringSubmatch(got.body, -1) {
-			if seen[m[1]] {
-				t.Errorf("%s stands on two pages", m[1])
-			}
-			seen[m[1]] = true
-		}
-		m := next.FindStringSubmatch(got.body)
-		if m == nil {
-			break
-		}
-		path = "/console/crossings" + strings.ReplaceAll(m[1], "&amp;", "&")
-	}
-	if len(seen) < more {
-		t.Errorf("%d crossings on all pages, want at least %d", len(seen), more)
-	}
-}

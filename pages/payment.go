@@ -131,13 +131,31 @@ func (p *Pages) payment(v *visit) (console.Page, error) {
 	if known.Status == pay.Open {
 		page.Until = known.Expires
 	}
-	refunds, _, err := pay.Refunds(v.Context(), p.hub.Views, pay.RefundFilter{Payment: id}, "", pageRows)
+	refunds, further, err := rowsBeside(p, v, "refunds", "refunds/"+id.String(), func(after string, limit int) ([]pay.RefundRow, string, error) {
+		return pay.Refunds(v.Context(), p.hub.Views, pay.RefundFilter{Payment: id}, after, limit)
+	})
 	if err != nil {
 		return nil, err
 	}
+	page.Further = further
 	page.Refunds = p.refundLines(v, refunds)
 	var tries []moongate.ID
-	if page.Steps, tries, err = p.payStory(v, &known); err != nil {
+	page.Steps, page.Story, err = rowsBeside(p, v, "story", "story/"+id.String(), func(after string, _ int) (steps []console.Step, next string, err error) {
+		from := known.Head
+		if after != "" {
+			at, err := strconv.ParseUint(after, 10, 64)
+			if err != nil {
+				return nil, "", err
+			}
+			from = journal.Position(at)
+		}
+		steps, tries, from, err = p.payStory(v, id, from)
+		if from != 0 {
+			next = fmt.Sprintf("%020d", from) // one length, whatever the position
+		}
+		return steps, next, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	asked := map[moongate.ID]int{}
@@ -167,26 +185,31 @@ func (p *Pages) payment(v *visit) (console.Page, error) {
 	return page, nil
 }
 
-// storyLength bounds how many events of a payment are told.
+// storyLength bounds how many events of a payment are told at once.
 const storyLength = 300
 
-// payStory tells a payment's events, oldest first. Tries names each attempt once when it was opened and once for each
-// time that the wallet was asked about it.
-func (p *Pages) payStory(v *visit, known *pay.Payment) (steps []console.Step, tries []moongate.ID, err error) {
-	err = pay.Walk(p.hub.Node.Journal().Entry, known.Payment, known.Head, func(e journal.Entry) bool {
+// payStory tells a payment's events from one on its chain back, oldest first; earlier is where the ones before them begin,
+// 0 where there are none. Tries names each attempt once when it was opened and once for each time that the wallet was
+// asked about it.
+func (p *Pages) payStory(v *visit, payment moongate.ID, from journal.Position) (steps []console.Step, tries []moongate.ID, earlier journal.Position, err error) {
+	err = pay.Walk(p.hub.Node.Journal().Entry, payment, from, func(e journal.Entry) bool {
+		if len(steps) == storyLength {
+			earlier = e.Position
+			return false
+		}
 		step, try := p.payStep(v, e)
 		steps = append(steps, step)
 		if !try.IsZero() {
 			tries = append(tries, try)
 		}
-		return len(steps) < storyLength
+		return true
 	})
 	if moongate.CodeOf(err) == moongate.NotFound { // the newest event is not durable yet: a moment later it is
 		err = nil
 	}
 	slices.Reverse(steps)
 	slices.Reverse(tries)
-	return steps, tries, err
+	return steps, tries, earlier, err
 }
 
 // disputeStates are what a dispute's state means for the merchant's money.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,9 +15,6 @@ import (
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/statement"
 )
-
-// monthsShown is how many itemised statements a list offers.
-const monthsShown = 120
 
 func (p *Pages) statements(v *visit) (console.Page, error) {
 	whose := p.statementParty(v)
@@ -43,7 +39,7 @@ func (p *Pages) statements(v *visit) (console.Page, error) {
 		}
 	}
 	if whose.Handle != "" {
-		page.Itemised, err = p.itemisedLines(v, &whose)
+		page.Itemised, page.Months, err = p.itemisedLines(v, &whose)
 	}
 	return page, err
 }
@@ -59,10 +55,12 @@ func (p *Pages) totalLine(v *visit, r *statement.Row) (console.StatementLine, er
 
 // itemisedLines offers an itemised statement for each agreement, currency and month in which a participant had crossings:
 // they are made when they are read.
-func (p *Pages) itemisedLines(v *visit, whose *party.Participant) ([]console.StatementLine, error) {
-	found, _, err := statement.Months(v.Context(), p.hub.Views, whose.Handle, "", monthsShown)
+func (p *Pages) itemisedLines(v *visit, whose *party.Participant) ([]console.StatementLine, console.Paging, error) {
+	found, paging, err := rowsBeside(p, v, "months", "months/"+whose.Handle, func(after string, limit int) ([]statement.Month, string, error) {
+		return statement.Months(v.Context(), p.hub.Views, whose.Handle, after, limit)
+	})
 	if err != nil {
-		return nil, err
+		return nil, paging, err
 	}
 	lines := make([]console.StatementLine, 0, len(found))
 	for i := range found {
@@ -79,7 +77,7 @@ func (p *Pages) itemisedLines(v *visit, whose *party.Participant) ([]console.Sta
 		}
 		lines = append(lines, line)
 	}
-	return lines, nil
+	return lines, paging, nil
 }
 
 // statementParty is whose itemised statements are shown: the reader's, or, to an operator, those of the participant that
@@ -175,15 +173,7 @@ func (p *Pages) statement(v *visit) (console.Page, error) {
 	for _, s := range st.Sums {
 		page.Sums = append(page.Sums, console.Sum{Purpose: s.What.String(), Rule: rule(s.Fee), Count: int64(s.Lines), Amount: money.Of(s.Amount, r.Currency)})
 	}
-	items, paging, err := rows(p, v, "items", func(after string, limit int) ([]statement.Item, string, error) {
-		from, _ := strconv.Atoi(after)
-		from = max(0, min(from, len(st.Lines)))
-		until := min(from+limit, len(st.Lines))
-		if until == len(st.Lines) {
-			return st.Lines[from:], "", nil
-		}
-		return st.Lines[from:until], strconv.Itoa(until), nil
-	})
+	items, paging, err := rows(p, v, "items", part(st.Lines))
 	if err != nil {
 		return nil, err
 	}

@@ -1,40 +1,59 @@
 package pages
 
 import (
+	"cmp"
+
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/console"
 	"github.com/moongate-hub/moongate/hub"
+	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/webhook"
 )
 
 // webhooks lists the reader's own; an operator reads everybody's, or those of the one it chooses.
 func (p *Pages) webhooks(v *visit) (console.Page, error) {
 	page := console.Webhooks{}
-	owners := []string{v.who.Handle}
+	var err error
 	if v.operates() {
-		var err error
 		if page.Parties, err = p.gardens(v); err != nil {
 			return nil, err
 		}
-		if page.Party = bound(v.URL.Query().Get("party"), 128); page.Party != "" {
-			owners = []string{page.Party}
-		} else {
-			owners = owners[:0]
-			for _, o := range page.Parties {
-				owners = append(owners, o.Value)
+		page.Party = bound(v.URL.Query().Get("party"), 128)
+	}
+	page.Lines, page.Paging, err = rows(p, v, "webhooks", func(after string, limit int) (lines []console.WebhookLine, next string, err error) {
+		if !v.operates() || page.Party != "" {
+			return p.webhooksOf(v, cmp.Or(page.Party, v.who.Handle)), "", nil
+		}
+		for looked := 0; looked < lookedThrough && len(lines) < limit; looked += ownersAtOnce {
+			owners, more, err := party.List(v.Context(), p.hub.Views, party.Filter{}, after, ownersAtOnce)
+			if err != nil {
+				return nil, "", err
+			}
+			for i := range owners {
+				lines = append(lines, p.webhooksOf(v, owners[i].Handle)...)
+			}
+			if after = more; after == "" {
+				break
 			}
 		}
-	}
+		return lines, after, nil
+	})
+	return page, err
+}
+
+// ownersAtOnce is how many participants are asked for their webhooks before the page is looked at: each has at most 20.
+const ownersAtOnce = 10
+
+// webhooksOf are a participant's.
+func (p *Pages) webhooksOf(v *visit, owner string) (lines []console.WebhookLine) {
 	p.hub.Machine().Read(func() {
-		for _, owner := range owners {
-			for _, id := range p.hub.Webhook.Of(owner) {
-				if e, ok := p.hub.Webhook.Lookup(id); ok {
-					page.Lines = append(page.Lines, p.webhookLine(v, id, &e))
-				}
+		for _, id := range p.hub.Webhook.Of(owner) {
+			if e, ok := p.hub.Webhook.Lookup(id); ok {
+				lines = append(lines, p.webhookLine(v, id, &e))
 			}
 		}
 	})
-	return page, nil
+	return lines
 }
 
 // webhookLine is an endpoint as a row; call it under the machine's Read.

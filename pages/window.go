@@ -14,17 +14,17 @@ import (
 
 func (p *Pages) windows(v *visit) (console.Page, error) {
 	page := console.Windows{}
+	var err error
+	if page.Open, page.Further, err = p.openWindows(v); err != nil {
+		return nil, err
+	}
 	found, paging, err := rows(p, v, "windows", func(after string, limit int) ([]settle.WindowRow, string, error) {
 		return settle.Windows(v.Context(), p.hub.Views, v.own(), moongate.ID{}, after, limit)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if page.Paging = paging; paging.First {
-		if page.Lines, err = p.openWindows(v); err != nil {
-			return nil, err
-		}
-	}
+	page.Paging = paging
 	for i := range found {
 		line, err := p.closedLine(v, &found[i])
 		if err != nil {
@@ -66,53 +66,60 @@ func (p *Pages) titleOf(v *visit, agreement string) (title string) {
 	return title
 }
 
-// agreementsLooked bounds how many agreements are asked for their open windows.
-const agreementsLooked = 200
-
-// openWindows lists the windows that crossings still add to: those in which the reader has a position, or all.
-func (p *Pages) openWindows(v *visit) ([]console.WindowLine, error) {
-	found, _, err := agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: v.own(), Status: "agreed"}, "", agreementsLooked)
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]bool{}
-	var lines []console.WindowLine
-	p.hub.Machine().Read(func() {
-		for i := range found {
-			id, err := moongate.ParseID(found[i].Agreement)
-			if err != nil || seen[found[i].Agreement] {
-				continue
-			}
-			seen[found[i].Agreement] = true
-			terms, err := p.hub.Agreement.Last(id)
+// openWindows lists the windows that crossings still add to, agreement by agreement: those in which the reader has a
+// position, or all.
+func (p *Pages) openWindows(v *visit) ([]console.WindowLine, console.Paging, error) {
+	return rowsBeside(p, v, "open", "open", func(after string, limit int) (lines []console.WindowLine, next string, err error) {
+		for looked := 0; looked < lookedThrough; looked += limit {
+			found, more, err := agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: v.own(), Status: "agreed"}, after, limit)
 			if err != nil {
-				continue
+				return nil, "", err
 			}
-			for _, code := range terms.Doc.Scope.Currencies {
-				c, err := money.ParseCurrency(code)
-				if err != nil {
-					continue
+			p.hub.Machine().Read(func() {
+				for i := range found {
+					lines = append(lines, p.openWindowsOf(v, &found[i])...)
 				}
-				w, ok := p.hub.Settle.Current(id, c)
-				if !ok {
-					continue
-				}
-				position, stands := p.hub.Settle.Position(w.ID, v.who.Handle)
-				if !stands && !v.operates() {
-					continue
-				}
-				line := console.WindowLine{
-					ID: w.ID.String(), State: w.Status.String(), Agreement: id.String(), Title: terms.Doc.Name.In(language(v.lang)), Opened: w.From,
-				}
-				if stands {
-					line.Net = money.Of(position.Net(), c)
-				}
-				lines = append(lines, line)
+			})
+			if after = more; after == "" || len(lines) >= limit {
+				break
 			}
 		}
+		return lines, after, nil
 	})
-	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Opened > lines[j].Opened })
-	return lines, nil
+}
+
+// openWindowsOf is called under the machine's Read, with a version of an agreement; the newest one stands for all.
+func (p *Pages) openWindowsOf(v *visit, r *agreement.Row) (lines []console.WindowLine) {
+	id, err := moongate.ParseID(r.Agreement)
+	if err != nil {
+		return nil
+	}
+	terms, err := p.hub.Agreement.Last(id)
+	if err != nil || terms.Doc.Version != r.Version {
+		return nil
+	}
+	for _, code := range terms.Doc.Scope.Currencies {
+		c, err := money.ParseCurrency(code)
+		if err != nil {
+			continue
+		}
+		w, ok := p.hub.Settle.Current(id, c)
+		if !ok {
+			continue
+		}
+		position, stands := p.hub.Settle.Position(w.ID, v.who.Handle)
+		if !stands && !v.operates() {
+			continue
+		}
+		line := console.WindowLine{
+			ID: w.ID.String(), State: w.Status.String(), Agreement: id.String(), Title: terms.Doc.Name.In(language(v.lang)), Opened: w.From,
+		}
+		if stands {
+			line.Net = money.Of(position.Net(), c)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func (p *Pages) window(v *visit) (console.Page, error) {
@@ -133,10 +140,13 @@ func (p *Pages) window(v *visit) (console.Page, error) {
 			page.Clearing = money.Of(b.Credits-b.Debits, currency)
 		})
 	}
-	payouts, _, err := settle.Payouts(v.Context(), p.hub.Views, settle.PayoutFilter{Party: v.own(), Window: id}, "", 500)
+	payouts, further, err := rowsBeside(p, v, "payouts", "payouts/"+id.String(), func(after string, limit int) ([]settle.Payout, string, error) {
+		return settle.Payouts(v.Context(), p.hub.Views, settle.PayoutFilter{Party: v.own(), Window: id}, after, limit)
+	})
 	if err != nil {
 		return nil, err
 	}
+	page.Further = further
 	closing := console.Step{What: "settle.closed", At: page.Line.Closed, Amount: page.Line.Net}
 	if !v.operates() {
 		closing.What = "settle.closed.own"
@@ -165,8 +175,11 @@ const stepsShown = 40
 func (p *Pages) closedWindow(v *visit, id moongate.ID) (page console.Window, c money.Currency, ok bool, err error) {
 	var found []settle.WindowRow
 	if v.operates() {
-		found, _, err = settle.Standings(v.Context(), p.hub.Views, id, "", 500)
+		found, page.Paging, err = rowsBeside(p, v, "positions", "positions/"+id.String(), func(after string, limit int) ([]settle.WindowRow, string, error) {
+			return settle.Standings(v.Context(), p.hub.Views, id, after, limit)
+		})
 	} else {
+		page.Paging.First = true
 		found, _, err = settle.Standings(v.Context(), p.hub.Views, id, justBefore(v.who.Handle), 1)
 		if len(found) == 1 && found[0].Party != v.who.Handle {
 			found = nil
@@ -182,17 +195,16 @@ func (p *Pages) closedWindow(v *visit, id moongate.ID) (page console.Window, c m
 	page.Line = console.WindowLine{
 		ID: id.String(), State: w.Status, Agreement: w.Agreement, Title: p.titleOf(v, w.Agreement), Opened: w.From, Closed: w.Until, Due: w.Due,
 	}
-	gross, net := int64(0), int64(0)
 	for i := range found {
-		at := p.standing(v, found[i].Party, &found[i].Position, c)
-		page.Positions = append(page.Positions, at)
-		gross += at.Gets.Minor
-		net += max(0, at.Net.Minor)
+		page.Positions = append(page.Positions, p.standing(v, found[i].Party, &found[i].Position, c))
 	}
+	page.Line.Net = page.Positions[0].Net
 	if v.operates() {
-		page.Line.Parties, page.Line.Net, page.Gross = len(found), money.Of(net, c), money.Of(gross, c)
-	} else {
-		page.Line.Net = page.Positions[0].Net
+		all, err := settle.Sum(v.Context(), p.hub.Views, id)
+		if err != nil {
+			return page, c, false, err
+		}
+		page.Line.Parties, page.Line.Net, page.Gross, page.Sum = all.Parties, money.Of(all.Moves, c), money.Of(all.Gets, c), money.Of(all.Net, c)
 	}
 	return page, c, true, nil
 }
@@ -243,7 +255,7 @@ func (p *Pages) openWindow(v *visit, id moongate.ID) (console.Page, error) {
 		page.Positions, page.Line.Net = []console.Position{at}, at.Net
 	}
 	if v.operates() {
-		if page.Positions, err = p.openPositions(v, &w); err != nil {
+		if page.Positions, page.Paging, page.Sum, err = p.openPositions(v, &w); err != nil {
 			return nil, err
 		}
 	}
@@ -254,30 +266,35 @@ func (p *Pages) openWindow(v *visit, id moongate.ID) (console.Page, error) {
 	return page, nil
 }
 
-// openPositions are where those stand who are parties of the window's agreement.
-func (p *Pages) openPositions(v *visit, w *settle.Window) ([]console.Position, error) {
-	var all []console.Position
-	seen, after := map[string]bool{}, ""
-	for len(seen) < lookedThrough {
-		found, next, err := agreement.Participants(v.Context(), p.hub.Views, w.Agreement, w.Version, "", after, 500)
-		if err != nil {
-			return nil, err
+// openPositions are where those stand who have claims in an open window, and the sum of all, zero.
+func (p *Pages) openPositions(v *visit, w *settle.Window) (all []console.Position, paging console.Paging, sum money.Amount, err error) {
+	var handles []string
+	at := map[string]settle.Position{}
+	sum = money.Of(0, w.Currency)
+	p.hub.Machine().Read(func() {
+		handles = p.hub.Settle.Parties(w.ID)
+		for _, handle := range handles {
+			at[handle], _ = p.hub.Settle.Position(w.ID, handle)
 		}
-		p.hub.Machine().Read(func() {
-			for i := range found {
-				handle := found[i].Party
-				at, stands := p.hub.Settle.Position(w.ID, handle)
-				if stands && !seen[handle] {
-					all = append(all, standingOf(p.partyOf(handle, v.lang), &at, w.Currency))
-				}
-				seen[handle] = true
-			}
-		})
-		if after = next; next == "" {
-			break
+	})
+	for _, handle := range handles {
+		position := at[handle]
+		if sum, err = sum.Add(money.Of(position.Net(), w.Currency)); err != nil {
+			return nil, paging, sum, err
 		}
 	}
-	return all, nil
+	shown, paging, err := rowsBeside(p, v, "positions", "positions/"+w.ID.String(), func(after string, limit int) ([]string, string, error) {
+		rest := handles[sort.Search(len(handles), func(i int) bool { return handles[i] > after }):] // a cursor is a name, as of a closed window
+		if len(rest) <= limit {
+			return rest, "", nil
+		}
+		return rest[:limit], rest[limit-1], nil
+	})
+	for _, handle := range shown {
+		position := at[handle]
+		all = append(all, p.standing(v, handle, &position, w.Currency))
+	}
+	return all, paging, sum, err
 }
 
 func (p *Pages) instruction(v *visit, r *settle.Payout) (console.Instruction, error) {

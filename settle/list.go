@@ -197,6 +197,24 @@ func Standings(ctx context.Context, db view.DB, window moongate.ID, after string
 	return all, next, nil
 }
 
+// Sums are all positions of a closed window together.
+type Sums struct {
+	Parties int
+	Gets    int64 // claims before netting
+	Moves   int64 // what was left to pay
+	Net     int64 // of all positions: zero
+}
+
+// Sum adds up the positions of a closed window, however many there are.
+func Sum(ctx context.Context, db view.DB, window moongate.ID) (t Sums, err error) {
+	err = db.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(max(payable, 0) + max(fee, 0) + max(-receivable, 0) + max(-held, 0)), 0),
+		coalesce(sum(max(net, 0)), 0), coalesce(sum(net), 0) FROM settle_standing WHERE window = ?`, window.String()).Scan(&t.Parties, &t.Gets, &t.Moves, &t.Net)
+	if err != nil {
+		return t, fmt.Errorf("settle: sums: %w", err)
+	}
+	return t, nil
+}
+
 // PayoutFilter narrows the payout list. The zero filter lists everything, which is for operators.
 type PayoutFilter struct {
 	Party    string // pays or is paid

@@ -136,6 +136,9 @@ func (s *State) Position(window moongate.ID, participant string) (Position, bool
 // Instruction gives an instruction that is neither paid nor returned.
 func (s *State) Instruction(id moongate.ID) (Instruction, bool) { return s.instructions.Get(id) }
 
+// Parties lists who has a position in a window that is not settled yet, by name.
+func (s *State) Parties(window moongate.ID) []string { return s.partiesOf(window) }
+
 // partiesOf lists the participants of a window by name.
 func (s *State) partiesOf(window moongate.ID) []string {
 	list := slices.Clone(s.members[window])

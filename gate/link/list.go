@@ -98,12 +98,20 @@ func Links(ctx context.Context, db view.DB, participant string, destination moon
 		})
 }
 
-// Blocks lists blocks, which are public; who decided them, whom they are against, and whether they are in force narrow it.
-func Blocks(ctx context.Context, db view.DB, by, against string, inForce bool, after string, limit int) ([]BlockRow, string, error) {
+// BlockFilter narrows a list of blocks; what is zero does not.
+type BlockFilter struct {
+	ID      moongate.ID
+	By      string // who decided
+	Against string // whose destination is shut
+	InForce bool
+}
+
+// Blocks lists blocks, which are public.
+func Blocks(ctx context.Context, db view.DB, f BlockFilter, after string, limit int) ([]BlockRow, string, error) {
 	return list(ctx, db, after, limit, `SELECT id, decider, everywhere, agreement, destination, host, against, reason, facts, evidence, automated,
 		since, expires, appeal_by, stage, appellant, statement, grounds, ended, how, stopped, since, id FROM link_block
-		WHERE (since, id) < (?, ?) AND (? = '' OR decider = ?) AND (? = '' OR against = ?) AND (NOT ? OR ended = 0)
-		ORDER BY since DESC, id DESC LIMIT ?`, []any{by, by, against, against, inForce},
+		WHERE (since, id) < (?, ?) AND (? = '' OR decider = ?) AND (? = '' OR against = ?) AND (NOT ? OR ended = 0) AND (? = '' OR id = ?)
+		ORDER BY since DESC, id DESC LIMIT ?`, []any{f.By, f.By, f.Against, f.Against, f.InForce, f.ID.String(), f.ID.String()},
 		func(r *BlockRow) []any {
 			return []any{
 				text{&r.Block},

@@ -111,7 +111,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 
-	blocks, _, err := link.Blocks(ctx, store, "news", "", false, "", 10)
+	blocks, _, err := link.Blocks(ctx, store, link.BlockFilter{By: "news"}, "", 10)
 	if err != nil || len(blocks) != 2 {
 		t.Fatalf("%+v %v", blocks, err)
 	}
@@ -132,7 +132,7 @@ func TestLists(t *testing.T) {
 		inForce     bool
 		want        int
 	}{{"", "", false, 2}, {"", "", true, 1}, {"", "mall", false, 1}, {"", "mall", true, 0}, {"blog", "", false, 0}} {
-		if rows, _, err := link.Blocks(ctx, store, tt.by, tt.against, tt.inForce, "", 10); err != nil || len(rows) != tt.want {
+		if rows, _, err := link.Blocks(ctx, store, link.BlockFilter{By: tt.by, Against: tt.against, InForce: tt.inForce}, "", 10); err != nil || len(rows) != tt.want {
 			t.Errorf("%+v: %+v %v", tt, rows, err)
 		}
 	}
@@ -152,7 +152,7 @@ func TestLists(t *testing.T) {
 		after string
 		limit int
 	}{{"", 0}, {"", 501}, {"x", 1}, {"1", 1}} {
-		if _, _, err := link.Blocks(ctx, store, "", "", false, bad.after, bad.limit); moongate.CodeOf(err) != moongate.Malformed {
+		if _, _, err := link.Blocks(ctx, store, link.BlockFilter{}, bad.after, bad.limit); moongate.CodeOf(err) != moongate.Malformed {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}

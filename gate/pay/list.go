@@ -87,6 +87,7 @@ type ExceptionRow struct {
 
 // ExceptionFilter narrows a list of exceptions; what is zero does not.
 type ExceptionFilter struct {
+	ID       moongate.ID
 	Merchant string
 	Kind     TroubleKind
 	Wallet   string
@@ -149,6 +150,7 @@ func Refunds(ctx context.Context, db view.DB, f RefundFilter, after string, limi
 func Exceptions(ctx context.Context, db view.DB, f ExceptionFilter, after string, limit int) ([]ExceptionRow, string, error) {
 	q := query{table: "exception", at: "opened", oldest: f.Oldest, columns: "id, kind, payment, merchant, wallet, refund, currency, minor, facts, held, opened, ended, action, decider, note"}
 	q.is("merchant", f.Merchant)
+	q.is("id", orNone(f.ID))
 	q.is("kind", string(f.Kind))
 	q.is("wallet", f.Wallet)
 	q.is("payment", orNone(f.Payment))

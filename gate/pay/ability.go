@@ -44,6 +44,7 @@ type SplitOrder struct {
 	No        string // our number: 1–64 of 0-9 A-Z a-z _ - | * @
 	OrderNo   string // our number of the order, or of its part
 	OrderRef  string // the wallet's number of it
+	Sub       string // the sub-merchant whose order it is; "" for one of the account's own
 	Parts     []SplitPart
 	Finish    bool
 	Currency  money.Currency
@@ -64,6 +65,7 @@ type UnsplitOrder struct {
 	SplitNo  string // our number of the split
 	SplitRef string // the wallet's
 	OrderRef string // the wallet's number of the order
+	Sub      string // the sub-merchant whose order it is; "" for one of the account's own
 	Account  string
 	Amount   money.Amount
 	Note     string

@@ -31,6 +31,13 @@ type Wallet interface {
 	Refund(ctx context.Context, r RefundOrder) (RefundOutcome, error)
 }
 
+// PartQuerier is a wallet that must be told of an order's parts to find it: what it knows as a combined order, or as a
+// sub-merchant's, goes under other names than an order of the account's own. An order without parts is not asked for so.
+type PartQuerier interface {
+	QueryParts(ctx context.Context, no string, parts []OrderPart) (Outcome, error)
+	CloseParts(ctx context.Context, no string, parts []OrderPart) (Outcome, error)
+}
+
 // RefundQuerier is a wallet that can be asked what became of a refund, by our numbers of it and of its order: some wallets
 // know a refund by both alone. A refund the wallet has never heard of has state RefundAbsent.
 type RefundQuerier interface {
@@ -55,7 +62,8 @@ type Capabilities struct {
 	MinLife      moongate.Time // shortest; a shorter one is lengthened by the wallet
 	Hold         bool          // it is a [Capturer]: an order may be authorised first and captured later
 	SplitCap     int64         // it is a [Splitter]: the most that may be split off an order, basis points; 0 for none
-	MaxParts     int           // sub-orders of a combined order; 0 where orders cannot be combined
+	MaxParts     int           // sub-merchants whose parts one order can have; 0 where it has none, 1 where orders cannot be combined
+	Subs         bool          // orders are for sub-merchants alone: each has at least one part
 	Ack          string        // body with which a notification is acknowledged; "" for 204 without one
 }
 
@@ -139,6 +147,7 @@ type PartOutcome struct {
 	WalletRef  string
 	Amount     int64 // minor units
 	PayerTotal int64
+	Settled    *int64 // as Outcome.Settled
 }
 
 // RefundOrder asks for money to go back to the shopper.
@@ -148,6 +157,7 @@ type RefundOrder struct {
 	OrderRef  string       // the wallet's number of the order, preferred where known
 	Amount    money.Amount // to refund
 	Total     int64        // what the order was for, minor units; wallets compare it
+	Sub       string       // the sub-merchant whose part it is; "" for an order without parts
 	Reason    string       // the shopper reads it, at most 80 bytes
 	NotifyURL string       // where notices about this refund go; without query
 }

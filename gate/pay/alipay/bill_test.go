@@ -67,9 +67,9 @@ func TestBillEqualsBook(t *testing.T) {
 			}
 			switch {
 			case kind == pay.TradeBill && row.Kind == bill.Payment:
-				got.Payments = append(got.Payments, sandbox.Payment{OutTradeNo: row.No, TransactionID: row.Ref, Attach: row.Tag, Total: row.Amount, Fee: row.Fee / 1000})
+				got.Payments = append(got.Payments, sandbox.Payment{OutTradeNo: row.No, TransactionID: row.Ref, Attach: row.Tag, Total: row.Amount, Fee: row.Fee / 1000, Owed: row.Settled})
 			case kind == pay.TradeBill && row.Kind == bill.Refund:
-				got.Refunds = append(got.Refunds, sandbox.Refunded{OutRefundNo: row.No, RefundID: row.No, OutTradeNo: row.Order, State: "SUCCESS", Amount: -row.Amount, FeeBack: -row.Fee / 1000})
+				got.Refunds = append(got.Refunds, sandbox.Refunded{OutRefundNo: row.No, RefundID: row.No, OutTradeNo: row.Order, State: "SUCCESS", Amount: -row.Amount, FeeBack: -row.Fee / 1000, Owed: -row.Settled})
 			case kind == pay.FundBill && row.Kind == bill.Split:
 				got.Splits = append(got.Splits, sandbox.Split{No: row.Tag, OutTradeNo: row.Order, Account: receiver, State: "SUCCESS", Amount: -row.Amount})
 			}

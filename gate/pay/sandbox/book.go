@@ -24,12 +24,15 @@ type Payment struct {
 	TransactionID string // the wallet's number
 	Attach        string // our reference
 	Total, Fee    int64  // fen
+	Owed          int64  // of the total, what the wallet owes: less coupons that the merchant bears
+	Sub           string // the sub-merchant whose it is; "" for the account's own
 }
 
 // Refunded is a refund in a [Book] that moved money or still may: SUCCESS once it did, whatever the wallet calls that.
 type Refunded struct {
 	OutRefundNo, RefundID, OutTradeNo, State string
 	Amount, FeeBack                          int64 // fen
+	Owed                                     int64 // of the amount, what the merchant's account gave back
 }
 
 // Book copies an account's book.

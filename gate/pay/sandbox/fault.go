@@ -44,13 +44,14 @@ const (
 	Reorder   Kind = "reorder"   // a delivery waits until another has overtaken it
 
 	Coupon         Kind = "coupon"          // op approve: a coupon of Amount, which the wallet bears, pays a part. For wallets that have them
+	OwnCoupon      Kind = "own_coupon"      // the same, but the merchant bears it: the wallet owes so much less
 	PayClosed      Kind = "pay_closed"      // op approve: the shopper was typing while the close came, and pays all the same
 	RefundAbnormal Kind = "refund_abnormal" // op refund: the card is gone; a person must see to the refund, or, where the wallet knows no such state, only a query tells that it went through
 	RefundClosed   Kind = "refund_closed"   // op refund: the refund fails for good
 	SplitClosed    Kind = "split_closed"    // op split: the receiver's account is out of order; the part fails for good
 )
 
-var kinds = []Kind{Delay, DropBefore, DropAfter, Refuse, Unsigned, Probe, Garbage, Skew, WrongAmount, Lose, Duplicate, Reorder, Coupon, PayClosed, RefundAbnormal, RefundClosed, SplitClosed}
+var kinds = []Kind{Delay, DropBefore, DropAfter, Refuse, Unsigned, Probe, Garbage, Skew, WrongAmount, Lose, Duplicate, Reorder, Coupon, OwnCoupon, PayClosed, RefundAbnormal, RefundClosed, SplitClosed}
 
 // Fault makes the wallet misbehave.
 type Fault struct {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +35,9 @@ type Config struct {
 	// While an account moves from one to the other, both are accepted.
 	PublicKeyID string         // such as PUB_KEY_ID_0000000000000024101100397200000006
 	PublicKey   *rsa.PublicKey // pub_key.pem of the merchant platform
+
+	Products []Product // what the account has contracts for; native and h5 where empty
+	Platform bool      // the account is that of a platform with sub-merchants (服务商, 电商收付通): every order is for one of them, or several
 
 	SplitCap int64 // what may be split off one order (分账), basis points, as agreed with the wallet: 3,000 usually; 0 for none
 
@@ -76,6 +80,8 @@ func (c Config) Check() error {
 		return bad("public_key", fmt.Sprintf("key has %d bits", c.PublicKey.N.BitLen()), "it is pub_key.pem of the merchant platform")
 	case c.SplitCap < 0 || c.SplitCap > 10_000:
 		return bad("split_bps", fmt.Sprintf("%d is not between 0 and 10,000 basis points", c.SplitCap), "3000 unless the wallet has agreed to more; leave it out where the account does not split")
+	case slices.ContainsFunc(c.Products, func(p Product) bool { return !slices.Contains([]Product{Native, H5, JSAPI, InApps}, p) }):
+		return bad("products", fmt.Sprintf("%.60q name one that there is not", c.Products), "native, h5, jsapi and app")
 	case c.Now == nil || c.Random == nil:
 		return bad("", "clock or randomness is not wired", "this is a mistake in the program")
 	}
@@ -106,6 +112,7 @@ func checkBase(base string) error {
 // [pay.Wallet]: https://pkg.go.dev/github.com/moongate-hub/moongate/gate/pay#Wallet
 type Wallet struct {
 	cfg    Config
+	nonces *sync.Mutex // held while cfg.Random is read
 	trust  *trust
 	client *core.Client // its answers are signed
 	bills  *core.Client // for the one answer that never is: a bill's file
@@ -129,12 +136,15 @@ func New(cfg Config) (*Wallet, error) {
 	if err != nil {
 		return nil, err // Check has parsed it already
 	}
+	if len(cfg.Products) == 0 {
+		cfg.Products = []Product{Native, H5}
+	}
 	nonces := &sync.Mutex{}
 	certificates, err := dial(&transport{cfg: cfg, base: base, nonces: nonces, limit: maxAnswer}, &validators.NullValidator{})
 	if err != nil {
 		return nil, err
 	}
-	w := &Wallet{cfg: cfg, trust: newTrust(certificates, &cfg)}
+	w := &Wallet{cfg: cfg, nonces: nonces, trust: newTrust(certificates, &cfg)}
 	if w.client, err = dial(&transport{cfg: cfg, base: base, nonces: nonces, limit: maxAnswer}, w.trust); err != nil {
 		return nil, err
 	}

@@ -1,13 +1,12 @@
 package wechatpay
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/wechatpay-apiv3/wechatpay-go/services/payments"
 
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/money"
@@ -56,11 +55,7 @@ func (w *Wallet) Notified(ctx context.Context, header http.Header, body []byte) 
 	notice := pay.Notice{ID: n.ID, At: parseTime(n.CreateTime), Event: n.EventType}
 	switch {
 	case n.EventType == "TRANSACTION.SUCCESS":
-		var t payments.Transaction
-		if err := json.Unmarshal(text, &t); err != nil {
-			return refuse("transaction is not JSON")
-		}
-		out, err := w.outcome(&t)
+		out, err := w.paidNotice(text)
 		if err != nil {
 			return pay.Notice{}, pay.Fail(opNotified, pay.Refused, err.Error(), err)
 		}
@@ -80,6 +75,7 @@ func (w *Wallet) Notified(ctx context.Context, header http.Header, body []byte) 
 func (w *Wallet) refundNotified(text []byte) (pay.RefundOutcome, error) {
 	var r struct {
 		MchID       string `json:"mchid"`
+		SpMchID     string `json:"sp_mchid"` // of a platform's
 		OutTradeNo  string `json:"out_trade_no"`
 		OutRefundNo string `json:"out_refund_no"`
 		RefundID    string `json:"refund_id"`
@@ -92,7 +88,7 @@ func (w *Wallet) refundNotified(text []byte) (pay.RefundOutcome, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return pay.RefundOutcome{}, fmt.Errorf("refund is not JSON")
 	}
-	if r.MchID != w.cfg.MchID || !refundNo.MatchString(r.OutRefundNo) {
+	if cmp.Or(r.SpMchID, r.MchID) != w.cfg.MchID || !refundNo.MatchString(r.OutRefundNo) {
 		return pay.RefundOutcome{}, fmt.Errorf("refund is about another account")
 	}
 	return completeRefund(opNotified, r.OutRefundNo, pay.RefundOutcome{

@@ -2,17 +2,21 @@ package wechatpay
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
+	"github.com/wechatpay-apiv3/wechatpay-go/core/consts"
 	"github.com/wechatpay-apiv3/wechatpay-go/services/payments"
-	"github.com/wechatpay-apiv3/wechatpay-go/services/payments/h5"
 	"github.com/wechatpay-apiv3/wechatpay-go/services/payments/native"
+	"github.com/wechatpay-apiv3/wechatpay-go/utils"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
@@ -25,7 +29,9 @@ const (
 	maxDescription = 127            // characters
 	maxTag         = 128            // bytes of attach
 	maxURL         = 255
+	maxOpenID      = 128
 	codeLife       = 2 * moongate.Hour   // of a code_url
+	prepayLife     = 2 * moongate.Hour   // of a prepay_id
 	redirectLife   = 5 * moongate.Minute // of an h5_url
 )
 
@@ -38,12 +44,24 @@ var (
 // beijing is the zone of every time the wallet writes. China has had one zone and no summer time since 1991.
 var beijing = time.FixedZone("CST", 8*3600)
 
+// Product is a way to be paid that an account has a contract for (产品).
+type Product string
+
+// Products. Each stands for a channel.
+const (
+	Native Product = "native" // Native支付: a code
+	H5     Product = "h5"     // H5支付: a phone's browser outside the wallet's app
+	JSAPI  Product = "jsapi"  // JSAPI and 小程序支付: a page or a mini-program inside the wallet's app
+	InApps Product = "app"    // APP支付: another app
+)
+
+var productOf = map[pay.Channel]Product{pay.QR: Native, pay.Redirect: H5, pay.InApp: JSAPI, pay.App: InApps}
+
 // Can implements pay.Wallet.
 func (w *Wallet) Can() pay.Capabilities {
-	return pay.Capabilities{
+	c := pay.Capabilities{
 		Kind:         "wechatpay",
 		Currencies:   []money.Currency{money.CNY},
-		Channels:     []pay.Channel{pay.QR, pay.Redirect},
 		MaxAmount:    maxAmount,
 		MaxRefunds:   50,
 		RefundWindow: 365 * moongate.Day,
@@ -51,9 +69,19 @@ func (w *Wallet) Can() pay.Capabilities {
 		MaxLife:      90 * moongate.Day,
 		SplitCap:     w.cfg.SplitCap,
 	}
+	if w.cfg.Platform {
+		c.MaxParts, c.Subs = maxParts, true
+	}
+	for _, channel := range []pay.Channel{pay.QR, pay.Redirect, pay.InApp, pay.App} {
+		if slices.Contains(w.cfg.Products, productOf[channel]) {
+			c.Channels = append(c.Channels, channel)
+		}
+	}
+	return c
 }
 
-// Create implements pay.Wallet with POST /v3/pay/transactions/native and …/h5.
+// Create implements pay.Wallet with POST /v3/pay/transactions/…, of a platform /v3/pay/partner/transactions/… for one
+// sub-merchant and /v3/combine-transactions/… for several; each ends in native, h5, jsapi or app.
 func (w *Wallet) Create(ctx context.Context, o pay.Order) (pay.Handoff, error) {
 	if err := w.checkOrder(o); err != nil {
 		return pay.Handoff{}, err
@@ -63,61 +91,124 @@ func (w *Wallet) Create(ctx context.Context, o pay.Order) (pay.Handoff, error) {
 		return pay.Handoff{}, err
 	}
 	defer cancel()
-	if o.Channel == pay.Redirect {
-		return w.createH5(ctx, o)
+	path, body := "/v3/pay/transactions/", w.direct(o)
+	switch {
+	case len(o.Parts) == 1:
+		path, body = "/v3/pay/partner/transactions/", w.partner(o)
+	case len(o.Parts) > 1:
+		path, body = "/v3/combine-transactions/", w.combined(o)
 	}
-	service := native.NativeApiService{Client: w.client}
-	answer, _, err := service.Prepay(ctx, native.PrepayRequest{
-		Appid:       core.String(w.cfg.AppID),
-		Mchid:       core.String(w.cfg.MchID),
-		Description: core.String(o.Description),
-		OutTradeNo:  core.String(o.No),
-		TimeExpire:  core.Time(o.Expires.Go().In(beijing)),
-		Attach:      optional(o.Tag),
-		NotifyUrl:   core.String(o.NotifyURL),
-		Amount:      &native.Amount{Total: core.Int64(o.Amount.Minor), Currency: core.String("CNY")},
-		SettleInfo:  &native.SettleInfo{ProfitSharing: core.Bool(o.Freeze)},
-	})
-	if err != nil {
+	var answer struct {
+		Code    string `json:"code_url"`
+		Address string `json:"h5_url"`
+		Prepay  string `json:"prepay_id"`
+	}
+	if err := w.post(ctx, path+string(productOf[o.Channel]), body, &answer); err != nil {
 		f, _ := w.failed(ctx, opCreate, err)
 		return pay.Handoff{}, f
 	}
-	if answer.CodeUrl == nil || *answer.CodeUrl == "" {
-		return pay.Handoff{}, pay.Fail(opCreate, pay.Unknown, "answer has no code_url", nil)
+	switch {
+	case o.Channel == pay.QR && answer.Code != "":
+		return pay.Handoff{QR: answer.Code, Expires: w.until(o, codeLife)}, nil
+	case o.Channel == pay.Redirect && strings.Contains(answer.Address, "://"):
+		return pay.Handoff{URL: withReturn(answer.Address, o.ReturnURL), Expires: w.until(o, redirectLife)}, nil
+	case (o.Channel == pay.InApp || o.Channel == pay.App) && answer.Prepay != "":
+		params, err := w.params(o.Channel, answer.Prepay)
+		if err != nil {
+			return pay.Handoff{}, pay.Fail(opCreate, pay.Unknown, "what the wallet is called with cannot be signed", err)
+		}
+		return pay.Handoff{Params: params, Expires: w.until(o, prepayLife)}, nil
 	}
-	return pay.Handoff{QR: *answer.CodeUrl, Expires: w.until(o, codeLife)}, nil
+	return pay.Handoff{}, pay.Fail(opCreate, pay.Unknown, "answer does not say how the shopper gets to the wallet", nil)
 }
 
-func (w *Wallet) createH5(ctx context.Context, o pay.Order) (pay.Handoff, error) {
-	service := h5.H5ApiService{Client: w.client}
-	answer, _, err := service.Prepay(ctx, h5.PrepayRequest{
-		Appid:       core.String(w.cfg.AppID),
-		Mchid:       core.String(w.cfg.MchID),
-		Description: core.String(o.Description),
-		OutTradeNo:  core.String(o.No),
-		TimeExpire:  core.Time(o.Expires.Go().In(beijing)),
-		Attach:      optional(o.Tag),
-		NotifyUrl:   core.String(o.NotifyURL),
-		Amount:      &h5.Amount{Total: core.Int64(o.Amount.Minor), Currency: core.String("CNY")},
-		SettleInfo:  &h5.SettleInfo{ProfitSharing: core.Bool(o.Freeze)},
-		SceneInfo:   &h5.SceneInfo{PayerClientIp: core.String(o.ClientIP), H5Info: &h5.H5Info{Type: core.String("Wap")}},
-	})
+// post sends a request, and reads the answer once its signature was checked.
+func (w *Wallet) post(ctx context.Context, path string, body, answer any) error {
+	result, err := w.client.Post(ctx, consts.WechatPayAPIServer+path, body)
 	if err != nil {
-		f, _ := w.failed(ctx, opCreate, err)
-		return pay.Handoff{}, f
+		return err
 	}
-	if answer.H5Url == nil || !strings.Contains(*answer.H5Url, "://") {
-		return pay.Handoff{}, pay.Fail(opCreate, pay.Unknown, "answer has no h5_url", nil)
+	return core.UnMarshalResponse(result.Response, answer)
+}
+
+// get asks for something, and reads the answer once its signature was checked.
+func (w *Wallet) get(ctx context.Context, path string, query url.Values, answer any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
 	}
-	to := *answer.H5Url
-	if o.ReturnURL != "" {
-		join := "&"
-		if !strings.Contains(to, "?") {
-			join = "?"
+	result, err := w.client.Get(ctx, consts.WechatPayAPIServer+path)
+	if err != nil {
+		return err
+	}
+	return core.UnMarshalResponse(result.Response, answer)
+}
+
+// fields are a request's body.
+type fields map[string]any
+
+// common is what orders of one account have in common, its own and a sub-merchant's.
+func (w *Wallet) common(o pay.Order) fields {
+	f := fields{
+		"description": o.Description, "out_trade_no": o.No, "time_expire": o.Expires.Go().In(beijing).Format(time.RFC3339), "notify_url": o.NotifyURL,
+		"amount": fields{"total": o.Amount.Minor, "currency": "CNY"}, "settle_info": fields{"profit_sharing": o.Freeze},
+	}
+	if o.Tag != "" {
+		f["attach"] = o.Tag
+	}
+	if o.Channel == pay.Redirect {
+		f["scene_info"] = scene(o)
+	}
+	return f
+}
+
+func scene(o pay.Order) fields {
+	return fields{"payer_client_ip": o.ClientIP, "h5_info": fields{"type": "Wap"}}
+}
+
+func (w *Wallet) direct(o pay.Order) fields {
+	f := w.common(o)
+	f["appid"], f["mchid"] = w.cfg.AppID, w.cfg.MchID
+	if o.Channel == pay.InApp {
+		f["payer"] = fields{"openid": o.Payer}
+	}
+	return f
+}
+
+// params is what the wallet's bridge (WeixinJSBridge getBrandWCPayRequest, wx.requestPayment) or its SDK for apps (PayReq) is
+// called with: JSON, signed by the merchant, under the names of the documents (JSAPI调起支付, APP调起支付).
+func (w *Wallet) params(channel pay.Channel, prepay string) (string, error) {
+	nonce, err := w.nonce()
+	if err != nil {
+		return "", err
+	}
+	stamp := strconv.FormatInt(w.cfg.Now().Unix(), 10)
+	signed := prepay
+	if channel == pay.InApp {
+		signed = "prepay_id=" + prepay
+	}
+	signature, err := utils.SignSHA256WithRSA(w.cfg.AppID+"\n"+stamp+"\n"+nonce+"\n"+signed+"\n", w.cfg.PrivateKey)
+	if err != nil {
+		return "", err
+	}
+	call := map[string]string{"appId": w.cfg.AppID, "timeStamp": stamp, "nonceStr": nonce, "package": signed, "signType": "RSA", "paySign": signature}
+	if channel == pay.App {
+		call = map[string]string{
+			"appid": w.cfg.AppID, "partnerid": w.cfg.MchID, "prepayid": prepay, "package": "Sign=WXPay", "noncestr": nonce, "timestamp": stamp, "sign": signature,
 		}
-		to += join + "redirect_url=" + url.QueryEscape(o.ReturnURL)
 	}
-	return pay.Handoff{URL: to, Expires: w.until(o, redirectLife)}, nil
+	text, err := json.Marshal(call)
+	return string(text), err
+}
+
+func withReturn(to, back string) string {
+	if back == "" {
+		return to
+	}
+	join := "&"
+	if !strings.Contains(to, "?") {
+		join = "?"
+	}
+	return to + join + "redirect_url=" + url.QueryEscape(back)
 }
 
 func (w *Wallet) until(o pay.Order, life moongate.Time) moongate.Time {
@@ -128,8 +219,8 @@ func (w *Wallet) checkOrder(o pay.Order) error {
 	switch {
 	case !orderNo.MatchString(o.No):
 		return local(opCreate, "order number %.40q: 6 to 32 digits, letters or _-|*", o.No)
-	case o.Channel != pay.QR && o.Channel != pay.Redirect:
-		return local(opCreate, "channel %.20q is neither qr nor redirect", o.Channel)
+	case !slices.Contains(w.cfg.Products, productOf[o.Channel]):
+		return local(opCreate, "channel %.20q is none that this account has a contract for", o.Channel)
 	case o.Amount.Currency != money.CNY:
 		return local(opCreate, "currency %q: the account takes CNY only", o.Amount.Currency)
 	case o.Amount.Minor < 1 || o.Amount.Minor > maxAmount:
@@ -140,6 +231,13 @@ func (w *Wallet) checkOrder(o pay.Order) error {
 		return local(opCreate, "tag has %d bytes, more than %d", len(o.Tag), maxTag)
 	case o.Expires <= moongate.At(w.cfg.Now()):
 		return local(opCreate, "order expired at %s", o.Expires)
+	case o.Hold:
+		return local(opCreate, "this account cannot reserve first and take later")
+	case o.Channel == pay.InApp && (o.Payer == "" || len(o.Payer) > maxOpenID):
+		return local(opCreate, "the shopper's openid has %d bytes, not 1 to %d", len(o.Payer), maxOpenID)
+	}
+	if err := w.checkParts(o); err != nil {
+		return err
 	}
 	if o.Channel == pay.Redirect {
 		if _, err := netip.ParseAddr(o.ClientIP); err != nil {
@@ -185,7 +283,7 @@ func (w *Wallet) query(ctx context.Context, op, no string) (pay.Outcome, error) 
 		}
 		return pay.Outcome{}, f
 	}
-	out, err := w.outcome(answer)
+	out, err := w.outcome(&transaction{Transaction: *answer})
 	if err == nil && out.No != no {
 		err = pay.Fail(op, pay.Unknown, "answer speaks of another order", nil)
 	}
@@ -223,11 +321,16 @@ func (w *Wallet) Close(ctx context.Context, no string) (pay.Outcome, error) {
 
 // outcome reads a transaction, from a query or a notification, and believes it only where it is about our account and
 // whole: a paid order has a number, an amount and a time.
-func (w *Wallet) outcome(t *payments.Transaction) (pay.Outcome, error) {
+func (w *Wallet) outcome(t *transaction) (pay.Outcome, error) {
 	nonsense := func(what string) (pay.Outcome, error) {
 		return pay.Outcome{}, pay.Fail(opQuery, pay.Unknown, "wallet's statement makes no sense: "+what, nil)
 	}
-	if value(t.Mchid) != w.cfg.MchID || (t.Appid != nil && *t.Appid != w.cfg.AppID) {
+	switch {
+	case w.cfg.Platform:
+		if t.SpMchID != w.cfg.MchID || t.SpAppID != "" && t.SpAppID != w.cfg.AppID || !number.MatchString(t.SubMchID) {
+			return nonsense("it is about another account")
+		}
+	case value(t.Mchid) != w.cfg.MchID || (t.Appid != nil && *t.Appid != w.cfg.AppID):
 		return nonsense("it is about another account")
 	}
 	out := pay.Outcome{No: value(t.OutTradeNo), WalletRef: value(t.TransactionId), Tag: value(t.Attach), Said: clip(value(t.TradeState))}
@@ -240,6 +343,9 @@ func (w *Wallet) outcome(t *payments.Transaction) (pay.Outcome, error) {
 		}
 		out.Amount = money.Of(value(a.Total), money.CNY)
 		out.PayerTotal = value(a.PayerTotal)
+	}
+	if w.cfg.Platform {
+		out.Parts = []pay.PartOutcome{{No: out.No, Account: t.SubMchID, WalletRef: out.WalletRef, Amount: out.Amount.Minor, PayerTotal: out.PayerTotal}}
 	}
 	switch out.Said {
 	case "NOTPAY", "USERPAYING", "ACCEPT":
@@ -258,11 +364,14 @@ func (w *Wallet) outcome(t *payments.Transaction) (pay.Outcome, error) {
 		return nonsense("paid, but without number, amount or time")
 	}
 	out.PaidAt = moongate.At(at)
-	if unfunded, ok := unfundedCoupons(t, out.Amount.Minor); !ok {
+	if unfunded, ok := unfundedCoupons(&t.Transaction, out.Amount.Minor); !ok {
 		return nonsense("promotion_detail")
 	} else if unfunded > 0 {
 		settled := out.Amount.Minor - unfunded
 		out.Settled = &settled
+		for i := range out.Parts {
+			out.Parts[i].Settled = &settled
+		}
 	}
 	return out, nil
 }

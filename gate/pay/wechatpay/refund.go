@@ -15,10 +15,13 @@ import (
 
 const maxReason = 80 // bytes
 
-// Refund implements pay.Wallet with POST /v3/refund/domestic/refunds. The same number asked twice refunds once.
+// Refund implements pay.Wallet with POST /v3/refund/domestic/refunds, of a sub-merchant's order /v3/ecommerce/refunds/apply. The same number asked twice refunds once.
 func (w *Wallet) Refund(ctx context.Context, r pay.RefundOrder) (pay.RefundOutcome, error) {
 	if err := checkRefund(r); err != nil {
 		return pay.RefundOutcome{}, err
+	}
+	if r.Sub != "" {
+		return w.refundSub(ctx, r)
 	}
 	ctx, cancel, err := w.begin(ctx, opRefund)
 	if err != nil {
@@ -53,6 +56,8 @@ func checkRefund(r pay.RefundOrder) error {
 		return local(opRefund, "refund number %.70q: 1 to 64 digits, letters or _-|*@", r.No)
 	case !orderNo.MatchString(r.OrderNo):
 		return local(opRefund, "order number %.40q: 6 to 32 digits, letters or _-|*", r.OrderNo)
+	case r.Sub != "" && !number.MatchString(r.Sub):
+		return local(opRefund, "sub-merchant %.40q is not a merchant number", r.Sub)
 	case r.Amount.Currency != money.CNY:
 		return local(opRefund, "currency %q: the account takes CNY only", r.Amount.Currency)
 	case r.Amount.Minor < 1 || r.Amount.Minor > r.Total || r.Total > maxAmount:
@@ -70,6 +75,9 @@ func (w *Wallet) QueryRefund(ctx context.Context, r pay.RefundOrder) (pay.Refund
 	no := r.No
 	if !refundNo.MatchString(no) {
 		return pay.RefundOutcome{}, local(opQueryRefund, "refund number %.70q: 1 to 64 digits, letters or _-|*@", no)
+	}
+	if r.Sub != "" {
+		return w.queryRefundSub(ctx, r)
 	}
 	ctx, cancel, err := w.begin(ctx, opQueryRefund)
 	if err != nil {

@@ -41,6 +41,9 @@ func (w *Wallet) Admit(ctx context.Context, r pay.Receiver) error {
 		return err
 	}
 	defer cancel()
+	if w.cfg.Platform {
+		return w.admitSub(ctx, r)
+	}
 	service := profitsharing.ReceiversApiService{Client: w.client}
 	_, _, err = service.AddReceiver(ctx, profitsharing.AddReceiverRequest{
 		Appid: core.String(w.cfg.AppID), Account: core.String(r.Account), Name: optional(r.Name),
@@ -56,8 +59,11 @@ func (w *Wallet) Admit(ctx context.Context, r pay.Receiver) error {
 // Split implements [pay.Splitter] with POST /v3/profitsharing/orders, or …/orders/unfreeze where nothing is split and the
 // rest is released. The same number asked twice splits once.
 func (w *Wallet) Split(ctx context.Context, s pay.SplitOrder) (pay.SplitOutcome, error) {
-	if err := checkSplit(opSplit, s); err != nil {
+	if err := w.checkSplit(opSplit, s); err != nil {
 		return pay.SplitOutcome{}, err
+	}
+	if s.Sub != "" {
+		return w.splitSub(ctx, s)
 	}
 	ctx, cancel, err := w.begin(ctx, opSplit)
 	if err != nil {
@@ -89,10 +95,12 @@ func (w *Wallet) Split(ctx context.Context, s pay.SplitOrder) (pay.SplitOutcome,
 	return splitOutcome(opSplit, s, answer)
 }
 
-func checkSplit(op string, s pay.SplitOrder) error {
+func (w *Wallet) checkSplit(op string, s pay.SplitOrder) error {
 	switch {
 	case !refundNo.MatchString(s.No):
 		return local(op, "split number %.70q: 1 to 64 digits, letters or _-|*@", s.No)
+	case w.cfg.Platform != (s.Sub != "") || s.Sub != "" && !number.MatchString(s.Sub):
+		return local(op, "order of sub-merchant %.40q: splits of a platform name one, others none", s.Sub)
 	case s.OrderRef == "" || len(s.OrderRef) > 32:
 		return local(op, "order %.40q has no transaction number", s.OrderNo)
 	case s.Currency != money.CNY:
@@ -115,8 +123,11 @@ func checkSplit(op string, s pay.SplitOrder) error {
 
 // QuerySplit implements [pay.Splitter] with GET /v3/profitsharing/orders/{out_order_no}?transaction_id=….
 func (w *Wallet) QuerySplit(ctx context.Context, s pay.SplitOrder) (pay.SplitOutcome, error) {
-	if err := checkSplit(opQuerySplit, s); err != nil {
+	if err := w.checkSplit(opQuerySplit, s); err != nil {
 		return pay.SplitOutcome{}, err
+	}
+	if s.Sub != "" {
+		return w.querySplitSub(ctx, s)
 	}
 	ctx, cancel, err := w.begin(ctx, opQuerySplit)
 	if err != nil {
@@ -137,12 +148,27 @@ func (w *Wallet) QuerySplit(ctx context.Context, s pay.SplitOrder) (pay.SplitOut
 
 var partStates = map[string]pay.SplitState{"PENDING": pay.SplitPending, "SUCCESS": pay.SplitDone, "CLOSED": pay.SplitClosed}
 
-// splitOutcome reads a split order, and believes it only where it is the one that was asked about, part by part.
 func splitOutcome(op string, s pay.SplitOrder, o *profitsharing.OrdersEntity) (pay.SplitOutcome, error) {
+	told := make([]toldPart, len(o.Receivers))
+	for i := range o.Receivers {
+		r := &o.Receivers[i]
+		told[i] = toldPart{value(r.Account), string(value(r.Result)), string(value(r.FailReason)), value(r.Amount)}
+	}
+	out := pay.SplitOutcome{No: value(o.OutOrderNo), OrderRef: value(o.TransactionId), WalletRef: value(o.OrderId), Said: clip(string(value(o.State)))}
+	return splitOf(op, s, out, told)
+}
+
+// toldPart is what the wallet says of one receiver's part.
+type toldPart struct {
+	account, result, reason string
+	amount                  int64
+}
+
+// splitOf reads a split order, and believes it only where it is the one that was asked about, part by part.
+func splitOf(op string, s pay.SplitOrder, out pay.SplitOutcome, told []toldPart) (pay.SplitOutcome, error) {
 	nonsense := func(what string) (pay.SplitOutcome, error) {
 		return pay.SplitOutcome{}, pay.Fail(op, pay.Unknown, "wallet's statement makes no sense: "+what, nil)
 	}
-	out := pay.SplitOutcome{No: value(o.OutOrderNo), OrderRef: value(o.TransactionId), WalletRef: value(o.OrderId), Said: clip(string(value(o.State)))}
 	switch {
 	case out.No != s.No || out.OrderRef != s.OrderRef:
 		return nonsense("it is about another split")
@@ -159,16 +185,15 @@ func splitOutcome(op string, s pay.SplitOrder, o *profitsharing.OrdersEntity) (p
 	}
 	for _, want := range s.Parts {
 		part := pay.SplitPartOutcome{Account: want.Account, Amount: want.Amount, State: pay.SplitPending}
-		for i := range o.Receivers {
-			r := &o.Receivers[i]
-			if value(r.Account) != want.Account {
+		for _, r := range told {
+			if r.account != want.Account {
 				continue
 			}
-			state, known := partStates[string(value(r.Result))]
-			if !known || value(r.Amount) != want.Amount {
+			state, known := partStates[r.result]
+			if !known || r.amount != want.Amount {
 				return nonsense("a part of another amount or result")
 			}
-			part.State, part.Said = state, clip(string(value(r.FailReason)))
+			part.State, part.Said = state, clip(r.reason)
 		}
 		if out.State == pay.SplitDone && part.State == pay.SplitPending {
 			return nonsense("finished, and a part is missing or pending")
@@ -185,6 +210,8 @@ func (w *Wallet) Unsplit(ctx context.Context, u pay.UnsplitOrder) (pay.SplitOutc
 		return pay.SplitOutcome{}, local(opUnsplit, "number %.70q or %.70q: 1 to 64 digits, letters or _-|*@", u.No, u.SplitNo)
 	case !receiverAccount.MatchString(u.Account) || u.Amount.Currency != money.CNY || u.Amount.Minor < 1 || u.Note == "" || len(u.Note) > maxNote:
 		return pay.SplitOutcome{}, local(opUnsplit, "return of %s from %.40q", u.Amount, u.Account)
+	case u.Sub != "":
+		return w.unsplitSub(ctx, u)
 	}
 	ctx, cancel, err := w.begin(ctx, opUnsplit)
 	if err != nil {
@@ -208,6 +235,9 @@ func (w *Wallet) QueryUnsplit(ctx context.Context, u pay.UnsplitOrder) (pay.Spli
 	if !refundNo.MatchString(u.No) || !refundNo.MatchString(u.SplitNo) {
 		return pay.SplitOutcome{}, local(opQueryUnsplit, "number %.70q or %.70q: 1 to 64 digits, letters or _-|*@", u.No, u.SplitNo)
 	}
+	if u.Sub != "" {
+		return w.queryUnsplitSub(ctx, u)
+	}
 	ctx, cancel, err := w.begin(ctx, opQueryUnsplit)
 	if err != nil {
 		return pay.SplitOutcome{}, err
@@ -226,19 +256,32 @@ func (w *Wallet) QueryUnsplit(ctx context.Context, u pay.UnsplitOrder) (pay.Spli
 }
 
 func unsplitOutcome(op string, u pay.UnsplitOrder, r *profitsharing.ReturnOrdersEntity) (pay.SplitOutcome, error) {
+	return unsplitOf(op, u, returnTold{
+		value(r.OutReturnNo), value(r.OutOrderNo), value(r.ReturnId), string(value(r.Result)), string(value(r.FailReason)), value(r.Amount),
+	})
+}
+
+// returnTold is what the wallet says of a part that comes back.
+type returnTold struct {
+	no, splitNo, ref, result, reason string
+	amount                           int64
+}
+
+var returnStates = map[string]pay.SplitState{"PROCESSING": pay.SplitPending, "SUCCESS": pay.SplitDone, "FAILED": pay.SplitClosed}
+
+func unsplitOf(op string, u pay.UnsplitOrder, r returnTold) (pay.SplitOutcome, error) {
 	nonsense := func(what string) (pay.SplitOutcome, error) {
 		return pay.SplitOutcome{}, pay.Fail(op, pay.Unknown, "wallet's statement makes no sense: "+what, nil)
 	}
-	out := pay.SplitOutcome{No: value(r.OutReturnNo), OrderRef: u.OrderRef, WalletRef: value(r.ReturnId), Said: clip(string(value(r.Result)))}
-	states := map[string]pay.SplitState{"PROCESSING": pay.SplitPending, "SUCCESS": pay.SplitDone, "FAILED": pay.SplitClosed}
-	state, known := states[out.Said]
+	out := pay.SplitOutcome{No: r.no, OrderRef: u.OrderRef, WalletRef: r.ref, Said: clip(r.result)}
+	state, known := returnStates[out.Said]
 	switch {
-	case out.No != u.No || value(r.OutOrderNo) != u.SplitNo:
+	case out.No != u.No || r.splitNo != u.SplitNo:
 		return nonsense("it is about another return")
-	case !known || out.WalletRef == "" || value(r.Amount) != u.Amount.Minor:
+	case !known || out.WalletRef == "" || r.amount != u.Amount.Minor:
 		return nonsense("result, number or amount")
 	}
 	out.State = state
-	out.Parts = []pay.SplitPartOutcome{{Account: u.Account, Amount: u.Amount.Minor, State: state, Said: clip(string(value(r.FailReason)))}}
+	out.Parts = []pay.SplitPartOutcome{{Account: u.Account, Amount: u.Amount.Minor, State: state, Said: clip(r.reason)}}
 	return out, nil
 }

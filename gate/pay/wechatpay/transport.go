@@ -57,14 +57,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (t *transport) authorize(method, uri string, body []byte) (string, error) {
-	var entropy [16]byte
-	t.nonces.Lock()
-	_, err := io.ReadFull(t.cfg.Random, entropy[:])
-	t.nonces.Unlock()
+	nonce, err := drawNonce(t.nonces, t.cfg.Random)
 	if err != nil {
-		return "", fmt.Errorf("no randomness for a nonce: %w", err)
+		return "", err
 	}
-	nonce := hex.EncodeToString(entropy[:])
 	stamp := strconv.FormatInt(t.cfg.Now().Unix(), 10)
 	signature, err := utils.SignSHA256WithRSA(method+"\n"+uri+"\n"+stamp+"\n"+nonce+"\n"+string(body)+"\n", t.cfg.PrivateKey)
 	if err != nil {
@@ -72,6 +68,20 @@ func (t *transport) authorize(method, uri string, body []byte) (string, error) {
 	}
 	return `WECHATPAY2-SHA256-RSA2048 mchid="` + t.cfg.MchID + `",nonce_str="` + nonce + `",timestamp="` + stamp +
 		`",serial_no="` + t.cfg.SerialNo + `",signature="` + signature + `"`, nil
+}
+
+// nonce draws one for what the shopper's device calls the wallet with.
+func (w *Wallet) nonce() (string, error) { return drawNonce(w.nonces, w.cfg.Random) }
+
+func drawNonce(lock *sync.Mutex, random io.Reader) (string, error) {
+	var entropy [16]byte
+	lock.Lock()
+	_, err := io.ReadFull(random, entropy[:])
+	lock.Unlock()
+	if err != nil {
+		return "", fmt.Errorf("no randomness for a nonce: %w", err)
+	}
+	return hex.EncodeToString(entropy[:]), nil
 }
 
 func bodyOf(r *http.Request) ([]byte, error) {

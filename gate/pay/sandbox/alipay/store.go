@@ -155,13 +155,13 @@ func (w *Wallet) book(appID string) sandbox.Book {
 	}
 	for _, no := range slices.Sorted(maps.Keys(m.orders)) {
 		if o := m.orders[no]; !o.Paid.IsZero() {
-			b.Payments = append(b.Payments, sandbox.Payment{OutTradeNo: no, TransactionID: o.TradeNo, Attach: o.Passback, Total: o.Total, Fee: o.Fee})
+			b.Payments = append(b.Payments, sandbox.Payment{OutTradeNo: no, TransactionID: o.TradeNo, Attach: o.Passback, Total: o.Total, Fee: o.Fee, Owed: o.Total, Sub: o.SMID})
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.refunds)) {
 		if r := m.refunds[key]; !r.Lost && r.Amount > 0 {
 			b.Refunds = append(b.Refunds, sandbox.Refunded{
-				OutRefundNo: r.No, RefundID: r.No, OutTradeNo: m.byRef[r.TradeNo].No, State: r.state(), Amount: r.Amount, FeeBack: r.FeeBack,
+				OutRefundNo: r.No, RefundID: r.No, OutTradeNo: m.byRef[r.TradeNo].No, State: r.state(), Amount: r.Amount, FeeBack: r.FeeBack, Owed: r.Amount,
 			})
 		}
 	}

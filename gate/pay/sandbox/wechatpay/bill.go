@@ -151,7 +151,7 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 		text string
 	}
 	var lines []line
-	var settlement, refundSum, fees int64
+	var ordered, settlement, refundSum, asked, couponBack, fees int64
 	end := day.AddDate(0, 0, 1)
 	within := func(t time.Time) bool { return !t.Before(day) && t.Before(end) }
 	percent := fmt.Sprintf("%d.%02d%%", rate/100, rate%100)
@@ -160,7 +160,7 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 		if kind == "REFUND" || !within(o.Paid) {
 			continue
 		}
-		cells := m.cells(o, o.Paid, success, o.Total)
+		cells := m.cells(o, o.Paid, success)
 		if kind == "ALL" {
 			cells = append(cells, "0", "0", "0.00", "0.00", "", "")
 		}
@@ -169,7 +169,8 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 			cells = append(cells, "0.00")
 		}
 		lines = append(lines, line{o.Paid, row(append(cells, ""))})
-		settlement += o.Total
+		ordered += o.Total
+		settlement += o.owed()
 		fees += o.Fee
 	}
 	for _, no := range slices.Sorted(maps.Keys(m.refunds)) {
@@ -182,7 +183,7 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 		if kind == "REFUND" {
 			at = o.Paid
 		}
-		cells := m.cells(o, at, refunded, 0)
+		cells := m.cells(o, at, refunded)
 		if kind == "REFUND" {
 			done := ""
 			if !r.Done.IsZero() {
@@ -194,10 +195,13 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 		if r.FeeBack > 0 {
 			fee = "-" + fee
 		}
-		cells = append(cells, r.RefundID, r.No, sandbox.Yuan(r.Amount), "0.00", "ORIGINAL", r.State,
+		prepaid := share(r.Amount, o.Coupon-o.OwnCoupon, o.Total)
+		cells = append(cells, r.RefundID, r.No, sandbox.Yuan(r.Owed), sandbox.Yuan(prepaid), "ORIGINAL", r.State,
 			clean(o.Description), clean(o.Attach), fee, percent, "0.00", sandbox.Yuan(r.Amount), "")
 		lines = append(lines, line{r.Created, row(cells)})
-		refundSum += r.Amount
+		refundSum += r.Owed
+		asked += r.Amount
+		couponBack += prepaid
 		fees -= r.FeeBack
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
@@ -211,15 +215,20 @@ func (m *merchant) bill(day time.Time, kind string, rate int64) (content []byte,
 	if fees < 0 {
 		feeText = "-" + feeText
 	}
-	out.WriteString(row([]string{fmt.Sprint(len(lines)), sandbox.Yuan(settlement), sandbox.Yuan(refundSum), "0.00", feeText, sandbox.Yuan(settlement), sandbox.Yuan(refundSum)}))
+	out.WriteString(row([]string{fmt.Sprint(len(lines)), sandbox.Yuan(settlement), sandbox.Yuan(refundSum), sandbox.Yuan(couponBack), feeText, sandbox.Yuan(ordered), sandbox.Yuan(asked)}))
 	return out.Bytes(), len(lines)
 }
 
-// cells are the fourteen columns that all kinds of bills begin with.
-func (m *merchant) cells(o *order, at time.Time, state string, settlement int64) []string {
+// cells are the fourteen columns that all kinds of bills begin with. What an order settles and its coupons stand with the
+// payment alone.
+func (m *merchant) cells(o *order, at time.Time, state string) []string {
+	settled, coupon := o.owed(), o.Coupon
+	if state == refunded {
+		settled, coupon = 0, 0
+	}
 	return []string{
-		at.In(sandbox.Beijing).Format(time.DateTime), o.AppID, o.MchID, "0", "", o.TransactionID, o.No, o.OpenID, o.Kind, state,
-		"OTHERS", "CNY", sandbox.Yuan(settlement), "0.00",
+		at.In(sandbox.Beijing).Format(time.DateTime), o.AppID, o.MchID, cmp.Or(o.Sub, "0"), "", o.TransactionID, o.No, o.OpenID, o.Kind, state,
+		"OTHERS", "CNY", sandbox.Yuan(settled), sandbox.Yuan(coupon),
 	}
 }
 

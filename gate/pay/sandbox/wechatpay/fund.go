@@ -50,19 +50,22 @@ func (m *merchant) movements() []movement {
 	var all []movement
 	for _, id := range slices.Sorted(maps.Keys(m.byRef)) {
 		o := m.byRef[id]
-		all = append(all, movement{at: o.Paid, ref: o.TransactionID, flow: o.TransactionID, name: "交易", kind: "交易", fen: o.Total, no: o.No})
+		if o.Sub != "" {
+			continue // it moves the sub-merchant's account
+		}
+		all = append(all, movement{at: o.Paid, ref: o.TransactionID, flow: o.TransactionID, name: "交易", kind: "交易", fen: o.owed(), no: o.No})
 		if o.Fee > 0 {
 			all = append(all, movement{at: o.Paid, ref: o.TransactionID, flow: o.TransactionID, name: "交易", kind: "扣除交易手续费", fen: -o.Fee, no: o.No})
 		}
 	}
 	for _, no := range slices.Sorted(maps.Keys(m.refunds)) {
 		r := m.refunds[no]
-		if r.State == closed {
+		if r.State == closed || m.orders[r.OrderNo].Sub != "" {
 			continue
 		}
 		all = append(all, movement{
-			at: r.Created, ref: r.RefundID, flow: m.orders[r.OrderNo].TransactionID, name: "退款", kind: "退款", fen: r.FeeBack - r.Amount, no: r.No,
-			note: fmt.Sprintf("退款总金额%s元;含手续费%s元", sandbox.Yuan(r.Amount), sandbox.Yuan(r.FeeBack)),
+			at: r.Created, ref: r.RefundID, flow: m.orders[r.OrderNo].TransactionID, name: "退款", kind: "退款", fen: r.FeeBack - r.Owed, no: r.No,
+			note: fmt.Sprintf("退款总金额%s元;含手续费%s元", sandbox.Yuan(r.Owed), sandbox.Yuan(r.FeeBack)),
 		})
 	}
 	slices.SortStableFunc(all, func(a, b movement) int { return a.at.Compare(b.at) })

@@ -2,16 +2,15 @@ package wechatpay
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 )
@@ -20,6 +19,7 @@ import (
 const (
 	codeLife  = 2 * time.Hour   // of a code_url; the same order asked again gives a new one
 	h5Life    = 5 * time.Minute // of an h5_url
+	idLife    = 2 * time.Hour   // of a prepay_id
 	minLife   = time.Minute     // a shorter time_expire is lengthened
 	maxLife   = 90 * 24 * time.Hour
 	lifeUnset = 7 * 24 * time.Hour // without time_expire
@@ -47,7 +47,7 @@ var (
 type order struct {
 	MchID, AppID  string
 	No            string
-	Kind          string // NATIVE or MWEB (H5)
+	Kind          string // NATIVE, MWEB (H5), JSAPI or APP
 	Description   string
 	Attach        string `json:",omitempty"`
 	NotifyURL     string
@@ -67,6 +67,12 @@ type order struct {
 	Freeze        bool      `json:",omitempty"` // settle_info.profit_sharing
 	Split         int64     `json:",omitempty"` // fen split or being split
 	Released      bool      `json:",omitempty"` // the rest is the merchant's
+	Sub           string    `json:",omitempty"` // the sub-merchant that sells, where the account is a platform
+	Combine       string    `json:",omitempty"` // combine_out_trade_no of the order that it is a part of
+	Payer         string    `json:",omitempty"` // the openid that alone may pay (JSAPI)
+	Coupon        int64     `json:",omitempty"` // fen of the total that coupons paid
+	OwnCoupon     int64     `json:",omitempty"` // of these, what the merchant bears (NOCASH)
+	RefundedOwed  int64     `json:",omitempty"` // of Refunded, what the merchant's account gives back
 }
 
 // handoff is a shopper's way to an order.
@@ -75,68 +81,8 @@ type handoff struct {
 	until     time.Time
 }
 
-type prepayRequest struct {
-	AppID       string  `json:"appid"`
-	MchID       string  `json:"mchid"`
-	Description string  `json:"description"`
-	OutTradeNo  string  `json:"out_trade_no"`
-	TimeExpire  *string `json:"time_expire"`
-	Attach      string  `json:"attach"`
-	NotifyURL   string  `json:"notify_url"`
-	Amount      *struct {
-		Total    json.Number `json:"total"`
-		Currency string      `json:"currency"`
-	} `json:"amount"`
-	Settle *struct {
-		ProfitSharing bool `json:"profit_sharing"`
-	} `json:"settle_info"`
-	Scene *struct {
-		ClientIP string `json:"payer_client_ip"`
-		H5       *struct {
-			Type string `json:"type"`
-		} `json:"h5_info"`
-	} `json:"scene_info"`
-}
-
-// prepay answers POST /v3/pay/transactions/native and …/h5.
-func (w *Wallet) prepay(c call) answer {
-	p, expires, fault := w.readPrepay(c)
-	if fault != nil {
-		return answer{fault: fault}
-	}
-	total, err := strconv.ParseInt(p.Amount.Total.String(), 10, 64)
-	if err != nil { // readPrepay has read it already
-		return answer{fault: parameter("body", "amount/total", p.Amount.Total, "此字段为整型")}
-	}
-	kind := map[sandbox.Op]string{OpNative: "NATIVE", OpH5: "MWEB"}[c.op]
-	print := fingerprint(c.body)
-	now := w.Now()
-	o := c.m.orders[p.OutTradeNo]
-	if o == nil {
-		if w.orders >= w.cfg.Limit {
-			return answer{fault: systemError}
-		}
-		o = &order{
-			MchID: c.m.MchID, AppID: c.m.AppID, No: p.OutTradeNo, Kind: kind, Description: p.Description, Attach: p.Attach,
-			NotifyURL: p.NotifyURL, Total: total, Created: now, Print: print, State: notPaid, Expires: now.Add(lifeUnset),
-		}
-		o.Freeze = p.Settle != nil && p.Settle.ProfitSharing
-		if p.TimeExpire != nil {
-			o.Expires = clamp(expires, now.Add(minLife), now.Add(maxLife))
-		}
-		c.m.orders[o.No] = o
-		w.orders++
-		w.Keep("Order", o)
-	} else if fault := w.again(c.m, o, kind, print); fault != nil {
-		return answer{fault: fault}
-	}
-	if kind == "MWEB" {
-		id := w.handoff("wx"+now.In(sandbox.Beijing).Format("20060102150405")+strings.ToLower(w.Hex(8)), o, now.Add(h5Life))
-		return answer{value: map[string]string{"h5_url": w.cfg.BaseURL + "/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=" + id + "&package=" + w.Digits(10)}}
-	}
-	id := w.handoff(w.Token(16), o, now.Add(codeLife))
-	return answer{value: map[string]string{"code_url": w.cfg.BaseURL + "/wxpay/bizpayurl?pr=" + id}}
-}
+// owed is what the wallet owes the merchant for the order (应结订单金额).
+func (o *order) owed() int64 { return o.Total - o.OwnCoupon }
 
 // again judges a repeated order: the same in everything is the same order; anything else is an error.
 func (w *Wallet) again(m *merchant, o *order, kind, print string) *refusal {
@@ -155,47 +101,6 @@ func (w *Wallet) again(m *merchant, o *order, kind, print string) *refusal {
 		return refuse("INVALID_REQUEST", "请求重入时，参数与首次请求时不一致")
 	}
 	return nil
-}
-
-func (w *Wallet) readPrepay(c call) (prepayRequest, time.Time, *refusal) {
-	var p prepayRequest
-	var expires time.Time
-	d := json.NewDecoder(bytes.NewReader(c.body))
-	if err := d.Decode(&p); err != nil {
-		return p, expires, parameter("body", "", nil, "请求体不是合法的JSON")
-	}
-	if p.TimeExpire != nil {
-		t, err := time.Parse(time.RFC3339, *p.TimeExpire)
-		if err != nil {
-			return p, expires, parameter("body", "time_expire", *p.TimeExpire, "格式为yyyy-MM-DDTHH:mm:ss+TIMEZONE")
-		}
-		expires = t
-	}
-	switch {
-	case p.MchID != c.m.MchID:
-		return p, expires, parameter("body", "mchid", p.MchID, "与签名的商户号不一致")
-	case p.AppID != c.m.AppID:
-		return p, expires, refuse("APPID_MCHID_NOT_MATCH", "")
-	case !orderNo.MatchString(p.OutTradeNo):
-		return p, expires, parameter("body", "out_trade_no", p.OutTradeNo, "6-32个字符，只能是数字、大小写字母_-|*")
-	case p.Description == "" || utf8.RuneCountInString(p.Description) > 127:
-		return p, expires, parameter("body", "description", p.Description, "1-127个字符")
-	case len(p.Attach) > 128:
-		return p, expires, parameter("body", "attach", p.Attach, "不超过128个字符")
-	case !notifyURL(p.NotifyURL):
-		return p, expires, parameter("body", "notify_url", p.NotifyURL, "可访问的URL，不能携带参数，不超过255个字符")
-	case p.Amount == nil:
-		return p, expires, parameter("body", "amount", nil, "此字段为必填项")
-	case p.Amount.Currency != "" && p.Amount.Currency != "CNY":
-		return p, expires, parameter("body", "amount/currency", p.Amount.Currency, "仅支持CNY")
-	}
-	if n, err := strconv.ParseInt(p.Amount.Total.String(), 10, 64); err != nil || n < 1 || n > maxTotal {
-		return p, expires, parameter("body", "amount/total", p.Amount.Total, "此字段为整型，最小值1")
-	}
-	if c.op == OpH5 && (p.Scene == nil || p.Scene.ClientIP == "" || p.Scene.H5 == nil || p.Scene.H5.Type == "") {
-		return p, expires, parameter("body", "scene_info", nil, "payer_client_ip与h5_info为必填项")
-	}
-	return p, expires, nil
 }
 
 // notifyURL is looser than the real wallet, which wants https and a public host.
@@ -221,11 +126,11 @@ func fingerprint(body []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func (w *Wallet) handoff(id string, o *order, until time.Time) string {
+func (w *Wallet) handoff(id, mchID, no string, until time.Time) string {
 	if len(w.handoffs) > 2*w.cfg.Limit {
 		clear(w.handoffs) // older codes stop working; nobody has two hundred thousand of them open
 	}
-	w.handoffs[id] = handoff{mchID: o.MchID, no: o.No, until: until}
+	w.handoffs[id] = handoff{mchID: mchID, no: no, until: until}
 	return id
 }
 
@@ -235,7 +140,7 @@ func (w *Wallet) queryOrder(c call) answer {
 		return answer{fault: fault}
 	}
 	o := c.m.orders[c.no]
-	if o == nil {
+	if o == nil || o.Sub != c.sub() || o.Combine != "" && o.TransactionID == "" {
 		return answer{fault: refuse("ORDER_NOT_EXIST", "")}
 	}
 	if o.Burned {
@@ -250,13 +155,24 @@ func (w *Wallet) queryOrderByID(c call) answer {
 		return answer{fault: fault}
 	}
 	o := c.m.byRef[c.r.PathValue("id")]
-	if o == nil {
+	if o == nil || o.Sub != c.sub() {
 		return answer{fault: refuse("ORDER_NOT_EXIST", "")}
 	}
 	return answer{value: o.transaction()}
 }
 
+// sub is the sub-merchant that a request names.
+func (c call) sub() string { return c.r.URL.Query().Get("sub_mchid") }
+
+// sameMerchant sees that the query names who signed, and for a sub-merchant's order whose it is.
 func (c call) sameMerchant() *refusal {
+	q := c.r.URL.Query()
+	if sub, ok := q["sub_mchid"]; ok || q.Has("sp_mchid") {
+		if q.Get("sp_mchid") != c.m.MchID || !slices.Equal(sub, []string{q.Get("sub_mchid")}) || !c.m.sells(q.Get("sub_mchid")) {
+			return parameter("query", "sp_mchid", q.Get("sp_mchid"), "与签名的商户号不一致，或与二级商户号没有受理关系")
+		}
+		return nil
+	}
 	if id := c.r.URL.Query().Get("mchid"); id != c.m.MchID {
 		return parameter("query", "mchid", id, "与签名的商户号不一致")
 	}
@@ -267,6 +183,11 @@ func (c call) sameMerchant() *refusal {
 func (o *order) transaction() map[string]any {
 	t := map[string]any{
 		"appid": o.AppID, "mchid": o.MchID, "out_trade_no": o.No, "trade_state": o.State, "trade_state_desc": stateText[o.State],
+	}
+	if o.Sub != "" {
+		delete(t, "appid")
+		delete(t, "mchid")
+		t["sp_appid"], t["sp_mchid"], t["sub_mchid"] = o.AppID, o.MchID, o.Sub
 	}
 	if o.Attach != "" {
 		t["attach"] = o.Attach
@@ -279,8 +200,11 @@ func (o *order) transaction() map[string]any {
 	t["bank_type"] = "OTHERS"
 	t["success_time"] = stamp(o.Paid)
 	t["payer"] = map[string]any{"openid": o.OpenID}
-	t["amount"] = map[string]any{"total": o.Total, "payer_total": o.Total, "currency": "CNY", "payer_currency": "CNY"}
-	t["promotion_detail"] = []any{}
+	if o.Sub != "" {
+		t["payer"] = map[string]any{"sp_openid": o.OpenID}
+	}
+	t["amount"] = map[string]any{"total": o.Total, "payer_total": o.Total - o.Coupon, "currency": "CNY", "payer_currency": "CNY"}
+	t["promotion_detail"] = o.promotions(nil)
 	return t
 }
 
@@ -288,9 +212,11 @@ func (o *order) transaction() map[string]any {
 func (w *Wallet) closeOrder(c call) answer {
 	var p struct {
 		MchID string `json:"mchid"`
+		SpID  string `json:"sp_mchid"`
+		SubID string `json:"sub_mchid"`
 	}
-	if json.Unmarshal(c.body, &p) != nil || p.MchID != c.m.MchID {
-		return answer{fault: parameter("body", "mchid", p.MchID, "与签名的商户号不一致")}
+	if json.Unmarshal(c.body, &p) != nil || cmp.Or(p.SpID, p.MchID) != c.m.MchID || (p.SubID != "") != (p.SpID != "") || p.SubID != "" && !c.m.sells(p.SubID) {
+		return answer{fault: parameter("body", "mchid", cmp.Or(p.SpID, p.MchID), "与签名的商户号不一致，或与二级商户号没有受理关系")}
 	}
 	if !orderNo.MatchString(c.no) {
 		return answer{fault: parameter("uri_template", "out_trade_no", c.no, "6-32个字符，只能是数字、大小写字母_-|*")}
@@ -301,9 +227,13 @@ func (w *Wallet) closeOrder(c call) answer {
 		if w.orders >= w.cfg.Limit {
 			return answer{fault: systemError}
 		}
-		o = &order{MchID: c.m.MchID, AppID: c.m.AppID, No: c.no, Created: w.Now(), State: closed, Burned: true}
+		o = &order{MchID: c.m.MchID, AppID: c.m.AppID, No: c.no, Created: w.Now(), State: closed, Burned: true, Sub: p.SubID}
 		c.m.orders[c.no] = o
 		w.orders++
+	case o.Sub != p.SubID:
+		return answer{fault: refuse("ORDER_NOT_EXIST", "")}
+	case o.Combine != "":
+		return answer{fault: refuse("INVALID_REQUEST", "合单订单只能使用合单关单接口")}
 	case o.State == success || o.State == refunded:
 		return answer{fault: refuse("ORDERPAID", "")}
 	default:
@@ -313,18 +243,46 @@ func (w *Wallet) closeOrder(c call) answer {
 	return answer{}
 }
 
-// approveOrder pays an order, as its shopper would on the page.
-func (w *Wallet) approveOrder(mchID, no string) error {
-	m := w.merchants[mchID]
-	if m == nil || m.orders[no] == nil {
-		return fmt.Errorf("%w: merchant %.20q number %.40q", errNotFound, mchID, no)
+// together lists what is paid at once: the parts of a combined order under its number, or one order.
+func (m *merchant) together(no string) (list []*order) {
+	if o := m.orders[no]; o != nil && o.Combine == "" {
+		return []*order{o}
+	} else if o != nil {
+		no = o.Combine
 	}
-	return w.approve(m, m.orders[no])
+	if g := m.combined[no]; g != nil {
+		for _, part := range g.Parts {
+			list = append(list, m.orders[part])
+		}
+	}
+	return list
 }
 
-func (w *Wallet) approve(m *merchant, o *order) error {
+// ordersOf finds what a shopper is about to pay.
+func (w *Wallet) ordersOf(mchID, no string) (*merchant, []*order, error) {
+	m := w.merchants[mchID]
+	if m != nil {
+		if list := m.together(no); len(list) > 0 {
+			return m, list, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: merchant %.20q number %.40q", errNotFound, mchID, no)
+}
+
+// approveOrder pays an order, as its shopper would on the page.
+func (w *Wallet) approveOrder(mchID, no string) error {
+	m, list, err := w.ordersOf(mchID, no)
+	if err != nil {
+		return err
+	}
+	return w.approve(m, list)
+}
+
+// approve pays what belongs together, all of it or nothing.
+func (w *Wallet) approve(m *merchant, list []*order) error {
 	now := w.Now()
-	hit := w.Hits(o.No, sandbox.OpApprove)
+	o := list[0]
+	hit := w.Hits(cmp.Or(o.Combine, o.No), sandbox.OpApprove)
 	switch {
 	case o.State == success || o.State == refunded:
 		return nil // pressed twice
@@ -333,42 +291,68 @@ func (w *Wallet) approve(m *merchant, o *order) error {
 	case now.After(o.Expires) && hit[sandbox.PayClosed] == nil:
 		return fmt.Errorf("sandbox: order %s could be paid until %s", o.No, stamp(o.Expires))
 	}
+	payer := o.Payer
+	if payer == "" {
+		payer = "o" + w.Token(27)
+	}
+	for _, o := range list {
+		w.pay(m, o, payer, hit)
+	}
+	if o.Combine == "" {
+		w.notify(m, o.NotifyURL, "TRANSACTION.SUCCESS", "支付成功", "transaction", o.No, o.transaction())
+		return nil
+	}
+	g := m.combined[o.Combine]
+	w.notify(m, o.NotifyURL, "TRANSACTION.SUCCESS", "支付成功", "transaction", g.No, w.combinedStatement(m, g))
+	return nil
+}
+
+func (w *Wallet) pay(m *merchant, o *order, payer string, hit sandbox.Hits) {
+	now := w.Now()
 	if o.Attach != "" {
-		if first, paid := m.byAttach[o.Attach]; paid {
+		if first, paid := m.byAttach[o.Attach]; paid && (o.Combine == "" || m.orders[first].Combine != o.Combine) {
 			w.Violated(sandbox.RulePaidTwice, m.MchID, o.No, "attach %q was paid with order %s already", o.Attach, first)
-		} else {
+		} else if !paid {
 			m.byAttach[o.Attach] = o.No
 		}
 	}
-	o.State, o.Paid, o.OpenID, o.Fee = success, now, "o"+w.Token(27), w.Fee(o.Total)
+	o.redeem(hit)
+	o.State, o.Paid, o.OpenID, o.Fee = success, now, payer, w.Fee(o.owed())
 	for o.TransactionID == "" || m.byRef[o.TransactionID] != nil {
 		o.TransactionID = "4200009" + w.Digits(3) + now.In(sandbox.Beijing).Format("20060102") + w.Digits(10)
 	}
 	m.byRef[o.TransactionID] = o
 	w.Keep("Order", o)
-	w.notify(m, o.NotifyURL, "TRANSACTION.SUCCESS", "支付成功", "transaction", o.No, o.transaction())
-	return nil
 }
 
 // declineOrder records that the shopper said no. The order stays open: a declined native order can be scanned again.
 func (w *Wallet) declineOrder(mchID, no string) error {
-	m := w.merchants[mchID]
-	if m == nil || m.orders[no] == nil {
-		return fmt.Errorf("%w: merchant %.20q number %.40q", errNotFound, mchID, no)
+	_, list, err := w.ordersOf(mchID, no)
+	if err != nil {
+		return err
 	}
-	m.orders[no].Declined++
-	w.Keep("Order", m.orders[no])
+	for _, o := range list {
+		o.Declined++
+		w.Keep("Order", o)
+	}
 	return nil
 }
 
-// page is what a shopper sees of the order behind a token.
+// page is what a shopper sees of what is behind a token.
 func (w *Wallet) page(token string) (sandbox.Page, bool) {
 	to, ok := w.handoffs[token]
 	if !ok {
 		return sandbox.Page{}, false
 	}
-	o := w.merchants[to.mchID].orders[to.no]
-	p := sandbox.Page{Fen: o.Total, Description: o.Description, No: o.No, Declined: o.Declined > 0, Until: o.Expires}
+	_, list, err := w.ordersOf(to.mchID, to.no)
+	if err != nil {
+		return sandbox.Page{}, false
+	}
+	o := list[0]
+	p := sandbox.Page{Description: o.Description, No: cmp.Or(o.Combine, o.No), Declined: o.Declined > 0, Until: o.Expires}
+	for _, o := range list {
+		p.Fen += o.Total
+	}
 	if to.until.Before(p.Until) {
 		p.Until = to.until
 	}
@@ -391,13 +375,16 @@ func (w *Wallet) decide(token string, approved bool) {
 	if !ok || w.Now().After(to.until) {
 		return
 	}
-	m := w.merchants[to.mchID]
-	o := m.orders[to.no]
-	if approved {
-		_ = w.approve(m, o) // where it is too late, the page that follows says so
-	} else if o.State == notPaid {
-		o.Declined++
-		w.Keep("Order", o)
+	m, list, err := w.ordersOf(to.mchID, to.no)
+	switch {
+	case err != nil:
+	case approved:
+		_ = w.approve(m, list) // where it is too late, the page that follows says so
+	case list[0].State == notPaid:
+		for _, o := range list {
+			o.Declined++
+			w.Keep("Order", o)
+		}
 	}
 }
 

@@ -35,9 +35,12 @@ type refund struct {
 	Created   time.Time
 	Done      time.Time `json:",omitzero"`
 	FeeBack   int64     `json:",omitempty"` // fen of the payment's fee that come back
+	Owed      int64     // of the amount, what the merchant's account gives back
 }
 
 type refundRequest struct {
+	SubMchID      string `json:"sub_mchid"`
+	SpAppID       string `json:"sp_appid"`
 	TransactionID string `json:"transaction_id"`
 	OutTradeNo    string `json:"out_trade_no"`
 	OutRefundNo   string `json:"out_refund_no"`
@@ -52,28 +55,37 @@ type refundRequest struct {
 
 // createRefund answers POST /v3/refund/domestic/refunds.
 func (w *Wallet) createRefund(c call) answer {
-	p, amount, total, fault := readRefund(c.body)
+	r, o, fault := w.takeRefund(c)
 	if fault != nil {
 		return answer{fault: fault}
+	}
+	return answer{value: r.statement(o)}
+}
+
+// takeRefund takes a refund in, or finds the one that was asked for before.
+func (w *Wallet) takeRefund(c call) (*refund, *order, *refusal) {
+	p, amount, total, fault := readRefund(c.body)
+	if fault != nil {
+		return nil, nil, fault
 	}
 	o := c.m.byRef[p.TransactionID]
 	if p.TransactionID == "" {
 		o = c.m.orders[p.OutTradeNo]
 	}
-	if o == nil || o.Burned {
-		return answer{fault: refuse("RESOURCE_NOT_EXISTS", "订单不存在")}
+	if o == nil || o.Burned || o.Sub != p.SubMchID {
+		return nil, nil, refuse("RESOURCE_NOT_EXISTS", "订单不存在")
 	}
 	if r := c.m.refunds[p.OutRefundNo]; r != nil {
 		if r.OrderNo != o.No || r.Amount != amount || o.Total != total {
 			w.Violated(sandbox.RuleOtherRefund, c.m.MchID, r.No, "asked for %d fen of %s, then for %d fen of %s", r.Amount, r.OrderNo, amount, o.No)
-			return answer{fault: refuse("INVALID_REQUEST", "订单金额或退款金额与之前请求不一致，请核实后再试")}
+			return nil, nil, refuse("INVALID_REQUEST", "订单金额或退款金额与之前请求不一致，请核实后再试")
 		}
-		return answer{value: r.statement(o)}
+		return r, o, nil
 	}
 	if fault := w.mayRefund(c.m, o, p, amount, total); fault != nil {
-		return answer{fault: fault}
+		return nil, nil, fault
 	}
-	return answer{value: w.accept(c, o, p, amount).statement(o)}
+	return w.accept(c, o, p, amount), o, nil
 }
 
 func readRefund(body []byte) (p refundRequest, amount, total int64, fault *refusal) {
@@ -156,9 +168,12 @@ func (w *Wallet) accept(c call, o *order, p refundRequest, amount int64) *refund
 	if c.hit[sandbox.RefundClosed] != nil {
 		r.Becomes = closed
 	}
-	// The fee comes back in step: what the whole refunded so far would give back, less what came back before.
-	r.FeeBack = w.FeeShare(o.Total, o.Fee, o.Refunded+amount) - w.FeeShare(o.Total, o.Fee, o.Refunded)
+	// What the merchant gives back, and the fee that comes back, go in step: what all refunded so far would make, less what the
+	// refunds before made.
+	r.Owed = max(share(o.Refunded+amount, o.owed(), o.Total)-o.RefundedOwed, 0)
+	r.FeeBack = w.FeeShare(o.owed(), o.Fee, o.RefundedOwed+r.Owed) - w.FeeShare(o.owed(), o.Fee, o.RefundedOwed)
 	o.Refunded += amount
+	o.RefundedOwed += r.Owed
 	o.RefundNos = append(slices.Clip(o.RefundNos), r.No)
 	o.State = refunded
 	m.refunds[r.No] = r
@@ -192,6 +207,7 @@ func (w *Wallet) finishRefund(mchID, no string) {
 	case closed:
 		event, summary = "REFUND.CLOSED", "退款关闭"
 		o.Refunded -= r.Amount
+		o.RefundedOwed -= r.Owed
 		if o.Refunded == 0 {
 			o.State = success
 		}
@@ -204,7 +220,11 @@ func (w *Wallet) finishRefund(mchID, no string) {
 	resource := map[string]any{
 		"mchid": m.MchID, "transaction_id": o.TransactionID, "out_trade_no": o.No, "refund_id": r.RefundID, "out_refund_no": r.No,
 		"refund_status": r.State, "user_received_account": "支付用户零钱",
-		"amount": map[string]any{"total": o.Total, "refund": r.Amount, "payer_total": o.Total, "payer_refund": r.Amount},
+		"amount": map[string]any{"total": o.Total, "refund": r.Amount, "payer_total": o.Total - o.Coupon, "payer_refund": r.Amount - r.discount(o)},
+	}
+	if o.Sub != "" {
+		delete(resource, "mchid")
+		resource["sp_mchid"], resource["sub_mchid"] = m.MchID, o.Sub
 	}
 	if !r.Done.IsZero() {
 		resource["success_time"] = stamp(r.Done)
@@ -215,21 +235,24 @@ func (w *Wallet) finishRefund(mchID, no string) {
 // queryRefund answers GET /v3/refund/domestic/refunds/{no}.
 func (w *Wallet) queryRefund(c call) answer {
 	r := c.m.refunds[c.no]
-	if r == nil {
+	if r == nil || c.m.orders[r.OrderNo].Sub != c.sub() {
 		return answer{fault: refuse("RESOURCE_NOT_EXISTS", "")}
 	}
 	return answer{value: r.statement(c.m.orders[r.OrderNo])}
 }
+
+// discount is what of a refund goes back to coupons.
+func (r *refund) discount(o *order) int64 { return share(r.Amount, o.Coupon, o.Total) }
 
 // statement is a refund as the API gives it.
 func (r *refund) statement(o *order) map[string]any {
 	s := map[string]any{
 		"refund_id": r.RefundID, "out_refund_no": r.No, "transaction_id": o.TransactionID, "out_trade_no": o.No,
 		"channel": "ORIGINAL", "user_received_account": "支付用户零钱", "create_time": stamp(r.Created), "status": r.State,
-		"funds_account": "UNSETTLED", "promotion_detail": []any{},
+		"funds_account": "UNSETTLED", "promotion_detail": o.promotions(r),
 		"amount": map[string]any{
-			"total": o.Total, "refund": r.Amount, "from": []any{}, "payer_total": o.Total, "payer_refund": r.Amount,
-			"settlement_refund": r.Amount, "settlement_total": o.Total, "discount_refund": 0, "currency": "CNY",
+			"total": o.Total, "refund": r.Amount, "from": []any{}, "payer_total": o.Total - o.Coupon, "payer_refund": r.Amount - r.discount(o),
+			"settlement_refund": r.Owed, "settlement_total": o.owed(), "discount_refund": r.discount(o), "currency": "CNY",
 		},
 	}
 	if !r.Done.IsZero() {

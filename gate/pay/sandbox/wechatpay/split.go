@@ -83,6 +83,7 @@ func (w *Wallet) splitRoutes(api func(string, sandbox.Op, func(*Wallet, call) an
 }
 
 type receiverRequest struct {
+	SubMchID     string `json:"sub_mchid"`
 	AppID        string `json:"appid"`
 	Type         string `json:"type"`
 	Account      string `json:"account"`
@@ -137,6 +138,7 @@ func (w *Wallet) deleteReceiver(c call) answer {
 }
 
 type splitRequest struct {
+	SubMchID      string `json:"sub_mchid"`
 	AppID         string `json:"appid"`
 	TransactionID string `json:"transaction_id"`
 	OutOrderNo    string `json:"out_order_no"`
@@ -155,16 +157,29 @@ func (w *Wallet) createSplit(c call) answer {
 	if fault != nil {
 		return answer{fault: fault}
 	}
+	if fault := w.takeSplit(c, &p, &s); fault != nil {
+		return answer{fault: fault}
+	}
+	return answer{value: s.statement(c.m.orders[s.OrderNo])}
+}
+
+// takeSplit takes a split in, or finds the one that was asked for before.
+func (w *Wallet) takeSplit(c call, p *splitRequest, asked **split) *refusal {
+	s := *asked
 	o := c.m.byRef[p.TransactionID]
+	if o != nil && o.Sub != p.SubMchID {
+		return refuse("RESOURCE_NOT_EXISTS", "订单不存在")
+	}
 	if known := c.m.splits[s.No]; known != nil {
 		if known.Print != s.Print {
 			w.Violated(sandbox.RuleOtherSplit, c.m.MchID, s.No, "asked for again with other parameters")
-			return answer{fault: refuse("INVALID_REQUEST", "请求重入时，参数与首次请求时不一致")}
+			return refuse("INVALID_REQUEST", "请求重入时，参数与首次请求时不一致")
 		}
-		return answer{value: known.statement(c.m.orders[known.OrderNo])}
+		*asked = known
+		return nil
 	}
 	if fault := w.maySplit(c, o, s); fault != nil {
-		return answer{fault: fault}
+		return fault
 	}
 	s.OrderNo, s.OrderID, s.Created = o.No, "3000"+w.Digits(24), w.Now()
 	for i := range s.Receivers {
@@ -180,7 +195,7 @@ func (w *Wallet) createSplit(c call) answer {
 	w.Keep("Split", s)
 	w.Keep("Order", o)
 	w.splitLater(s)
-	return answer{value: s.statement(o)}
+	return nil
 }
 
 func (w *Wallet) readSplit(c call) (p splitRequest, s *split, fault *refusal) {
@@ -230,11 +245,11 @@ func (w *Wallet) maySplit(c call, o *order, s *split) *refusal {
 		}
 		sum += s.Receivers[i].Amount
 	}
-	if sum > o.Total-o.Refunded-o.Split {
+	if sum > o.owed()-o.RefundedOwed-o.Split {
 		w.Violated(sandbox.RuleOverSplit, c.m.MchID, s.No, "%d fen of order %s, of which %d are split and %d given back", sum, o.No, o.Split, o.Refunded)
 		return refuse("NOT_ENOUGH", "分账金额大于剩余待分金额")
 	}
-	if o.Split+sum > o.Total*w.SplitCap()/10_000 {
+	if o.Split+sum > o.owed()*w.SplitCap()/10_000 {
 		return refuse("RULE_LIMIT", "超出最大分账比例")
 	}
 	return nil
@@ -285,7 +300,7 @@ func (s *split) statement(o *order) map[string]any {
 // querySplit answers GET /v3/profitsharing/orders/{out_order_no}.
 func (w *Wallet) querySplit(c call) answer {
 	s := c.m.splits[c.no]
-	if s == nil || c.m.orders[s.OrderNo].TransactionID != c.r.URL.Query().Get("transaction_id") {
+	if s == nil || c.m.orders[s.OrderNo].TransactionID != c.r.URL.Query().Get("transaction_id") || c.m.orders[s.OrderNo].Sub != c.sub() {
 		return answer{fault: refuse("RESOURCE_NOT_EXISTS", "记录不存在")}
 	}
 	return answer{value: s.statement(c.m.orders[s.OrderNo])}
@@ -299,14 +314,24 @@ func (w *Wallet) unsplitAmount(c call) answer {
 	}
 	left := int64(0)
 	if o.Freeze && !o.Released {
-		left = max(0, o.Total-o.Refunded-o.Split)
+		left = max(0, o.owed()-o.RefundedOwed-o.Split)
 	}
 	return answer{value: map[string]any{"transaction_id": o.TransactionID, "unsplit_amount": left}}
 }
 
 // createReturn answers POST /v3/profitsharing/return-orders.
 func (w *Wallet) createReturn(c call) answer {
+	r, s, fault := w.takeReturn(c)
+	if fault != nil {
+		return answer{fault: fault}
+	}
+	return answer{value: r.statement(s)}
+}
+
+// takeReturn takes a return in, or finds the one that was asked for before.
+func (w *Wallet) takeReturn(c call) (*returned, *split, *refusal) {
 	var p struct {
+		SubMchID    string      `json:"sub_mchid"`
 		OrderID     string      `json:"order_id"`
 		OutOrderNo  string      `json:"out_order_no"`
 		OutReturnNo string      `json:"out_return_no"`
@@ -315,16 +340,16 @@ func (w *Wallet) createReturn(c call) answer {
 		Description string      `json:"description"`
 	}
 	if json.Unmarshal(c.body, &p) != nil {
-		return answer{fault: parameter("body", "", nil, "请求体不是合法的JSON")}
+		return nil, nil, parameter("body", "", nil, "请求体不是合法的JSON")
 	}
 	amount, err := strconv.ParseInt(p.Amount.String(), 10, 64)
 	switch {
 	case !refundNo.MatchString(p.OutReturnNo):
-		return answer{fault: parameter("body", "out_return_no", p.OutReturnNo, "1-64个字符，只能是数字、大小写字母_-|*@")}
+		return nil, nil, parameter("body", "out_return_no", p.OutReturnNo, "1-64个字符，只能是数字、大小写字母_-|*@")
 	case err != nil || amount < 1:
-		return answer{fault: parameter("body", "amount", p.Amount, "此字段为整型，最小值1")}
+		return nil, nil, parameter("body", "amount", p.Amount, "此字段为整型，最小值1")
 	case p.Description == "":
-		return answer{fault: parameter("body", "description", "", "此字段为必填项")}
+		return nil, nil, parameter("body", "description", "", "此字段为必填项")
 	}
 	s := c.m.splits[p.OutOrderNo]
 	if p.OutOrderNo == "" {
@@ -334,22 +359,22 @@ func (w *Wallet) createReturn(c call) answer {
 			}
 		}
 	}
-	if s == nil {
-		return answer{fault: refuse("RESOURCE_NOT_EXISTS", "分账单不存在")}
+	if s == nil || c.m.orders[s.OrderNo].Sub != p.SubMchID {
+		return nil, nil, refuse("RESOURCE_NOT_EXISTS", "分账单不存在")
 	}
 	if r := c.m.returns[p.OutReturnNo]; r != nil {
 		if r.SplitNo != s.No || r.Amount != amount || r.Account != p.ReturnMchID {
 			w.Violated(sandbox.RuleOtherSplit, c.m.MchID, r.No, "return asked for again with other parameters")
-			return answer{fault: refuse("INVALID_REQUEST", "请求重入时，参数与首次请求时不一致")}
+			return nil, nil, refuse("INVALID_REQUEST", "请求重入时，参数与首次请求时不一致")
 		}
-		return answer{value: r.statement(s)}
+		return r, s, nil
 	}
 	i := slices.IndexFunc(s.Receivers, func(r receiver) bool { return r.Account == p.ReturnMchID && r.Result == success })
 	if i < 0 {
-		return answer{fault: refuse("INVALID_REQUEST", "该接收方没有成功的分账")}
+		return nil, nil, refuse("INVALID_REQUEST", "该接收方没有成功的分账")
 	}
 	if amount > s.Receivers[i].Amount-s.Receivers[i].Returned {
-		return answer{fault: refuse("NOT_ENOUGH", "回退金额大于可回退金额")}
+		return nil, nil, refuse("NOT_ENOUGH", "回退金额大于可回退金额")
 	}
 	r := &returned{
 		MchID: c.m.MchID, No: p.OutReturnNo, SplitNo: s.No, Account: p.ReturnMchID, Amount: amount, Description: p.Description,
@@ -360,7 +385,7 @@ func (w *Wallet) createReturn(c call) answer {
 	w.Keep("Return", r)
 	w.Keep("Split", s)
 	w.returnLater(r)
-	return answer{value: r.statement(s)}
+	return r, s, nil
 }
 
 func (w *Wallet) returnLater(r *returned) {
@@ -395,7 +420,7 @@ func (r *returned) statement(s *split) map[string]any {
 // queryReturn answers GET /v3/profitsharing/return-orders/{out_return_no}.
 func (w *Wallet) queryReturn(c call) answer {
 	r := c.m.returns[c.no]
-	if r == nil || r.SplitNo != c.r.URL.Query().Get("out_order_no") {
+	if r == nil || r.SplitNo != c.r.URL.Query().Get("out_order_no") || c.m.orders[c.m.splits[r.SplitNo].OrderNo].Sub != c.sub() {
 		return answer{fault: refuse("RESOURCE_NOT_EXISTS", "记录不存在")}
 	}
 	return answer{value: r.statement(c.m.splits[r.SplitNo])}

@@ -25,7 +25,8 @@ type savedPublic struct {
 
 type savedMerchant struct {
 	MchID, AppID, SerialNo, APIv3Key string
-	Key                              []byte // PKCS #8
+	Key                              []byte   // PKCS #8
+	Subs                             []string `json:",omitempty"`
 }
 
 func (p *platform) saved() *savedPlatform {
@@ -33,7 +34,7 @@ func (p *platform) saved() *savedPlatform {
 }
 
 func (m *merchant) saved() *savedMerchant {
-	return &savedMerchant{MchID: m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, APIv3Key: m.APIv3Key, Key: sandbox.MarshalKey(m.PrivateKey)}
+	return &savedMerchant{MchID: m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, APIv3Key: m.APIv3Key, Key: sandbox.MarshalKey(m.PrivateKey), Subs: m.Subs}
 }
 
 // load puts a line of the state file back where it belongs.
@@ -64,7 +65,11 @@ func (w *Wallet) load(kind string, into func(any) error) error {
 		if err != nil {
 			return err
 		}
-		w.merchants[s.MchID] = newMerchant(Merchant{MchID: s.MchID, AppID: s.AppID, SerialNo: s.SerialNo, APIv3Key: s.APIv3Key, PrivateKey: key})
+		if m := w.merchants[s.MchID]; m != nil { // it got another sub-merchant
+			m.Subs = s.Subs
+			return nil
+		}
+		w.merchants[s.MchID] = newMerchant(Merchant{MchID: s.MchID, AppID: s.AppID, SerialNo: s.SerialNo, APIv3Key: s.APIv3Key, PrivateKey: key, Subs: s.Subs})
 	case "Order":
 		o := new(order)
 		if err := into(o); err != nil {
@@ -81,6 +86,16 @@ func (w *Wallet) load(kind string, into func(any) error) error {
 			return fmt.Errorf("refund %q of an unknown merchant", r.No)
 		}
 		m.refunds[r.No] = r
+	case "Combined":
+		g := new(combined)
+		if err := into(g); err != nil {
+			return err
+		}
+		m := w.merchants[g.MchID]
+		if m == nil || slices.ContainsFunc(g.Parts, func(no string) bool { return m.orders[no] == nil }) || len(g.Parts) == 0 {
+			return fmt.Errorf("combined order %q of an unknown merchant or of unknown parts", g.No)
+		}
+		m.combined[g.No] = g
 	case "Receiver", "Split", "Return":
 		return w.loadSplit(kind, into)
 	default:
@@ -156,12 +171,12 @@ func (w *Wallet) book(mchID string) sandbox.Book {
 	}
 	for _, no := range slices.Sorted(maps.Keys(m.orders)) {
 		if o := m.orders[no]; o.TransactionID != "" {
-			b.Payments = append(b.Payments, sandbox.Payment{OutTradeNo: no, TransactionID: o.TransactionID, Attach: o.Attach, Total: o.Total, Fee: o.Fee})
+			b.Payments = append(b.Payments, sandbox.Payment{OutTradeNo: no, TransactionID: o.TransactionID, Attach: o.Attach, Total: o.Total, Fee: o.Fee, Owed: o.owed(), Sub: o.Sub})
 		}
 	}
 	for _, no := range slices.Sorted(maps.Keys(m.refunds)) {
 		if r := m.refunds[no]; r.State != closed {
-			b.Refunds = append(b.Refunds, sandbox.Refunded{OutRefundNo: no, RefundID: r.RefundID, OutTradeNo: r.OrderNo, State: r.State, Amount: r.Amount, FeeBack: r.FeeBack})
+			b.Refunds = append(b.Refunds, sandbox.Refunded{OutRefundNo: no, RefundID: r.RefundID, OutTradeNo: r.OrderNo, State: r.State, Amount: r.Amount, FeeBack: r.FeeBack, Owed: r.Owed})
 		}
 	}
 	for _, no := range slices.Sorted(maps.Keys(m.splits)) {

@@ -24,13 +24,16 @@ const (
 const (
 	maxFiles     = 64
 	maxMerchants = 100
+	maxSubs      = 1000 // of one platform
 )
 
 // Operations that this wire knows besides those of every wallet.
 const (
 	OpCertificates sandbox.Op = "certificates"
 	OpNative       sandbox.Op = "native" // part of [sandbox.OpCreate]
-	OpH5           sandbox.Op = "h5"     // part of it too
+	OpH5           sandbox.Op = "h5"     // parts of it too
+	OpJSAPI        sandbox.Op = "jsapi"
+	OpApp          sandbox.Op = "app"
 )
 
 var errNotFound = errors.New("sandbox: no such order")
@@ -56,12 +59,14 @@ type Merchant struct {
 	SerialNo   string
 	PrivateKey *rsa.PrivateKey
 	APIv3Key   string
+	Subs       []string // sub-merchants (二级商户) of a platform, which then sells for them alone
 }
 
 // merchant is an account with its book.
 type merchant struct {
 	Merchant
 	orders    map[string]*order    // by out_trade_no
+	combined  map[string]*combined // by combine_out_trade_no
 	byRef     map[string]*order    // paid ones, by transaction_id
 	byAttach  map[string]string    // attach of the paid → the first out_trade_no
 	refunds   map[string]*refund   // by out_refund_no
@@ -73,7 +78,7 @@ type merchant struct {
 
 func newMerchant(m Merchant) *merchant {
 	return &merchant{
-		Merchant: m, orders: map[string]*order{}, byRef: map[string]*order{}, byAttach: map[string]string{}, refunds: map[string]*refund{},
+		Merchant: m, orders: map[string]*order{}, combined: map[string]*combined{}, byRef: map[string]*order{}, byAttach: map[string]string{}, refunds: map[string]*refund{},
 		splits: map[string]*split{}, returns: map[string]*returned{},
 	}
 }
@@ -150,6 +155,22 @@ func (w *Wallet) AddMerchant(mchID, appID string) (Merchant, error) {
 	w.merchants[mchID] = m
 	w.Keep("Merchant", m.saved())
 	return m.Merchant, nil
+}
+
+// AddSub makes an account a sub-merchant of a platform.
+func (w *Wallet) AddSub(mchID, sub string) error {
+	w.Lock()
+	defer w.Unlock()
+	m := w.merchants[mchID]
+	switch {
+	case m == nil || !digits(sub, 8, 12) || sub == mchID || len(m.Subs) >= maxSubs:
+		return &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("%.20q cannot be a sub-merchant of %.20q", sub, mchID), Hint: "a merchant number is 8 to 12 digits"}
+	case m.sells(sub):
+		return nil
+	}
+	m.Subs = append(m.Subs, sub)
+	w.Keep("Merchant", m.saved())
+	return nil
 }
 
 func digits(s string, least, most int) bool {

@@ -1,6 +1,7 @@
 package wechatpay
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -40,8 +41,16 @@ func (w *Wallet) routes() {
 		v, fault := w.certificates(c.m)
 		return answer{v, fault}
 	})
-	api("POST /v3/pay/transactions/native", OpNative, (*Wallet).prepay)
-	api("POST /v3/pay/transactions/h5", OpH5, (*Wallet).prepay)
+	for way, op := range map[string]sandbox.Op{"native": OpNative, "h5": OpH5, "jsapi": OpJSAPI, "app": OpApp} {
+		api("POST /v3/pay/transactions/"+way, op, (*Wallet).prepay)
+		api("POST /v3/pay/partner/transactions/"+way, op, (*Wallet).partnerPrepay)
+		api("POST /v3/combine-transactions/"+way, op, (*Wallet).combinePrepay)
+	}
+	api("GET /v3/pay/partner/transactions/out-trade-no/{no}", sandbox.OpQuery, (*Wallet).queryOrder)
+	api("GET /v3/pay/partner/transactions/id/{id}", sandbox.OpQuery, (*Wallet).queryOrderByID)
+	api("POST /v3/pay/partner/transactions/out-trade-no/{no}/close", sandbox.OpClose, (*Wallet).closeOrder)
+	api("GET /v3/combine-transactions/out-trade-no/{no}", sandbox.OpQuery, (*Wallet).queryCombined)
+	api("POST /v3/combine-transactions/out-trade-no/{no}/close", sandbox.OpClose, (*Wallet).closeCombined)
 	api("GET /v3/pay/transactions/out-trade-no/{no}", sandbox.OpQuery, (*Wallet).queryOrder)
 	api("GET /v3/pay/transactions/id/{id}", sandbox.OpQuery, (*Wallet).queryOrderByID)
 	api("POST /v3/pay/transactions/out-trade-no/{no}/close", sandbox.OpClose, (*Wallet).closeOrder)
@@ -50,7 +59,9 @@ func (w *Wallet) routes() {
 	api("GET /v3/bill/tradebill", sandbox.OpBill, (*Wallet).tradeBill)
 	w.splitRoutes(api)
 	api("GET /v3/bill/fundflowbill", sandbox.OpBill, (*Wallet).fundBill)
+	w.ecommerceRoutes(api)
 	w.Handle("GET /v3/billdownload/file", w.serveFile)
+	w.Handle("GET /sandbox/bridge", w.bridge)
 	w.Handle("GET /wxpay/bizpayurl", func(rw http.ResponseWriter, r *http.Request) { w.ServePage(rw, r, r.URL.Query().Get("pr")) })
 	w.Handle("GET /cgi-bin/mmpayweb-bin/checkmweb", func(rw http.ResponseWriter, r *http.Request) {
 		w.ServePage(rw, r, r.URL.Query().Get("prepay_id"))
@@ -77,7 +88,7 @@ func (w *Wallet) serveAPI(rw http.ResponseWriter, r *http.Request, op sandbox.Op
 			c.no = numberIn(op, body)
 		}
 		ops := []sandbox.Op{op}
-		if op == OpNative || op == OpH5 {
+		if kindOf[op] != "" {
 			ops = append(ops, sandbox.OpCreate)
 		}
 		return sandbox.Request{
@@ -209,6 +220,7 @@ func parseAuthorization(header string) (map[string]string, bool) {
 func numberIn(op sandbox.Op, body []byte) string {
 	var n struct {
 		Order  string `json:"out_trade_no"`
+		Group  string `json:"combine_out_trade_no"`
 		Refund string `json:"out_refund_no"`
 		Split  string `json:"out_order_no"`
 		Return string `json:"out_return_no"`
@@ -224,5 +236,5 @@ func numberIn(op sandbox.Op, body []byte) string {
 	case OpReturn:
 		return n.Return
 	}
-	return n.Order
+	return cmp.Or(n.Group, n.Order)
 }

@@ -138,6 +138,7 @@ type prepared[A any] struct {
 	command replica.Command
 	print   []byte // see replica.Request.Print
 	secrets []replica.Secret
+	done    func() // once it was submitted; nil for nothing
 }
 
 // submit has an operation make a command of its body: where the gate must check or add what the room cannot.
@@ -161,6 +162,9 @@ func submitAs[B any, A any, C any](a *API, o op, prepare func(ctx context.Contex
 		p, err := prepare(ctx, who, in.Key, &in.Body)
 		if err != nil {
 			return nil, a.problem(ctx, err)
+		}
+		if p.done != nil {
+			defer p.done()
 		}
 		answer, err := replica.Submit[A](ctx, a.hub.Node, replica.Request{Caller: who.Handle, Key: in.Key, Command: p.command, Print: p.print, Secrets: p.secrets})
 		if err := spent(); err != nil {

@@ -56,7 +56,9 @@ type Revival struct {
 
 // Erasure deletes the key of a subject's personal fields.
 type Erasure struct {
-	Subject moongate.ID `json:"subject" example:"sub_aeaqc_mfrggzdfmztwq2lknnwa"`
+	Subject moongate.ID `json:"subject,omitzero" example:"sub_aeaqc_mfrggzdfmztwq2lknnwa"`
+	Wallet  string      `json:"wallet,omitempty" maxLength:"128" doc:"In place of the subject, with the payer: whom a wallet knows by it."`
+	Payer   string      `json:"payer,omitempty" maxLength:"128" doc:"The person's identifier at the wallet."`
 }
 
 const operatorTag = "Operation"
@@ -78,7 +80,14 @@ func (a *API) operatorRoutes() {
 		path: "/v1/erasures", id: "erase", tag: operatorTag, summary: "Erase a person", scope: party.OperatorScope, status: http.StatusCreated,
 		detail: "Deletes the key under which a subject's personal fields are enciphered. It is complete when logs, snapshots and backups that hold the key have expired.",
 	}, func(_ context.Context, _ Principal, _ string, in *Erasure) (prepared[struct{}], error) {
-		return prepared[struct{}]{command: &replica.Erase{Subject: in.Subject}}, nil
+		subject := in.Subject
+		switch named := in.Wallet != "" && in.Payer != ""; {
+		case subject.IsZero() == !named, (in.Wallet != "") != (in.Payer != ""):
+			return prepared[struct{}]{}, &moongate.Error{Code: moongate.Malformed, Field: "subject", Message: "it is not said who", Hint: "name a subject, or a wallet and the person's identifier there"}
+		case named:
+			subject = a.hub.Payments.Person(in.Wallet, in.Payer)
+		}
+		return prepared[struct{}]{command: &replica.Erase{Subject: subject}}, nil
 	}, done[Erasure])
 	a.backupRoute()
 	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {

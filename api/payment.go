@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,7 +18,8 @@ import (
 // NewPayment asks for a payment.
 type NewPayment struct {
 	pay.Create
-	Clicks []string `json:"clicks,omitempty" maxItems:"256" doc:"Tokens of the clicks that led the shopper here, oldest first: those who brought them get their share."`
+	Clicks []string      `json:"clicks,omitempty" maxItems:"256" doc:"Tokens of the clicks that led the shopper here, oldest first: those who brought them get their share."`
+	Payers []pay.PayerAt `json:"payers,omitempty" maxItems:"16" doc:"Who the shopper is at wallets that are paid inside their own app."`
 }
 
 // Till is a payment that was created, and where its shopper pays.
@@ -46,6 +48,8 @@ type Attempt struct {
 	Status  pay.AttemptStatus `json:"status"`
 	Opened  moongate.Time     `json:"opened"`
 	Message string            `json:"message,omitempty"`
+	Channel pay.Channel       `json:"channel"`
+	Handoff *pay.Way          `json:"handoff,omitempty" doc:"How the shopper gets to the wallet, while the order waits: a code to show, an address to go to, or what the wallet's bridge or SDK is called with."`
 }
 
 // PaymentPath names a payment.
@@ -65,7 +69,7 @@ func (a *API) paymentRoutes() {
 	})
 	submit(a, op{
 		path: "/v1/payments/choose-wallet", id: "choose-wallet", tag: paymentTag, summary: "Choose a wallet for the shopper", scope: party.PaymentsWrite,
-		detail: "What the cashier page does when the shopper chooses. While an attempt at another wallet may still be paid, that one is closed first. With `auto` the hub chooses, by the caller's rules and by measured success, and says why.",
+		detail: "What the cashier page does when the shopper chooses. While an attempt at another wallet may still be paid, that one is closed first. On the channel `in_app` a page inside the wallet's own app pays, on `app` another app; what they call the wallet with then stands in the payment's attempt. With `auto` the hub chooses, by the caller's rules and by measured success, and says why.",
 	}, a.chooseWallet)
 	command[pay.Done, pay.SetRouting](a, op{
 		path: "/v1/payments/routing", id: "set-routing", tag: paymentTag, summary: "Set rules by which the hub chooses a wallet", scope: party.PaymentsWrite,
@@ -146,14 +150,29 @@ func (a *API) createPayment(_ context.Context, who Principal, _ string, in *NewP
 		}
 		in.Touches = append(in.Touches, click.Touch())
 	}
-	if p.print, err = journal.Encoding.Marshal(&in.Create); err != nil {
+	if p.print, err = in.print(); err != nil {
 		return p, err
 	}
 	if err := a.hub.Payments.Offer(&in.Create); err != nil {
 		return p, err
 	}
+	sealed, err := a.hub.Payments.Seal(in.Payers)
+	if err != nil {
+		return p, err
+	}
+	in.Create.Payers, p.secrets, p.done = sealed.Payers, sealed.Secrets, sealed.Done
 	p.command = &in.Create
 	return p, nil
+}
+
+// print is what a repeat of the request must be the same in. It is hashed, with a key, before it is kept.
+func (in *NewPayment) print() ([]byte, error) {
+	print, err := journal.Encoding.Marshal(&in.Create)
+	if err != nil || len(in.Payers) == 0 {
+		return print, err
+	}
+	payers, err := json.Marshal(in.Payers)
+	return append(print, payers...), err
 }
 
 // payment finds a payment that the caller may see.
@@ -177,7 +196,10 @@ func (a *API) payment(who Principal, id moongate.ID) (head journal.Position, out
 			out.Cashier = a.hub.Payments.Address(id)
 		}
 		if t, ok := a.hub.Pay.Attempt(p.Attempt); ok {
-			out.Attempt = &Attempt{p.Attempt, t.Wallet, t.Status, t.Opened, t.Message}
+			out.Attempt = &Attempt{ID: p.Attempt, Wallet: t.Wallet, Status: t.Status, Opened: t.Opened, Message: t.Message, Channel: t.Channel}
+			if t.Status == pay.AttemptAwaiting && now < t.Way.Expires {
+				out.Attempt.Handoff = &t.Way
+			}
 		}
 	})
 	return head, out, err

@@ -61,6 +61,7 @@ func openMarket(t *testing.T) (*world, *wechatbox.Wallet, wechatbox.Merchant) {
 	connector, err := wechatpay.New(wechatpay.Config{
 		MchID: merchant.MchID, AppID: merchant.AppID, SerialNo: merchant.SerialNo, PrivateKey: merchant.PrivateKey, APIv3Key: merchant.APIv3Key,
 		BaseURL: "https://wallet.test", Carrier: wallet.InMemory(), Now: time.Now, Random: rand.Reader,
+		Products: []wechatpay.Product{wechatpay.Native, wechatpay.H5, wechatpay.JSAPI, wechatpay.InApps},
 	})
 	if err != nil {
 		t.Fatal(err)

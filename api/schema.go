@@ -139,7 +139,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pay.RefundStatus]():  {"asked", "accepted", "unknown", "held_up", "succeeded", "failed"},
 	reflect.TypeFor[pay.TroubleKind]():   {"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute"},
 	reflect.TypeFor[pay.Action]():        {"give_back", "release", "dismiss"},
-	reflect.TypeFor[pay.Channel]():       {"qr", "redirect"},
+	reflect.TypeFor[pay.Channel]():       {"qr", "redirect", "in_app", "app"},
 	reflect.TypeFor[pay.Chooser]():       {"shopper", "hub"},
 	reflect.TypeFor[pay.Preference]():    {"rate", "order"},
 	reflect.TypeFor[pay.Because]():       {"rate", "order", "probe"},

@@ -19,6 +19,7 @@ type Cashier struct {
 	Chosen   Wallet
 	Handoff  string // address that opens the wallet's app or page: https, http on loopback, weixin, alipays
 	Code     string // what the QR code says, usually the same address
+	Bridge   string // JSON with which a page inside the wallet's own app calls it (WeixinJSBridge, getBrandWCPayRequest)
 	Opened   moongate.Time
 	Until    moongate.Time
 	Paid     moongate.Time

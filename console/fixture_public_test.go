@@ -29,6 +29,9 @@ func publicFixtures(l Lang, in func(english, chinese string) string) []fixture {
 			c.Chosen, c.Code, c.Handoff = wallets[1], "https://qr.alipay.com/bax03431ljhokirwl38f00a7", "alipays://platformapi/startapp?appId=20000067"
 			c.Amount = fen(123456789)
 		}),
+		cashier("awaiting-inside", "awaiting", func(c *Cashier) {
+			c.Bridge = `{"appId":"wx8888888888888888","nonceStr":"5K8264ILTKCH16CQ2502SI8ZNMTM67VS","package":"prepay_id=wx201410272009395522657a690389285100","paySign":"oR9d8PuhnIc=","signType":"RSA","timeStamp":"1414561699"}`
+		}),
 		cashier("trouble", "choosing", func(c *Cashier) {
 			c.Trouble, c.Auto = "busy", true
 		}),

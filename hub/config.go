@@ -60,7 +60,8 @@ type WalletConfig struct {
 	AppCert     string   `yaml:"app_cert,omitempty"`       // file: PEM, an alipay application's certificate
 	WalletCert  string   `yaml:"wallet_cert,omitempty"`    // file: PEM, alipay's
 	RootCert    string   `yaml:"root_cert,omitempty"`      // file: PEM, those that signed both
-	Products    []string `yaml:"products,omitempty"`       // what an alipay account has contracts for
+	Products    []string `yaml:"products,omitempty"`       // what an alipay or wechatpay account has contracts for
+	Platform    bool     `yaml:"platform,omitempty"`       // a wechatpay account sells for its sub-merchants alone
 	Direct      bool     `yaml:"direct,omitempty"`         // orders may be for the sub-merchants of an alipay account
 	SecretKey   string   `yaml:"secret_key,omitempty"`     // file: what stripe's requests are made with
 	Webhook     string   `yaml:"webhook_secret,omitempty"` // file: what stripe signs notifications with

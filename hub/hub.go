@@ -114,6 +114,7 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	h.Payments, err = pay.NewGate(pay.Options{
 		State: h.Pay, Read: h.machine.Read, Submit: h.Node.Submit, Wallets: opt.Wallets, Now: h.clock,
 		URL: strings.TrimSuffix(opt.Config.PublicURL, "/"), Secret: opt.Secrets.Derive("moongate/cashier/v1"), Held: h.held,
+		Hub: opt.Config.Tag(), People: h.Node.Vault(), Random: h.Rand(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())

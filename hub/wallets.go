@@ -96,8 +96,11 @@ func dialWeChatPay(w *WalletConfig, o outside) (pay.Wallet, error) {
 	}
 	account := wechatpay.Config{
 		MchID: w.MerchantID, AppID: w.AppID, SerialNo: w.Serial, PrivateKey: key, APIv3Key: secret, BaseURL: w.BaseURL, PublicKeyID: w.PublicKeyID,
-		SplitCap: w.SplitBPS,
-		Carrier:  o.carrier, Now: o.now, Random: o.random,
+		SplitCap: w.SplitBPS, Platform: w.Platform,
+		Carrier: o.carrier, Now: o.now, Random: o.random,
+	}
+	for _, p := range w.Products {
+		account.Products = append(account.Products, wechatpay.Product(p))
 	}
 	if w.PublicKey != "" {
 		if account.PublicKey, err = readPublicKey(w.PublicKey); err != nil {

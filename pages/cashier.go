@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/moongate-hub/moongate"
@@ -31,10 +33,31 @@ func (p *Pages) cashier(w http.ResponseWriter, r *http.Request, shown pay.Page) 
 	if page.Handoff == "" && (strings.HasPrefix(t.Code, "https://") || strings.HasPrefix(t.Code, "http://")) {
 		page.Handoff = t.Code // a code that any browser opens need not be scanned
 	}
+	if t.Channel == pay.InApp {
+		page.Bridge, page.Handoff = t.Params, p.bridge(t)
+	}
 	if shown.Error != nil {
 		page.Trouble = trouble(shown.Error.Code)
 	}
 	p.show(w, v, shown.Status, page)
+}
+
+// bridge leads to the page with which a sandbox wallet stands for its app; a real one has none.
+func (p *Pages) bridge(t *pay.Till) string {
+	call := map[string]string{}
+	if json.Unmarshal([]byte(t.Params), &call) != nil {
+		return ""
+	}
+	for i := range p.hub.Config.Wallets {
+		if a := &p.hub.Config.Wallets[i]; a.Name == t.Chosen && a.BaseURL != "" && a.Kind == "wechatpay" {
+			q := url.Values{}
+			for name, v := range call {
+				q.Set(name, v)
+			}
+			return strings.TrimSuffix(a.BaseURL, "/") + "/sandbox/bridge?" + q.Encode()
+		}
+	}
+	return ""
 }
 
 // trouble is what a shopper is told of a choice that came to nothing: what went wrong inside is not for the shopper.

@@ -99,7 +99,21 @@
     each(root, ".plot", chart);
   }
 
+  // Inside the wallet's own app a page pays through the app's bridge. What the bridge says proves nothing: the way back has
+  // the wallet asked.
+  function pay(button) {
+    var bridge = window.WeixinJSBridge;
+    if (!bridge) { return; }
+    button.disabled = true;
+    bridge.invoke("getBrandWCPayRequest", JSON.parse(button.dataset.bridge), function (answer) {
+      button.disabled = false;
+      if (answer.err_msg === "get_brand_wcpay_request:ok") { location.assign(location.pathname.replace(/\/$/, "") + "/return"); }
+    });
+  }
+
   document.addEventListener("click", function (event) {
+    var way = event.target.closest ? event.target.closest("[data-bridge]") : null;
+    if (way) { pay(way); }
     var button = event.target.closest ? event.target.closest(".copy") : null;
     if (button) { copy(button); }
   });

@@ -79,8 +79,15 @@ func (g *Gate) create(ctx context.Context, t *Try) *Report {
 		No: t.Attempt.String(), Channel: a.Channel, Amount: p.Amount, Description: p.Title, Tag: p.Payment.String(), Expires: p.Expires,
 		NotifyURL: g.opt.URL + NotifyPath + t.Wallet,
 	}
-	if a.Channel == Redirect {
+	switch a.Channel {
+	case Redirect:
 		o.ReturnURL, o.ClientIP = g.Address(p.Payment)+"/return", g.homes.get(p.Payment)
+	case InApp:
+		var err error
+		if o.Payer, err = g.unseal(p.payer(t.Wallet)); err != nil {
+			report.fail(err)
+			return report
+		}
 	}
 	o.Freeze = w.Can().SplitCap > 0
 	h, err := w.Create(ctx, o)

@@ -33,6 +33,7 @@ type Till struct {
 	Channel  Channel  // by which the shopper was sent to the one chosen
 	Handoff  string   // address that opens the wallet
 	Code     string   // what the QR code says
+	Params   string   // what the wallet's bridge, or its SDK for apps, is called with: JSON, or as the wallet documents it
 	Opened   moongate.Time
 	Until    moongate.Time
 	Paid     moongate.Time
@@ -115,7 +116,7 @@ func (s *State) Till(id moongate.ID, now moongate.Time) (Till, bool) {
 	case TillChoosing, TillFailed:
 		t.Wallets, t.Auto = p.Wallets, p.Choose == ByHub
 	case TillAwaiting:
-		t.Handoff, t.Code, t.Change = a.Way.URL, a.Way.QR, p.Attempts < maxAttempts
+		t.Handoff, t.Code, t.Params, t.Change = a.Way.URL, a.Way.QR, a.Way.Params, p.Attempts < maxAttempts
 	}
 	if p.NextTo != "" {
 		t.Chosen = p.NextTo
@@ -175,6 +176,9 @@ func (g *Gate) choose(w http.ResponseWriter, r *http.Request, id moongate.ID) {
 		g.Ways(c, phone(r))
 	} else {
 		c.Channel = g.channel(c.Wallet, phone(r))
+		if g.inside(id, c.Wallet, r) {
+			c.Channel = InApp
+		}
 	}
 	var useful bool
 	var err error
@@ -208,6 +212,22 @@ func (g *Gate) Ways(c *ChooseWallet, phone bool) {
 			c.Ways = append(c.Ways, WalletWay{handle, g.channel(handle, phone)})
 		}
 	}
+}
+
+// inside tells whether the shopper's browser is the wallet's own app, and the wallet can be asked for an order by whoever it
+// is: a page there pays through the app's bridge.
+func (g *Gate) inside(id moongate.ID, wallet string, r *http.Request) bool {
+	w, ok := g.opt.Wallets[wallet]
+	if !ok {
+		return false
+	}
+	can := w.Can()
+	known := false
+	g.opt.Read(func() {
+		p, _ := g.opt.State.Lookup(id)
+		known = p.payer(wallet) != nil
+	})
+	return known && can.Kind == "wechatpay" && slices.Contains(can.Channels, InApp) && strings.Contains(r.UserAgent(), "MicroMessenger/")
 }
 
 // phone tells whether the shopper's browser is on one.
@@ -297,7 +317,7 @@ func (g *Gate) show(w http.ResponseWriter, r *http.Request, p Page) {
 	}
 	if t := p.Till; t != nil {
 		fmt.Fprintf(w, "%s\n%s %s: %s\n", t.State, t.Merchant, t.Amount, t.Title)
-		for _, line := range append([]string{t.Code, t.Handoff, t.Back}, t.Wallets...) {
+		for _, line := range append([]string{t.Code, t.Handoff, t.Params, t.Back}, t.Wallets...) {
 			if line != "" {
 				fmt.Fprintln(w, line)
 			}

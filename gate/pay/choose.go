@@ -93,8 +93,8 @@ func (s *State) Useful(c *ChooseWallet, now moongate.Time) (bool, error) {
 func (s *State) consider(p *Payment, a *Attempt, c *ChooseWallet, now moongate.Time) (move, error) {
 	by, live := c.channel(), a.Status.Live()
 	switch {
-	case by != QR && by != Redirect:
-		return 0, malformed("channel", fmt.Sprintf("%.20q is neither qr nor redirect", by), "leave it out for a code to scan")
+	case by != QR && by != Redirect && by != InApp && by != App:
+		return 0, malformed("channel", fmt.Sprintf("%.20q is no way to a wallet", by), "qr, redirect, in_app or app; leave it out for a code to scan")
 	case p.Status != Open || p.Cancel:
 		return 0, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment is %s", p.stands()), Hint: "start a new one"}
 	case now >= p.Expires:
@@ -109,6 +109,8 @@ func (s *State) consider(p *Payment, a *Attempt, c *ChooseWallet, now moongate.T
 		return moveNone, nil
 	case !slices.Contains(p.Wallets, c.Wallet):
 		return 0, &moongate.Error{Code: moongate.Refused, Field: "wallet", Message: fmt.Sprintf("%.40q is not offered for this payment", c.Wallet), Hint: "choose one of those offered"}
+	case by == InApp && p.payer(c.Wallet) == nil:
+		return 0, &moongate.Error{Code: moongate.Refused, Field: "channel", Message: fmt.Sprintf("inside its app %s wants to know who pays, and the payment does not say", c.Wallet), Hint: "name the payer when the payment is created, or choose another channel"}
 	case a.Status == AttemptAwaiting && a.Wallet == c.Wallet && a.Channel == by && a.Asked == 0 && now >= a.Way.Expires:
 		return moveRenew, nil
 	case live && a.Status != AttemptClosing && a.Wallet == c.Wallet && a.Channel == by,

@@ -27,6 +27,7 @@ type Create struct {
 	// It is taken in all the same, and waits in suspense under an exception until an operator divides it or gives it back.
 	Suspend string  `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
 	Choose  Chooser `cbor:"15,keyasint,omitempty" json:"choose,omitempty"` // who chooses the wallet; the shopper where it is missing
+	Payers  []Payer `cbor:"16,keyasint,omitempty" json:"-"`                // who the shopper is at wallets, enciphered by the gate
 }
 
 // Chooser is who chooses the wallet of a payment.
@@ -44,7 +45,7 @@ const (
 type ChooseWallet struct {
 	Payment moongate.ID `cbor:"1,keyasint" json:"payment"`
 	Wallet  string      `cbor:"2,keyasint" json:"wallet"`
-	Channel Channel     `cbor:"3,keyasint,omitempty" json:"channel,omitempty"` // qr by default
+	Channel Channel     `cbor:"3,keyasint,omitempty" json:"channel,omitempty"` // qr by default; in_app wants to know who pays
 	// Auto lets the hub choose, by the merchant's rules and by measured success, among the ways that the gate has filled in.
 	Auto bool        `cbor:"4,keyasint,omitempty" json:"auto,omitempty"`
 	Ways []WalletWay `cbor:"5,keyasint,omitempty" json:"-"`

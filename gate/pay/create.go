@@ -46,7 +46,7 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 			Amount: c.Amount, Payees: c.Payees, Title: c.Title, Wallets: c.Wallets, ReturnURL: c.ReturnURL, Expires: expires, Suspend: c.Suspend,
 			Choose: c.Choose,
 		},
-		Touches: c.Touches, Subject: c.Subject,
+		Touches: c.Touches, Subject: c.Subject, Payers: c.Payers,
 	}
 	var err error
 	if p.Wallets, err = s.rehearse(step, &p); err != nil {
@@ -55,7 +55,7 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 		}
 		return PaymentAnswer{}, err
 	}
-	step.Emit(&Created{Purchase: p.Purchase, Journey: Journey{Touches: p.Touches, Subject: p.Subject}})
+	step.Emit(&Created{Purchase: p.Purchase, Journey: Journey{Touches: p.Touches, Subject: p.Subject, Payers: p.Payers}})
 	return PaymentAnswer{p.Payment, Open, expires}, nil
 }
 
@@ -153,6 +153,9 @@ func (c *Create) check(now moongate.Time) error {
 		return malformed("choose", fmt.Sprintf("%.20q is neither shopper nor hub", c.Choose), "leave it out for the shopper")
 	case c.Expires != 0 && (c.Expires < now+minLife || c.Expires > now+maxLife):
 		return malformed("expires", fmt.Sprintf("%s is not between two minutes and a day from now", c.Expires), "leave it out for half an hour")
+	}
+	if err := checkSealed(c.Payers, c.Wallets); err != nil {
+		return err
 	}
 	return checkReturn(c.ReturnURL)
 }

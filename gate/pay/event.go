@@ -57,6 +57,7 @@ type Purchase struct {
 type Journey struct {
 	Touches []share.Touch `cbor:"1,keyasint,omitempty"`
 	Subject string        `cbor:"2,keyasint,omitempty"`
+	Payers  []Payer       `cbor:"3,keyasint,omitempty"`
 }
 
 // Try names an attempt: one order at one wallet. The attempt's identifier is the order number there.

@@ -87,7 +87,7 @@ func (s *State) foldRefunds(e journal.Entry) {
 
 func (s *State) foldCreated(e journal.Entry, v *Created) {
 	p := Payment{
-		Purchase: v.Purchase, Status: Open, Created: e.At, Touches: v.Touches, Subject: v.Subject, Head: e.Position,
+		Purchase: v.Purchase, Status: Open, Created: e.At, Touches: v.Touches, Subject: v.Subject, Payers: v.Payers, Head: e.Position,
 	}
 	s.payments.Put(v.Payment, p)
 	s.orders.Put(orderKey{Merchant: v.Merchant, Order: v.Order}, v.Payment)
@@ -134,7 +134,7 @@ func (s *State) foldSettled(e journal.Entry, v *Settled) {
 			p.Attempt = v.Attempt
 		}
 		if p.Status.Final() {
-			p.Touches, p.Payees = nil, nil // the crossing has them; a held one still needs them
+			p.Touches, p.Payees, p.Payers = nil, nil, nil // the crossing has them; a held one still needs them
 			p.Forget = e.At + s.limits.Unpaid
 			if p.Status == Succeeded {
 				p.Forget = e.At + s.limits.Refundable

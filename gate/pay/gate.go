@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,6 +23,8 @@ import (
 type Gate struct {
 	opt   Options
 	homes homes
+	// people are locked while a person's first key is on its way into the vault; each stands for a part of all persons.
+	people [doors]sync.Mutex
 }
 
 // Options of a gate.
@@ -32,7 +35,10 @@ type Options struct {
 	Wallets map[string]Wallet // by the wallet's handle; one account each
 	Now     func() moongate.Time
 	URL     string // how wallets and shoppers reach the hub, without a slash at the end
-	Secret  []byte // 32 bytes; the addresses of cashier pages derive from it
+	Secret  []byte // 32 bytes; the addresses of cashier pages derive from it, and the names of persons
+	Hub     moongate.Hub
+	People  People    // the vault; nil where no persons are kept
+	Random  io.Reader // for their keys
 	// Held tells whether wallets may only be asked, and not told to do anything: what would change something there then ends
 	// as unknown, and is asked about. nil: they may.
 	Held func() bool

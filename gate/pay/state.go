@@ -126,7 +126,8 @@ type Payment struct {
 	Ways     []WalletWay      `cbor:"19,keyasint,omitempty"` // to go on with by itself, where the hub chose
 	Coupon   int64            `cbor:"20,keyasint,omitempty"` // of the amount, what the wallet does not owe: a coupon of the merchant's own
 	// ReservedCash is Reserved counted in what the wallet owes.
-	ReservedCash int64 `cbor:"21,keyasint,omitempty"`
+	ReservedCash int64   `cbor:"21,keyasint,omitempty"`
+	Payers       []Payer `cbor:"22,keyasint,omitempty"` // while it may be paid
 }
 
 // Attempt is one order at one wallet, as the state keeps it.

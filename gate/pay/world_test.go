@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ import (
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
+	"github.com/moongate-hub/moongate/gate/pay/wechatpay"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
@@ -117,8 +119,10 @@ type world struct {
 	down    map[string]bool // wallets that cannot be reached
 	twice   bool            // every effect is carried out twice, as after the fall of a leader
 	split   int64           // basis points of an order that the wallets split
-	held    bool            // the hub is in quarantine
-	deaf    bool            // notifications do not reach the hub; missed keeps them
+	people  vault
+	wechat  func(*wechatpay.Config)
+	held    bool // the hub is in quarantine
+	deaf    bool // notifications do not reach the hub; missed keeps them
 	missed  []letter
 	bent    bool // the wallets lie about amounts, so books cannot mirror theirs
 	terms   moongate.ID
@@ -164,6 +168,7 @@ func newBareWorld(t tester, limits pay.Limits, speakAlipay ...string) *world {
 func (w *world) begin(t tester, limits pay.Limits) {
 	t.Helper()
 	w.clock, w.rooms, w.t, w.limits = sandbox.NewClock(start), newRooms(limits), t, limits
+	w.people = vault{}
 	w.wallets, w.down, w.entries = map[string]*sandbox.Wallet{}, map[string]bool{}, map[journal.Position]journal.Entry{}
 	w.local = replica.NewLocal(w.machine, moongate.At(start))
 	w.terms = people(t, w.submit)
@@ -176,6 +181,7 @@ func (w *world) open() {
 	w.t.Helper()
 	g, err := pay.NewGate(pay.Options{
 		State: w.payments, Read: w.machine.Read, Wallets: w.links, URL: hubURL, Secret: []byte(strings.Repeat("s", 32)), Now: w.now, Held: func() bool { return w.held },
+		Hub: moongate.Hub{1, 2, 3}, People: w.people, Random: mathrand.NewChaCha8([32]byte{9}),
 		Submit: func(_ context.Context, r replica.Request) (any, error) { return w.do(r) },
 	})
 	if err != nil {
@@ -194,7 +200,11 @@ func (w *world) do(r replica.Request) (any, error) {
 		_, _ = l.Do(r) // it answers as the other does, which alike compares in the end
 	}
 	w.local.Now = w.now()
-	return w.local.Do(r)
+	a, err := w.local.Do(r)
+	if err == nil {
+		w.people.keep(r)
+	}
+	return a, err
 }
 
 // tick lets the machine's deadlines come.

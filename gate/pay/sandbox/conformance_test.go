@@ -8,23 +8,26 @@ import (
 	"testing"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox/alipay"
+	"github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 )
 
-// TestConformance: docs/conformance.md names every error code that the Alipay wallet knows, and no test that is not there.
+// TestConformance: docs/conformance.md names every error code that the wallets know, and no test that is not there.
 func TestConformance(t *testing.T) {
 	raw, err := os.ReadFile("../../../docs/conformance.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := string(raw)
-	_, section, ok := strings.Cut(text, "\n## Alipay\n")
-	if !ok {
-		t.Fatal("docs/conformance.md has no section on Alipay")
-	}
-	section, _, _ = strings.Cut(section, "\n## ")
-	for _, code := range alipay.Codes() {
-		if !strings.Contains(section, "`"+code+"`") && !strings.Contains(section, "`"+strings.TrimPrefix(code, "ACQ.")+"`") {
-			t.Errorf("code %s is not there", code)
+	for wallet, codes := range map[string][]string{"Alipay": alipay.Codes(), "WeChat Pay": wechatpay.Codes()} {
+		_, section, ok := strings.Cut(text, "\n## "+wallet+"\n")
+		if !ok {
+			t.Fatal("docs/conformance.md has no section on " + wallet)
+		}
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, code := range codes {
+			if !strings.Contains(section, "`"+code+"`") && !strings.Contains(section, "`"+strings.TrimPrefix(code, "ACQ.")+"`") {
+				t.Errorf("%s: code %s is not there", wallet, code)
+			}
 		}
 	}
 	tests := map[string]bool{}

@@ -1,6 +1,7 @@
-// Package wechatpay connects a direct merchant account at WeChat Pay (微信支付 APIv3) to the payment gate: native (QR)
-// and H5 (redirect) orders, query, close, refund, notifications and the daily trade and fund-flow bills. It stands on the official SDK
-// (github.com/wechatpay-apiv3/wechatpay-go) for requests, models and primitives.
+// Package wechatpay connects a merchant account at WeChat Pay (微信支付 APIv3) to the payment gate: native (QR), H5 (redirect),
+// JSAPI (inside the app) and app orders, query, close, refund, splits (分账), notifications and the daily trade and fund-flow
+// bills; of a platform partner transactions, combined orders (合单支付) and what 电商收付通 needs. It stands on the official SDK
+// (github.com/wechatpay-apiv3/wechatpay-go) for signing, checking, models and primitives.
 //
 // The SDK reads the wall clock and the system's randomness and knows one host. This package lays its own transport,
 // which signs, and its own validator under the SDK's client, so that clock, randomness and host are given in [Config].

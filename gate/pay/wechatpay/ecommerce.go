@@ -225,4 +225,3 @@ func (w *Wallet) queryUnsplitSub(ctx context.Context, u pay.UnsplitOrder) (pay.S
 	}
 	return a.outcome(opQueryUnsplit, u)
 }
-

@@ -3,10 +3,12 @@
 // faults, the shopper's page, the state file) is in package sandbox.
 //
 // It verifies every request's WECHATPAY2-SHA256-RSA2048 signature, signs its answers with a platform certificate, hands
-// certificates out under AES-256-GCM, takes native and H5 orders, queries, closes, refunds, notifies with the
-// documented schedule and publishes the next day's trade bill.
+// certificates out under AES-256-GCM, takes native, H5, JSAPI and app orders, of a platform partner transactions and combined
+// orders, queries, closes, refunds, splits, notifies with the documented schedule and publishes the next day's bills.
 //
 // # Verified and assumed
+//
+// docs/conformance.md lists it point by point.
 //
 // Error shapes, codes, the retry schedule, bill columns and the signatures follow the public documentation and answers
 // that merchants have published. Assumed, because no public source says: that business errors are signed and answers to

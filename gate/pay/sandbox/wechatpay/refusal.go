@@ -1,6 +1,10 @@
 package wechatpay
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
 
 // refusal is an error answer: {"code":…,"message":…,"detail":…}.
 type refusal struct {
@@ -48,6 +52,9 @@ var catalogue = map[string]*refusal{
 	"BANK_ERROR":            {status: 500, Code: "BANK_ERROR", Message: "银行系统异常"},
 	"INVALID_TRANSACTIONID": {status: 500, Code: "INVALID_TRANSACTIONID", Message: "订单号非法"},
 }
+
+// Codes lists every error code that the wallet knows.
+func Codes() []string { return slices.Sorted(maps.Keys(catalogue)) }
 
 // refuse is a catalogue entry with another message; an empty one keeps the usual.
 func refuse(code, message string) *refusal {

@@ -87,7 +87,7 @@ func newMerchant(m Merchant) *merchant {
 func New(cfg sandbox.Config) (*Wallet, error) {
 	w := &Wallet{merchants: map[string]*merchant{}, handoffs: map[string]handoff{}, files: map[string]billFile{}}
 	base, err := sandbox.New(cfg, sandbox.Wire{
-		Account: "mchid", Codes: slices.Sorted(maps.Keys(catalogue)), Schedule: schedule,
+		Account: "mchid", Codes: Codes(), Schedule: schedule,
 		Acknowledged: func(status int, _ []byte) bool { return status == http.StatusOK || status == http.StatusNoContent },
 		Deliver:      w.delivery, Load: w.load, Start: w.start,
 		Approve: w.approveOrder, Decline: w.declineOrder, Page: w.page, Answer: w.decide, Book: w.book,

@@ -74,6 +74,7 @@ func TestInABrowser(t *testing.T) {
 	t.Run("pages", func(t *testing.T) { lookAtPages(t, b, s) })
 	t.Run("cashier by keyboard", func(t *testing.T) { payByKeyboard(t, b, s) })
 	t.Run("cashier without script", func(t *testing.T) { payWithoutScript(t, b, s) })
+	t.Run("cashier inside the wallet's app", func(t *testing.T) { payByBridge(t, b, s) })
 	t.Run("times and charts", func(t *testing.T) { readTimesAndCharts(t, b, s) })
 	t.Run("cashier follows the payment", func(t *testing.T) { followPayment(t, b) })
 	t.Run("keys", func(t *testing.T) { walkByKeys(t, b, s) })
@@ -117,6 +118,19 @@ func payByKeyboard(t *testing.T, b *look.Browser, s *httptest.Server) {
 		t.Errorf("choosing a wallet leads to %q, want %q", got, want)
 	}
 	b.Quiet(t)
+}
+
+// payByBridge stands in for the wallet's app, whose bridge gets what the page was given, and says that all went well.
+func payByBridge(t *testing.T, b *look.Browser, s *httptest.Server) {
+	b.Window(t, 360, 740)
+	b.Do(t, chromedp.Navigate(s.URL+"/preview/cashier-awaiting-inside?lang=en"), chromedp.WaitReady("[data-bridge]"))
+	b.Do(t, chromedp.Evaluate(`window.WeixinJSBridge = {invoke: function (call, params, done) {
+		sessionStorage.called = call + " " + params.package + " " + params.signType;
+		done({err_msg: "get_brand_wcpay_request:ok"});
+	}}; 0`, nil), chromedp.Click("[data-bridge]"), chromedp.Poll(`location.pathname.endsWith("/return")`, nil))
+	if got, want := look.Ask[string](t, b, `sessionStorage.called`), "getBrandWCPayRequest prepay_id=wx201410272009395522657a690389285100 RSA"; got != want {
+		t.Errorf("the bridge was called with %q, want %q", got, want)
+	}
 }
 
 func payWithoutScript(t *testing.T, b *look.Browser, s *httptest.Server) {

@@ -50,6 +50,7 @@ func house(t *testing.T) *httptest.Server {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<!doctype html><title>Garden</title><p id="garden">Welcome</p>`)
 	})
+	mux.Handle("GET /preview/cashier-awaiting-inside/return", http.RedirectHandler("/preview/cashier-paid?lang=en", http.StatusSeeOther))
 	mux.Handle("GET "+Routes["windows"], http.RedirectHandler("/preview/windows", http.StatusSeeOther))
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
@@ -124,10 +125,11 @@ func payByKeyboard(t *testing.T, b *look.Browser, s *httptest.Server) {
 func payByBridge(t *testing.T, b *look.Browser, s *httptest.Server) {
 	b.Window(t, 360, 740)
 	b.Do(t, chromedp.Navigate(s.URL+"/preview/cashier-awaiting-inside?lang=en"), chromedp.WaitReady("[data-bridge]"))
-	b.Do(t, chromedp.Evaluate(`window.WeixinJSBridge = {invoke: function (call, params, done) {
+	look.Ask[int](t, b, `window.WeixinJSBridge = {invoke: function (call, params, done) {
 		sessionStorage.called = call + " " + params.package + " " + params.signType;
 		done({err_msg: "get_brand_wcpay_request:ok"});
-	}}; 0`, nil), chromedp.Click("[data-bridge]"), chromedp.Poll(`location.pathname.endsWith("/return")`, nil))
+	}}; 0`)
+	b.Do(t, chromedp.Click("[data-bridge]"), chromedp.WaitReady(".till.succeeded"))
 	if got, want := look.Ask[string](t, b, `sessionStorage.called`), "getBrandWCPayRequest prepay_id=wx201410272009395522657a690389285100 RSA"; got != want {
 		t.Errorf("the bridge was called with %q, want %q", got, want)
 	}

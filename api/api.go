@@ -33,7 +33,6 @@ type API struct {
 	reference reference
 	order     []string   // operation ids as they were registered
 	backing   sync.Mutex // held while a backup is taken
-	uploading sync.Mutex // held while a bill is taken in
 
 	// parsing has room for the bodies that are parsed at once, which takes a hundred times their memory for a moment.
 	parsing chan struct{}

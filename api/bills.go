@@ -4,21 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
-	"time"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/reconcile"
+	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/party"
 )
 
 // billsPath is where bills are uploaded to: the one body that may be large, and is not held in memory.
 const billsPath = "/v1/bills"
-
-// maxUpload bounds an uploaded bill.
-const maxUpload = 1 << 30
 
 // BillPath names a bill.
 type BillPath struct {
@@ -138,26 +134,9 @@ func (a *API) uploadRoute() {
 		detail: "The file as the wallet made it: text, gzip or zip, up to 1 GiB. It is read whole, held against the books, and answered with what it came to; " +
 			"one that is altered or cut short is refused whole. Taken in twice it changes nothing, so no idempotency key is needed. A bill of more than 1 MiB is sent with a bearer credential.",
 	}, "application/json", func(w http.ResponseWriter, r *http.Request, who Principal, in *input) error {
-		if !a.uploading.TryLock() {
-			return &moongate.Error{Code: moongate.Busy, Message: "another bill is being taken in", Hint: "wait until it is done"}
-		}
-		defer a.uploading.Unlock()
-		text, err := a.hub.Bills.Spool(func(to io.Writer) error { return a.receive(w, r, to) })
-		if err != nil {
-			return err
-		}
-		defer func() { _ = text.Close() }() // only read
-		answer, err := a.hub.Bills.Import(r.Context(), who.Handle, reconcile.Source{
-			Wallet: in.Wallet, Kind: pay.BillKind(in.Kind), Day: in.Day, Published: in.Hash, Text: text,
+		row, err := a.hub.TakeBill(r.Context(), w, http.MaxBytesReader(w, r.Body, hub.MaxBill), who.Handle, reconcile.Source{
+			Wallet: in.Wallet, Kind: pay.BillKind(in.Kind), Day: in.Day, Published: in.Hash,
 		})
-		if err != nil {
-			return err
-		}
-		at, _ := a.hub.Node.Durable()
-		if err := a.hub.Views.Wait(r.Context(), at); err != nil {
-			return err
-		}
-		row, err := reconcile.FindBill(r.Context(), a.hub.Views, answer.Bill)
 		if err != nil {
 			return err
 		}
@@ -166,33 +145,6 @@ func (a *API) uploadRoute() {
 		return json.NewEncoder(w).Encode(row)
 	})
 }
-
-// receive copies a body that may be large, each part of it within a time of its own.
-func (a *API) receive(w http.ResponseWriter, r *http.Request, to io.Writer) error {
-	rc := http.NewResponseController(w)
-	body := http.MaxBytesReader(w, r.Body, maxUpload)
-	part := make([]byte, 256<<10)
-	for {
-		_ = rc.SetReadDeadline(a.hub.Now().Add(RequestTimeout)) // a connection that has none is in memory
-		_ = rc.SetWriteDeadline(a.hub.Now().Add(uploadTime))
-		n, err := body.Read(part)
-		if _, failed := to.Write(part[:n]); failed != nil {
-			return failed
-		}
-		var large *http.MaxBytesError
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.As(err, &large):
-			return &moongate.Error{Code: moongate.TooLarge, Message: "the bill has more than 1 GiB", Hint: "take it apart, day by day"}
-		case err != nil:
-			return &moongate.Error{Code: moongate.Malformed, Message: "the bill broke off on its way", Hint: "send it again"}
-		}
-	}
-}
-
-// uploadTime is how long a bill may take to be read once it has come.
-const uploadTime = 10 * time.Minute
 
 // uploads tells whether a request brings a bill that is not to be held in memory. What is signed is: its body must be
 // compared with what was signed before anything is done with it.

@@ -88,6 +88,7 @@ var families = []struct {
 	{"action.", asked, ".ask"},
 	{"guard.", vocabularies["guard"], ""},
 	{"step.", vocabularies["step"], ""},
+	{"difference.says.", sentences, ""},
 }
 
 // TestEveryWordIsSaidAndEverySaidWordIsThere compares the catalogue with what templates, vocabularies and code ask for.
@@ -96,7 +97,7 @@ func TestEveryWordIsSaidAndEverySaidWordIsThere(t *testing.T) {
 	sets["payment.means"] = ofPayment
 	sets["state"] = slices.Sorted(maps.Keys(states))
 	sets["action"] = asked
-	for _, s := range []string{"exception.means", "exception.todo", "rule.means", "problem.means"} {
+	for _, s := range []string{"exception.means", "exception.todo", "difference.todo", "rule.means", "problem.means"} {
 		sets[s] = vocabularies[s[:strings.IndexByte(s, '.')]]
 	}
 	said := map[string]bool{"language": true}

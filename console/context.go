@@ -20,6 +20,7 @@ type PageContext struct {
 	Hub    string        // name of the hub
 	Notice Notice        // what stands above every page, such as quarantine
 	Open   int           // exceptions that wait, shown beside their link
+	Differ int           // differences that are not settled, likewise
 }
 
 // Viewer is the reader of a page.

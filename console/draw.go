@@ -93,18 +93,24 @@ type fared struct {
 
 // fare lays paid, asked for, failed and the rest side by side.
 func fare(w WalletLine) []fared {
-	parts := []struct {
-		n    int64
-		tone tone
-	}{{w.Paid, good}, {w.Unknown, wait}, {w.Failed, bad}, {w.Tried - w.Paid - w.Unknown - w.Failed, idle}}
-	var out []fared
+	return lay(w.Tried, []heap{{w.Paid, good}, {w.Unknown, wait}, {w.Failed, bad}, {w.Tried - w.Paid - w.Unknown - w.Failed, idle}})
+}
+
+// heap is a number of things of one tone.
+type heap struct {
+	n    int64
+	tone tone
+}
+
+// lay puts heaps side by side on a strip that stands for all.
+func lay(all int64, parts []heap) (out []fared) {
 	x, sum := hair(0), int64(0)
 	for _, p := range parts {
 		if p.n <= 0 {
 			continue
 		}
 		sum += p.n
-		end := scale(stripWidth, sum, w.Tried)
+		end := scale(stripWidth, sum, all)
 		out = append(out, fared{X: x, Width: end - x, Tone: p.tone})
 		x = end
 	}

@@ -75,10 +75,10 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		return []Action{{Word: "dismiss", Target: "/console/exceptions/" + id, Note: true}, {Word: "give_back", Target: "/console/exceptions/" + id, Danger: true, Note: true}}
 	}
 	exceptions := []ExceptionLine{
-		{ID: "e1", Kind: "mismatch", Opened: ago(26 * moongate.Hour), State: "open", Subject: Ref{"payment", pay}, Subtext: "b81ef226f3fe1789b1e8b2acac839d17", Party: g("tea-hill"), Ours: money.Of(9933, money.BRL), Theirs: money.Of(9932, money.BRL), Amount: money.Of(1, money.BRL), Actions: resolve("e1")},
+		{ID: "e1", Kind: "unclear", Opened: ago(26 * moongate.Hour), State: "open", Subject: Ref{"payment", pay}, Subtext: "b81ef226f3fe1789b1e8b2acac839d17", Party: g("tea-hill"), Ours: money.Of(9933, money.BRL), Theirs: money.Of(9932, money.BRL), Amount: money.Of(1, money.BRL), Actions: resolve("e1")},
 		{ID: "e2", Kind: "silent", Opened: ago(50 * moongate.Minute), State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 1)}, Subtext: "BM-20261121-0417", Party: g("alipay"), Amount: fen(28731)},
 		{ID: "e3", Kind: "late", Opened: ago(4 * moongate.Hour), Until: noon + 20*moongate.Hour, State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 6)}, Subtext: "BM-20261126-0417", Party: g("weixin"), Theirs: fen(96316), Amount: fen(96316), Facts: in("paid 4 minutes after the order was closed", "订单关闭 4 分钟后付款"), Actions: resolve("e3")[1:]},
-		{ID: "e4", Kind: "without_items", Opened: ago(3 * moongate.Day), State: "resolved", Subject: Ref{"payment", testID(moongate.KindPayment, 9)}, Party: g("north-loom"), Theirs: money.Of(15000, money.BRL), Amount: money.Of(-15000, money.BRL), Ended: ago(moongate.Day), How: "dismiss", By: g("moon"), Note: in("refunded by the merchant on 18 November", "商户已于 11 月 18 日退款")},
+		{ID: "e4", Kind: "stranger", Opened: ago(3 * moongate.Day), State: "resolved", Subject: Ref{"payment", testID(moongate.KindPayment, 9)}, Party: g("north-loom"), Theirs: money.Of(15000, money.BRL), Amount: money.Of(-15000, money.BRL), Ended: ago(moongate.Day), How: "dismiss", By: g("moon"), Note: in("refunded by the merchant on 18 November", "商户已于 11 月 18 日退款")},
 	}
 	statement := StatementLine{ID: testID(moongate.KindStatement, 0), Agreement: agreement.ID, Title: agreement.Title, Period: "2026-10", From: g("bamboo"), To: g("jasmine"), Total: fen(341977), Crossings: 180, State: "issued", Issued: ago(19 * moongate.Day)}
 	private := StatementLine{ID: testID(moongate.KindStatement, 1), Agreement: offered.ID, Title: offered.Title, Period: "2026-10", From: g("ink"), To: g("orchard"), Private: true, Total: fen(98400), State: "confirmed", Issued: ago(19 * moongate.Day)}
@@ -143,7 +143,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 			{What: "settle.closed", State: "done", At: window.Closed, Amount: fen(21200350)},
 			{What: "settle.instructed", State: "sent", At: window.Closed, Party: g("weixin"), Other: g("bamboo"), Amount: fen(11199900)},
 		}, Actions: []Action{{Word: "close_window", Target: "/console/windows/x/close", Danger: true}}}},
-		{name: "exceptions", query: url.Values{}, page: Exceptions{Age: "three", Wallets: wallets, Counts: []KindCount{{"mismatch", 60}, {"silent", 1}, {"late", 1}, {"without_items", 4}}, Ages: []KindCount{{"day", 3}, {"three", 21}, {"week", 40}, {"older", 2}}, Lines: exceptions[:3], Paging: full}},
+		{name: "exceptions", query: url.Values{}, page: Exceptions{Age: "three", Wallets: wallets, Counts: []KindCount{{"unclear", 60}, {"silent", 1}, {"late", 1}, {"stranger", 4}}, Ages: []KindCount{{"day", 3}, {"three", 21}, {"week", 40}, {"older", 2}}, Lines: exceptions[:3], Paging: full}},
 		{name: "exceptions-resolved", query: url.Values{"state": {"resolved"}}, page: Exceptions{State: "resolved", Wallets: wallets, Lines: exceptions[3:], Paging: full}},
 		{name: "exceptions-empty", page: Exceptions{}},
 		{name: "agreements", page: Agreements{Lines: []AgreementLine{agreement, offered, terminated, older}, Paging: Paging{First: true}}},

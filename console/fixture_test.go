@@ -102,7 +102,7 @@ func fixtures(l Lang) []fixture {
 		}
 		return english
 	}
-	all := consoleFixtures(l, in)
+	all := append(consoleFixtures(l, in), reconcileFixtures(l, in)...)
 	for i := range all {
 		all[i].viewer = true
 	}

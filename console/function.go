@@ -59,6 +59,10 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 		"share":     share,
 		"bars":      bars,
 		"fare":      fare,
+		"heaps":     heaps,
+		"fine":      fine,
+		"says":      func(d DifferenceLine) string { return r.says(lang, d) },
+		"less":      func(a, b int64) int64 { return a - b },
 		"draw":      draw,
 		"climb":     climb,
 		"left":      left,
@@ -90,6 +94,15 @@ func (r *Renderer) list(lang Lang, set string, words []string) string {
 		said[i] = r.word(lang, set, w)
 	}
 	return strings.Join(said, r.words.Say(lang, "comma"))
+}
+
+// says is the sentence about a difference.
+func (r *Renderer) says(lang Lang, d DifferenceLine) string {
+	key := "difference.says." + d.Sentence()
+	if !r.words.Has(key) {
+		return r.word(lang, "difference", d.Class)
+	}
+	return r.words.Say(lang, key, "wallet", d.Wallet, "theirs", d.Says, "ours", d.Books)
 }
 
 // story is the sentence of a step.

@@ -21,6 +21,10 @@ var Routes = map[string]string{
 	"window":       "/console/windows/{id}",
 	"exceptions":   "/console/exceptions",
 	"exception":    "/console/exceptions/{id}", // answers with a redirect into the queue
+	"bills":        "/console/bills",
+	"bill":         "/console/bills/{id}",
+	"differences":  "/console/differences",
+	"difference":   "/console/differences/{id}",
 	"agreements":   "/console/agreements",
 	"agreement":    "/console/agreements/{id}",
 	"links":        "/console/links",

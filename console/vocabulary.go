@@ -15,9 +15,9 @@ const (
 var states = map[string]tone{
 	"open": good, "window.open": good, "posted": good, "succeeded": good, "paid": good, "settled": good, "agreed": good,
 	"in_force": good, "active": good, "issued": good, "confirmed": good, "resolved": good, "done": good,
-	"refund.succeeded": good, "answering": good, "delivered": good, "checked": good, "leader": good, "alone": good, "level": good, "delivering": good,
+	"bill.level": good, "got": good, "refund.succeeded": good, "answering": good, "delivered": good, "checked": good, "leader": good, "alone": good, "level": good, "delivering": good,
 
-	"cashier.held": wait, "late": wait, "payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
+	"bill.differs": wait, "bill.taking": wait, "later": wait, "difference.open": wait, "cashier.held": wait, "late": wait, "payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
 	"created": wait, "held": wait, "opening": wait, "closing": wait, "asked": wait, "accepted": wait, "held_up": wait,
 	"closed": wait, "planned": wait, "manual": wait, "contested": wait, "waiting": wait, "behind": wait, "asking": wait,
 	"sent": wait, "partly_refunded": wait, "paused": wait, "failing": wait, "wallet.failing": wait,
@@ -25,7 +25,7 @@ var states = map[string]tone{
 	"blocked": bad, "standing": bad, "upheld": bad, "refused": bad, "failed": bad, "disputed": bad, "dead": bad,
 	"disabled": bad, "revoked": bad, "suspended": bad, "aborted": bad, "exception": bad,
 
-	"attempt.closed": idle, "expired": idle, "cancelled": idle, "returned": idle, "voided": idle, "refunded": idle,
+	"bill.nothing": idle, "attempt.closed": idle, "expired": idle, "cancelled": idle, "returned": idle, "voided": idle, "refunded": idle,
 	"draft": idle, "ended": idle, "rotated": idle, "left": idle, "withdrawn": idle, "lifted": idle, "lapsed": idle,
 	"overturned": idle, "undecided": idle, "absent": idle, "noted": idle, "follower": idle,
 }
@@ -54,8 +54,10 @@ var vocabularies = map[string][]string{
 	},
 	"exception": {
 		"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute",
-		"mismatch", "without_items", "without_payment", "missing_ours", "missing_theirs", "status", "fee", "timing",
 	},
+	"difference":     {"duplicate", "missing_ours", "missing_theirs", "status", "amount", "fee", "timing"},
+	"difference.how": {"explained", "corrected", "at_wallet", "written_off", "healed", "other_day"},
+	"bill":           {"trade", "fund"},
 	// Events, with what became of it behind the last point where one event tells of several ends.
 	"step": {
 		"link.clicked",
@@ -114,6 +116,16 @@ var vocabularies = map[string][]string{
 		"settle.postponed",
 		"settle.settled",
 		"settle.aborted",
+		"reconcile.found",
+		"reconcile.assigned",
+		"reconcile.returned",
+		"reconcile.noted",
+		"reconcile.ended.explained",
+		"reconcile.ended.corrected",
+		"reconcile.ended.at_wallet",
+		"reconcile.ended.written_off",
+		"reconcile.ended.healed",
+		"reconcile.ended.other_day",
 	},
 	// Statements of reasons under the Digital Services Act, in small letters, and two more.
 	"reason": {
@@ -144,7 +156,7 @@ var vocabularies = map[string][]string{
 	"use":      {"requests", "agreements", "statements"},
 	"range":    {"24h", "7d", "30d"},
 	"nav": {
-		"home", "crossings", "payments", "refunds", "exceptions", "wallets", "balances", "windows", "statements", "agreements",
+		"home", "crossings", "payments", "refunds", "exceptions", "bills", "wallets", "balances", "windows", "statements", "agreements",
 		"links", "participants", "webhooks", "log", "health",
 	},
 	"theme":           {"auto", "light", "dark"},
@@ -158,7 +170,7 @@ var vocabularies = map[string][]string{
 	},
 	"ref": {
 		"crossing", "payment", "account", "window", "agreement", "receipt", "statement", "link", "participant",
-		"exception",
+		"exception", "bill", "difference",
 	},
 	"field": {
 		"payer", "payee", "amount", "currency", "order", "wallet", "wallet_reference", "fee", "rate", "agreement",
@@ -172,10 +184,14 @@ var asked = []string{
 	"revoke", "confirm", "dispute", "close_window", "pay", "snapshot", "sign_out_all", "redeliver", "disable", "enable", "remove",
 }
 
+// sentences are what is said about a difference, under difference.says.WORD: see [DifferenceLine.Sentence].
+var sentences = []string{"duplicate", "missing_ours", "missing_theirs", "status_ours", "status_theirs", "amount", "fee", "timing"}
+
 // sections is the part of the navigation that a page belongs to.
 var sections = map[string]string{
 	"home": "home", "crossings": "crossings", "crossing": "crossings", "receipt": "crossings",
 	"payments": "payments", "payment": "payments", "refunds": "refunds", "exceptions": "exceptions", "wallets": "wallets",
+	"bills": "bills", "bill": "bills", "differences": "bills", "difference": "bills",
 	"balances": "balances", "account": "balances", "windows": "windows", "window": "windows",
 	"statements": "statements", "statement": "statements", "agreements": "agreements", "agreement": "agreements",
 	"links": "links", "block": "links", "destinations": "links", "participants": "participants", "participant": "participants",

@@ -79,6 +79,7 @@ type Hub struct {
 	stop     context.CancelFunc
 	work     sync.WaitGroup
 	feed     feed
+	taking   sync.Mutex // held while a bill is taken in
 }
 
 // Open starts a hub on its data directory.

@@ -39,18 +39,16 @@ func (p *Pages) aging(v *visit) []pay.Aging {
 // ages name the spans of [pay.Aging].
 var ages = [len(pay.Ages) + 1]string{"day", "three", "week", "older"}
 
-// aged narrows to those that have waited for a span of time.
-func aged(f *pay.ExceptionFilter, age string, now moongate.Time) {
+// aged gives when those began to wait that have for a span of time; 0 is no bound.
+func aged(age string, now moongate.Time) (since, until moongate.Time) {
 	i := slices.Index(ages[:], age)
-	if i < 0 {
-		return
-	}
 	if i > 0 {
-		f.Until = now - pay.Ages[i-1] + 1
+		until = now - pay.Ages[i-1] + 1
 	}
-	if i < len(pay.Ages) {
-		f.Since = now - pay.Ages[i] + 1
+	if i >= 0 && i < len(pay.Ages) {
+		since = now - pay.Ages[i] + 1
 	}
+	return since, until
 }
 
 func (p *Pages) exceptions(v *visit) (console.Page, error) {
@@ -71,7 +69,7 @@ func (p *Pages) exceptions(v *visit) (console.Page, error) {
 		f.Settled = true
 	default:
 		f.Open, f.Oldest = true, true
-		aged(&f, page.Age, v.now)
+		f.Since, f.Until = aged(page.Age, v.now)
 		page.Counts, page.Ages = kindsAndAges(p.aging(v))
 	}
 	found, paging, err := rows(p, v, "exceptions", func(after string, limit int) ([]pay.ExceptionRow, string, error) {

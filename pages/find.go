@@ -65,7 +65,7 @@ func (p *Pages) findID(v *visit, id moongate.ID) (hit console.Hit, ok bool, err 
 		if moongate.CodeOf(err) == moongate.NotFound {
 			return hit, false, nil
 		}
-		return console.Hit{Ref: console.Ref{Kind: "crossing", ID: text}, Label: row.Kind.String(), At: row.At}, err == nil, err
+		return console.Hit{Ref: console.Ref{Kind: "crossing", ID: text}, Label: p.words.Say(v.lang, "kind."+row.Kind.String()), At: row.At}, err == nil, err
 	case moongate.KindPayment, moongate.KindAttempt, moongate.KindRefund:
 		return p.findPayment(v, id)
 	case moongate.KindAgreement:
@@ -83,14 +83,33 @@ func (p *Pages) findID(v *visit, id moongate.ID) (hit console.Hit, ok bool, err 
 			hit, ok = console.Hit{Ref: console.Ref{Kind: "link", ID: text}, Label: known.Decision.Host, At: known.Decision.Since}, found
 		})
 		return hit, ok, nil
+	case moongate.KindBill, moongate.KindDifference:
+		if v.operates() {
+			hit, ok = p.findBill(v, id)
+		}
+		return hit, ok, nil
 	case moongate.KindWindow:
 		if !v.scopes.Has(party.SettlementRead) {
 			return hit, false, nil
 		}
 		page, _, ok, err := p.closedWindow(v, id)
-		return console.Hit{Ref: console.Ref{Kind: "window", ID: text}, Label: page.Line.State, At: page.Line.Closed}, ok, err
+		return console.Hit{Ref: console.Ref{Kind: "window", ID: text}, Label: page.Line.Title, At: page.Line.Closed}, ok, err
 	}
 	return hit, false, nil
+}
+
+// findBill finds a bill or a difference.
+func (p *Pages) findBill(v *visit, id moongate.ID) (hit console.Hit, ok bool) {
+	p.hub.Machine().Read(func() {
+		if b, known := p.hub.Reconcile.Lookup(id); known {
+			hit, ok = console.Hit{Ref: console.Ref{Kind: "bill", ID: id.String()}, Label: b.Name.Day, At: b.Began}, true
+		}
+		if d, known := p.hub.Reconcile.Difference(id); known {
+			label := p.words.Say(v.lang, "difference."+d.Class.String())
+			hit, ok = console.Hit{Ref: console.Ref{Kind: "difference", ID: id.String()}, Label: label, At: d.Opened}, true
+		}
+	})
+	return hit, ok
 }
 
 // findPayment finds a payment by its own number, or that of an attempt or a refund.

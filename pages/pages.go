@@ -74,6 +74,10 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.page(mux, "window", party.SettlementRead, p.window)
 	p.page(mux, "exceptions", party.PaymentsRead, p.exceptions)
 	p.page(mux, "exception", party.PaymentsRead, p.exception)
+	p.page(mux, "bills", party.OperatorScope, p.bills)
+	p.page(mux, "bill", party.OperatorScope, p.bill)
+	p.page(mux, "differences", party.OperatorScope, p.differences)
+	p.page(mux, "difference", party.OperatorScope, p.difference)
 	p.page(mux, "agreements", party.AgreementsRead, p.agreements)
 	p.page(mux, "agreement", party.AgreementsRead, p.agreement)
 	p.page(mux, "links", party.LinksRead, p.links)
@@ -92,6 +96,11 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.file(mux, "GET "+console.Routes["statement"]+"/lines", party.StatementsRead, p.statementFile)
 
 	p.act(mux, console.Routes["exception"]+"/{action}", party.OperatorScope, p.resolve)
+	p.act(mux, console.Routes["bills"]+"/fetch", party.OperatorScope, p.fetchBill)
+	mux.HandleFunc("POST "+console.Routes["bills"]+"/upload", p.takeBill)
+	p.act(mux, console.Routes["difference"]+"/assign", party.OperatorScope, p.assignDifference)
+	p.act(mux, console.Routes["difference"]+"/settle", party.OperatorScope, p.settleDifference)
+	p.act(mux, console.Routes["differences"]+"/settle", party.OperatorScope, p.settleDifferences)
 	p.act(mux, console.Routes["link"]+"/appeal", party.LinksWrite, p.appeal)
 	p.act(mux, console.Routes["link"]+"/lift", party.LinksWrite, p.lift)
 	p.act(mux, console.Routes["window"]+"/close_window", party.OperatorScope, p.closeWindow)
@@ -253,7 +262,7 @@ func (p *Pages) context(v *visit) console.PageContext {
 	if v.who.Handle != "" {
 		c.Viewer = console.Viewer{Party: named(&v.who, v.lang), Operator: v.operates(), Rooms: p.rooms(v)}
 		c.Token = p.token(v.session.String())
-		c.Open = p.waiting(v)
+		c.Open, c.Differ = p.waiting(v), p.differing(v)
 	}
 	if p.opt.Demo {
 		c.Notice = console.DemoWorld

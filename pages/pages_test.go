@@ -137,7 +137,7 @@ func (w *world) addresses() map[string]string {
 	all := map[string]string{}
 	for name, route := range console.Routes {
 		switch name {
-		case "signin", "signout", "exception", "link":
+		case "signin", "signout", "exception", "link", "bill", "difference":
 			continue
 		case "statement":
 			ids[name] += ".mall"

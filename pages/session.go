@@ -69,6 +69,11 @@ func (p *Pages) posted(r *http.Request, of string) error {
 	return nil
 }
 
+// hasToken tells whether a token is that of the reader's own forms.
+func (p *Pages) hasToken(v *visit, token string) bool {
+	return hmac.Equal([]byte(token), []byte(p.token(v.session.String())))
+}
+
 var forged = &moongate.Error{Code: moongate.Forbidden, Message: "this form was not sent from a page of this hub, or the page is out of date", Hint: "go back, load the page again and repeat"}
 
 // enter finds out who visits. Whoever has not signed in is sent to the door, and nil comes back.

@@ -106,6 +106,9 @@ type DifferenceFilter struct {
 	Class    Class
 	Standing Standing
 	Assignee string
+	Since    moongate.Time // found then or later
+	Until    moongate.Time // found before
+	Oldest   bool          // first, as a queue is worked
 }
 
 const billColumns = `id, wallet, kind, day, hash, published, bytes, lines, matched, guessed, aside, differences, missing, healed,
@@ -150,10 +153,11 @@ func (r *BillRow) finish() error { return json.Unmarshal([]byte(r.sums), &r.Sums
 const differenceColumns = `id, bill, wallet, kind, day, class, refund, number, ref, line, at, currency, theirs, ours, fee, terms, payment, own,
 	facts, standing, opened, ended, assignee, action, decider, note, foundin`
 
-// Differences lists differences like [Bills]. The oldest come last: their age is what counts.
+// Differences lists differences like [Bills].
 func Differences(ctx context.Context, db view.DB, f DifferenceFilter, after string, limit int) ([]DifferenceRow, string, error) {
-	q := query{columns: differenceColumns, table: "difference", at: "opened"}
+	q := query{columns: differenceColumns, table: "difference", at: "opened", oldest: f.Oldest}
 	q.is("bill", f.Bill.String())
+	q.within(f.Since, f.Until)
 	q.is("wallet", f.Wallet)
 	q.is("assignee", f.Assignee)
 	if f.Class != 0 {
@@ -261,8 +265,19 @@ func Fetches(ctx context.Context, db view.DB, wallet, after string, limit int) (
 // query is a keyset query: only the conditions that narrow it stand in it, so that an index can serve them.
 type query struct {
 	columns, table, at string
+	oldest             bool // first
 	where              []string
 	args               []any
+}
+
+// within narrows by time; what is zero is no bound.
+func (q *query) within(since, until moongate.Time) {
+	if since != 0 {
+		q.where, q.args = append(q.where, q.at+" >= ?"), append(q.args, int64(since))
+	}
+	if until != 0 {
+		q.where, q.args = append(q.where, q.at+" < ?"), append(q.args, int64(until))
+	}
 }
 
 func (q *query) is(column, value string) {
@@ -276,20 +291,23 @@ func list[R any](ctx context.Context, db view.DB, q *query, after string, limit 
 	if limit < 1 || limit > 500 {
 		return nil, "", malformed("limit", fmt.Sprintf("%d rows at once", limit), "ask for 1 to 500")
 	}
-	where, args := q.where, q.args
+	where, args, beyond, order := q.where, q.args, "<", " DESC"
+	if q.oldest {
+		beyond, order = ">", ""
+	}
 	if after != "" {
 		first, id, ok := strings.Cut(after, ".")
 		at, err := strconv.ParseInt(first, 10, 64)
 		if err != nil || !ok {
 			return nil, "", malformed("after", fmt.Sprintf("%.40q is not a cursor", after), "pass what the page before gave as next")
 		}
-		where, args = append(where, "("+q.at+", id) < (?, ?)"), append(args, at, id)
+		where, args = append(where, "("+q.at+", id) "+beyond+" (?, ?)"), append(args, at, id)
 	}
 	statement := "SELECT " + q.columns + ", " + q.at + ", id FROM " + q.table
 	if len(where) > 0 {
 		statement += " WHERE " + strings.Join(where, " AND ")
 	}
-	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.at+" DESC, id DESC LIMIT ?", append(args, limit+1)...)
+	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.at+order+", id"+order+" LIMIT ?", append(args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("reconcile: list of %ss: %w", q.table, err)
 	}

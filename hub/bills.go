@@ -26,7 +26,8 @@ func (h *Hub) openBills() error {
 	}
 	accounts := map[string]string{}
 	for _, w := range h.Config.Wallets {
-		if w.Kind == "wechatpay" {
+		switch w.Kind {
+		case "wechatpay", "alipay": // their bills say whose they are
 			accounts[w.Name] = w.MerchantID
 		}
 	}

@@ -150,7 +150,7 @@ func (s *stage) payouts(r *Report, split map[string]int64) {
 	f := r.add("what wallets split off orders is what settlement told them to pay, to the cent")
 	for _, p := range s.world.Cast.Wallets {
 		sum := int64(0)
-		for _, one := range s.wallets[p.Handle].Book(p.MerchantID).Splits {
+		for _, one := range s.wallets[p.Handle].Book(p.Account()).Splits {
 			f.Looked++
 			sum += one.Amount
 			if one.State != "SUCCESS" {
@@ -230,7 +230,7 @@ func (s *stage) purses(r *Report, moved map[ledger.Account]int64) {
 	for _, p := range s.world.Cast.Wallets {
 		w := s.wallets[p.Handle]
 		sum := int64(0)
-		book := w.Book(p.MerchantID)
+		book := w.Book(p.Account())
 		for _, one := range book.Payments {
 			sum += one.Total
 			books.Looked++

@@ -12,7 +12,6 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
-	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/sim/world"
 )
@@ -96,25 +95,20 @@ func (l *Live) openWallet(ctx context.Context, p world.Purse) error {
 		return err
 	}
 	url := "http://" + listener.Addr().String()
-	w, err := wechatbox.New(sandbox.Config{Name: p.Name, BaseURL: url, Now: l.opt.Now, Random: l.chance.Stream("wallet " + p.Handle), Scale: haste, Cap: wholeOrder})
+	w, account, err := openPurse(filepath.Join(l.opt.Dir, "secrets", p.Handle), p, sandbox.Config{BaseURL: url, Now: l.opt.Now, Random: l.chance.Stream("wallet " + p.Handle), Scale: haste})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	m, err := w.AddMerchant(p.MerchantID, p.AppID)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	account, err := writeAccount(filepath.Join(l.opt.Dir, "secrets", p.Handle), p, m, url)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	for _, file := range []*string{&account.PrivateKey, &account.APIKey} {
+	for _, file := range []*string{&account.PrivateKey, &account.APIKey, &account.PublicKey} {
+		if *file == "" {
+			continue
+		}
 		if *file, err = filepath.Rel(l.opt.Dir, *file); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 	}
 	l.Wallets = append(l.Wallets, account)
-	l.sandbox[p.Handle], l.urls[p.Handle] = w.Wallet, url
+	l.sandbox[p.Handle], l.urls[p.Handle] = w, url
 	l.serve(listener, w)
 	return nil
 }

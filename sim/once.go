@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
-	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/replica"
 	"github.com/moongate-hub/moongate/sim/world"
@@ -173,24 +172,14 @@ func under(handle string, h http.Handler) http.Handler {
 
 // openWallet makes a sandbox wallet with the hub's account there.
 func (s *stage) openWallet(p world.Purse) error {
-	stream := s.chance.Stream("wallet " + p.Handle)
-	w, err := wechatbox.New(sandbox.Config{
-		Cap:  wholeOrder,
-		Name: p.Name, BaseURL: walletURL(p.Handle), Now: s.loop.Now, Random: stream, After: s.loop.After, Carrier: s.network,
+	w, account, err := openPurse(filepath.Join(s.opt.Dir, "secrets", p.Handle), p, sandbox.Config{
+		BaseURL: walletURL(p.Handle), Now: s.loop.Now, Random: s.chance.Stream("wallet " + p.Handle), After: s.loop.After, Carrier: s.network,
 	})
 	if err != nil {
 		return err
 	}
-	m, err := w.AddMerchant(p.MerchantID, p.AppID)
-	if err != nil {
-		return err
-	}
-	account, err := writeAccount(filepath.Join(s.opt.Dir, "secrets", p.Handle), p, m, walletURL(p.Handle))
-	if err != nil {
-		return err
-	}
 	s.config.Wallets = append(s.config.Wallets, account)
-	s.wallets[p.Handle] = w.Wallet
+	s.wallets[p.Handle] = w
 	s.network.Carry(p.Handle+".example", w.InMemory())
 	return nil
 }

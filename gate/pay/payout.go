@@ -36,7 +36,7 @@ func (g *Gate) PayOut(ctx context.Context, wallet string, no moongate.ID, to str
 		return o.answer(), nil // one of which nothing was paid ends with its failure; of one that was partly paid the rest is tried again
 	}
 	// Each time round is a request of its own: the room looks at what is still open.
-	answer, err := g.opt.Submit(ctx, replica.Request{Command: &PlanPayout{No: no, Wallet: wallet, To: to, Amount: amount, Cap: w.Can().SplitCap}})
+	answer, err := g.opt.Submit(ctx, replica.Request{Command: &PlanPayout{No: no, Wallet: wallet, To: to, Amount: amount, Cap: w.Can().SplitCap, Net: w.Can().SplitNet}})
 	if err != nil {
 		return PayoutAnswer{}, err
 	}

@@ -64,7 +64,8 @@ type PlanPayout struct {
 	Wallet string       `cbor:"2,keyasint"`
 	To     string       `cbor:"3,keyasint"`
 	Amount money.Amount `cbor:"4,keyasint"`
-	Cap    int64        `cbor:"5,keyasint"` // what may be split off one order, basis points
+	Cap    int64        `cbor:"5,keyasint"`           // what may be split off one order, basis points
+	Net    bool         `cbor:"6,keyasint,omitempty"` // the wallet has taken its fee from what may be split
 }
 
 // PayoutAnswer is how a payout stands, in minor units.
@@ -314,6 +315,9 @@ func (s *State) allocate(step *replica.Step, c *PlanPayout, need int64) (parts [
 			continue
 		}
 		take := min(f.Left, part(f.Whole, c.Cap, 10_000)-f.Split, need-covered)
+		if c.Net {
+			take = min(take, f.Left-s.kept(id, &f))
+		}
 		if take <= 0 {
 			continue
 		}
@@ -323,6 +327,22 @@ func (s *State) allocate(step *replica.Step, c *PlanPayout, need int64) (parts [
 		}
 	}
 	return parts, covered
+}
+
+// kept is what a wallet has taken as its fee of what is left of an order, by the terms, and at the most: the wallet rounds
+// the order's fee, and what it gives back with each refund, where the terms round the fee of each payee.
+func (s *State) kept(attempt moongate.ID, f *frozen) int64 {
+	m, _ := s.Movement(attempt)
+	fee, ok := s.crossings.WalletFee(m.Crossing)
+	if !ok || f.Whole == 0 {
+		return 0
+	}
+	p, _ := s.payments.Get(m.Payment)
+	rounding := int64(fee.Parts/2 + p.Refunds)
+	if p.Refunds > 0 {
+		rounding++
+	}
+	return part(fee.Minor, f.Left+f.Split, f.Whole) + rounding
 }
 
 // splitReport takes in what a call about a split came to.

@@ -197,3 +197,25 @@ func TestFrozenForAMonth(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// A wallet that takes its fee when an order is paid does not hold it any more: what is split leaves it out, and what came
+// back of it with a refund counts.
+func TestPayoutLeavesTheFee(t *testing.T) {
+	w := newSplittingWorld(t, 10_000)
+	first, _ := w.paid("o-1")
+	w.paid("o-2")
+	w.submit("lotus-market", &pay.Refund{Payment: first, Reference: "r-1", Amount: 4_000})
+	w.pass(time.Minute, time.Second)
+	plan := func(n byte, amount int64) pay.PayoutAnswer {
+		return w.submit("", &pay.PlanPayout{No: instruction(n), Wallet: "crane-pay", To: "tea-shop", Amount: money.Of(amount, money.CNY), Cap: 10_000, Net: true}).(pay.PayoutAnswer)
+	}
+	// 6,000 of the first, less 36 and two that rounding may take; 10,000 less 60 of the second.
+	if a := plan(1, 5_962+9_940+1); a.Manual == "" || a.Open != 0 {
+		t.Errorf("more than is there without the fees: %+v", a)
+	}
+	if a := plan(2, 5_962+9_940); a.Open != 5_962+9_940 {
+		t.Errorf("all that is there: %+v", a)
+	}
+	w.pass(time.Minute, time.Second)
+	w.splitsAre(5_962, 9_940)
+}

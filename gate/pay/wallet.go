@@ -62,6 +62,7 @@ type Capabilities struct {
 	MinLife      moongate.Time // shortest; a shorter one is lengthened by the wallet
 	Hold         bool          // it is a [Capturer]: an order may be authorised first and captured later
 	SplitCap     int64         // it is a [Splitter]: the most that may be split off an order, basis points; 0 for none
+	SplitNet     bool          // it takes its fee when an order is paid, and what it took cannot be split
 	MaxParts     int           // sub-merchants whose parts one order can have; 0 where it has none, 1 where orders cannot be combined
 	Subs         bool          // orders are for sub-merchants alone: each has at least one part
 	Ack          string        // body with which a notification is acknowledged; "" for 204 without one

@@ -52,8 +52,23 @@ type App struct {
 // Purse is a wallet and the merchant account that the hub has there.
 type Purse struct {
 	Garden
+	Kind              string // what it speaks: wechatpay or alipay
 	MerchantID, AppID string
 }
+
+// Account is what the wallet's own controls call the account.
+func (p Purse) Account() string {
+	if p.Kind == alipay {
+		return p.AppID
+	}
+	return p.MerchantID
+}
+
+// Kinds of wallets.
+const (
+	wechatpay = "wechatpay"
+	alipay    = "alipay"
+)
 
 // houses own the platforms.
 const (
@@ -81,8 +96,8 @@ func Settle(c Chance, sellers int) Cast {
 			{Garden{"cricket-songs", "Cricket Songs", "蛐蛐儿", "its own"}, 1},
 		},
 		Wallets: []Purse{
-			{Garden{"crane-pay", "Crane Pay", "鹤付", houseCrane}, "1900000109", "wx1900000109cafe01"},
-			{Garden{"carp-pay", "Carp Pay", "锦鲤付", houseCarp}, "1900000117", "wx1900000117cafe02"},
+			{Garden{"crane-pay", "Crane Pay", "鹤付", houseCrane}, wechatpay, "1900000109", "wx1900000109cafe01"},
+			{Garden{"carp-pay", "Carp Pay", "锦鲤付", houseCarp}, alipay, "2088000000000117", "2021000000000117"},
 		},
 	}
 	dice := c.Dice("cast")

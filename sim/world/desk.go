@@ -75,6 +75,14 @@ func (w *World) register(ctx context.Context, m *member) error {
 	return err
 }
 
+// accountOf is somebody's own account at the wallet.
+func (p Purse) accountOf(number int) string {
+	if p.Kind == alipay {
+		return fmt.Sprintf("2088%012d", 200_000+number)
+	}
+	return fmt.Sprintf("1900%06d", 200_000+number)
+}
+
 // openAccounts has a member say where each wallet pays it. The last of all has no account anywhere, and is paid by hand.
 func (w *World) openAccounts(ctx context.Context, m *member, number int) error {
 	if number == len(w.Cast.payees())-1 {
@@ -82,7 +90,7 @@ func (w *World) openAccounts(ctx context.Context, m *member, number int) error {
 	}
 	for _, purse := range w.Cast.Wallets {
 		_, err := client.DoAs[pay.Done](ctx, m.hub, "receiver/"+purse.Handle, pathReceivers, &pay.SetReceiver{PayeeAt: pay.PayeeAt{
-			Wallet: purse.Handle, Participant: m.Handle, Account: fmt.Sprintf("1900%06d", 200_000+number),
+			Wallet: purse.Handle, Participant: m.Handle, Account: purse.accountOf(number),
 		}})
 		if err != nil {
 			return err

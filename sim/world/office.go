@@ -118,7 +118,7 @@ func (c *counter) payLate(o *Order) {
 			return err
 		}
 		c.w.count(func(y *Tally) { y.Faults["paid after the close"]++ })
-		return wallet.Approve(a.purse.MerchantID, a.number)
+		return wallet.Approve(a.purse.Account(), a.number)
 	})
 }
 

@@ -67,6 +67,7 @@ func (w *Wallet) Can() pay.Capabilities {
 		MinLife:      moongate.Minute,
 		MaxLife:      maxLife,
 		SplitCap:     w.cfg.SplitBPS,
+		SplitNet:     true,
 		Ack:          "success",
 	}
 	if w.cfg.Direct {

@@ -278,13 +278,22 @@ func (w *Wallet) maySettle(m *merchant, o *order, s *settle) *refusal {
 		}
 	}
 	switch {
-	case sum+o.Split > o.Total*w.SplitCap()/10000, sum+o.Split+o.Refunded+o.Fee > o.Total:
+	case sum+o.Split > o.Total*w.SplitCap()/10000, sum+o.Split+o.Refunded+o.feeKept(m) > o.Total:
 		w.Violated(sandbox.RuleOverSplit, m.AppID, s.No, "%d fen of %d were split off already, then %d more", o.Split, o.Total, sum)
 		return refuse("ACQ.ALLOC_AMOUNT_VALIDATE_ERROR", "")
 	case sum > m.balance():
 		return refuse("ACQ.TXN_RESULT_ACCOUNT_BALANCE_NOT_ENOUGH", "")
 	}
 	return nil
+}
+
+// feeKept is what of an order's fee did not go back with its refunds.
+func (o *order) feeKept(m *merchant) int64 {
+	kept := o.Fee
+	for _, no := range o.RefundNos {
+		kept -= m.refunds[refundKey(o.TradeNo, no)].FeeBack
+	}
+	return kept
 }
 
 // parts is what each receiver holds of an order.

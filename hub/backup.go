@@ -133,18 +133,48 @@ func Restore(ctx context.Context, opt Options, r io.Reader) (m *Manifest, done *
 	if m.LogKey != "" && !opt.Secrets.signedUnder(m.LogKey) {
 		return nil, nil, &moongate.Error{Code: moongate.Conflict, Field: opt.Config.Secrets, Message: "these are another hub's secrets: the backup's log was signed with the key of " + m.LogKey, Hint: "use the secrets of the hub that was backed up"}
 	}
-	h := &Hub{Config: opt.Config, Secrets: opt.Secrets, Now: opt.Now, Random: opt.Random, opt: opt}
-	rooms := NewRooms(opt.Config)
-	node := h.nodeOptions()
-	node.Seed = func(*replica.Request) [32]byte { return [32]byte{} } // nothing is submitted
-	node.Fatal = func(e error) { err = errors.Join(err, e) }
-	if done, err = replica.Rebuild(rooms.machine, node); err != nil {
+	if done, err = rebuild(opt); err != nil {
 		return nil, nil, err
 	}
 	if done.Position != m.Position {
 		return nil, nil, &moongate.Error{Code: moongate.Malformed, Message: fmt.Sprintf("the journal ends at event %d, the manifest says %d", done.Position, m.Position), Hint: "the backup is damaged; use another one"}
 	}
 	return m, done, journal.WriteFile(filepath.Join(dir, QuarantineFile), quarantineText(m), 0o600)
+}
+
+// RebuildRaft makes raft's log and snapshots of a data directory anew from its journal, where they are damaged or lost,
+// and gives the folder that the old ones were moved to, "" where there were none. Nothing that was acknowledged is lost:
+// what only raft's log holds was never answered. The hub goes on without a quarantine, for its journal is its own.
+func RebuildRaft(opt Options) (old string, done *replica.Replayed, err error) {
+	if err := replica.Idle(opt.Config.Data); err != nil {
+		return "", nil, err
+	}
+	dir := filepath.Join(opt.Config.Data, "raft")
+	if _, err := os.Stat(dir); err == nil {
+		old = dir + ".old-" + opt.Now().UTC().Format("20060102T150405Z")
+		if err := os.Rename(dir, old); err != nil {
+			return "", nil, fmt.Errorf("restore: %w", err)
+		}
+	}
+	defer func() {
+		if err != nil && old != "" {
+			err = errors.Join(err, os.RemoveAll(dir), os.Rename(old, dir))
+		}
+	}()
+	done, err = rebuild(opt)
+	return old, done, err
+}
+
+// rebuild folds a data directory's journal, and makes raft's files.
+func rebuild(opt Options) (done *replica.Replayed, err error) {
+	h := &Hub{Config: opt.Config, Secrets: opt.Secrets, Now: opt.Now, Random: opt.Random, opt: opt}
+	rooms := NewRooms(opt.Config)
+	node := h.nodeOptions()
+	node.Seed = func(*replica.Request) [32]byte { return [32]byte{} } // nothing is submitted
+	var fatal error
+	node.Fatal = func(e error) { fatal = errors.Join(fatal, e) }
+	done, err = replica.Rebuild(rooms.machine, node)
+	return done, errors.Join(err, fatal)
 }
 
 func unpackBackup(ctx context.Context, dir string, r io.Reader) (*Manifest, error) {

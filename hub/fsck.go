@@ -155,7 +155,7 @@ func checkRaft(dir string, j *journal.Journal, f *Finding) error {
 	}
 	last, _ := j.Last()
 	if end < last {
-		f.bad("raft ends at entry %d before the journal's %d; restore both from one backup", end, last)
+		f.bad("raft ends at entry %d before the journal's %d; make raft's files anew from the journal with moongate restore raft", end, last)
 	}
 	err = j.Records(0, func(r *journal.Record) error {
 		if sum, ok := sums[r.Index]; ok {

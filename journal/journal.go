@@ -262,7 +262,7 @@ func (j *Journal) visit(beyond func(mark) bool, visit func(*Record) error) error
 		err := frames(s.path, from, s.size, func(at frame, payload []byte) error {
 			r, err := decodeRecord(payload)
 			if err != nil {
-				return &Damage{s.path, at.offset, err.Error()}
+				return &Damage{File: s.path, Offset: at.offset, Reason: err.Error()}
 			}
 			if r.Index > done {
 				return errStop
@@ -275,9 +275,9 @@ func (j *Journal) visit(beyond func(mark) bool, visit func(*Record) error) error
 		case errors.Is(err, errStop):
 			return nil
 		case errors.As(err, &bad):
-			return &Damage{s.path, bad.offset, bad.reason}
+			return &Damage{File: s.path, Offset: bad.offset, Reason: bad.reason}
 		case errors.As(err, &torn):
-			return &Damage{s.path, torn.offset, "the file was cut while it was in use"}
+			return &Damage{File: s.path, Offset: torn.offset, Reason: "the file was cut while it was in use"}
 		case err != nil:
 			return err
 		}

@@ -135,13 +135,13 @@ func (j *Journal) scan(s *segment, isLast bool, durable uint64) (tail int64, err
 		index, first, next, term, err := recordBounds(payload)
 		switch {
 		case err != nil:
-			return &Damage{s.path, at.offset, err.Error()}
+			return &Damage{File: s.path, Offset: at.offset, Reason: err.Error()}
 		case len(s.marks) == 0 && index != s.first:
-			return &Damage{s.path, at.offset, fmt.Sprintf("the file is named for record %d but begins with %d", s.first, index)}
+			return &Damage{File: s.path, Offset: at.offset, Reason: fmt.Sprintf("the file is named for record %d but begins with %d", s.first, index)}
 		case index <= j.last:
-			return &Damage{s.path, at.offset, fmt.Sprintf("record %d follows record %d", index, j.last)}
+			return &Damage{File: s.path, Offset: at.offset, Reason: fmt.Sprintf("record %d follows record %d", index, j.last)}
 		case first != j.next:
-			return &Damage{s.path, at.offset, fmt.Sprintf("record %d begins with event %d where %d was due", index, first, j.next)}
+			return &Damage{File: s.path, Offset: at.offset, Reason: fmt.Sprintf("record %d begins with event %d where %d was due", index, first, j.next)}
 		}
 		s.note(index, first, at.offset)
 		j.last, j.next, j.term = index, next, term
@@ -166,14 +166,14 @@ func (j *Journal) scan(s *segment, isLast bool, durable uint64) (tail int64, err
 		return 0, err
 	}
 	if !isLast || j.last < durable {
-		return 0, &Damage{s.path, at, reason}
+		return 0, &Damage{File: s.path, Offset: at, Reason: reason}
 	}
 	later, err := laterGroup(s.path, at)
 	if err != nil {
 		return 0, err
 	}
 	if later {
-		return 0, &Damage{s.path, at, reason + ", and a later one follows"}
+		return 0, &Damage{File: s.path, Offset: at, Reason: reason + ", and a later one follows"}
 	}
 	return tail, nil
 }

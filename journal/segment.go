@@ -62,10 +62,15 @@ type Damage struct {
 	File   string
 	Offset int64
 	Reason string
+	Repair string // what to do; by default the file is restored from elsewhere
 }
 
 func (d *Damage) Error() string {
-	return fmt.Sprintf("%s: damaged at byte %d: %s; restore this file from a backup or another node, nothing was changed", d.File, d.Offset, d.Reason)
+	repair := d.Repair
+	if repair == "" {
+		repair = "restore this file from a backup or another node"
+	}
+	return fmt.Sprintf("%s: damaged at byte %d: %s; %s, nothing was changed", d.File, d.Offset, d.Reason, repair)
 }
 
 func appendFrame(b, payload []byte, back int64) []byte {

@@ -43,12 +43,12 @@ func checkMetas(path string) error {
 	for range 2 {
 		var meta [size]byte
 		if _, err := f.ReadAt(meta[:], at); err != nil {
-			return &journal.Damage{File: path, Offset: at, Reason: "the file ends before its second meta page"}
+			return &journal.Damage{File: path, Offset: at, Reason: "the file ends before its second meta page", Repair: repairOf(path)}
 		}
 		sum := fnv.New64a()
 		sum.Write(meta[:size-8])
 		if binary.NativeEndian.Uint32(meta[:]) != magic || binary.NativeEndian.Uint64(meta[size-8:]) != sum.Sum64() {
-			return &journal.Damage{File: path, Offset: at, Reason: "a meta page does not have its checksum"}
+			return &journal.Damage{File: path, Offset: at, Reason: "a meta page does not have its checksum", Repair: repairOf(path)}
 		}
 		at += int64(binary.NativeEndian.Uint32(meta[8:])) // the page size
 	}
@@ -62,7 +62,7 @@ func named(path string, err *error) func() {
 	return func() {
 		debug.SetPanicOnFault(old)
 		if p := recover(); p != nil {
-			*err = &journal.Damage{File: path, Reason: fmt.Sprint(p)}
+			*err = &journal.Damage{File: path, Reason: fmt.Sprint(p), Repair: repairOf(path)}
 		}
 	}
 }

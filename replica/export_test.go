@@ -1,6 +1,12 @@
 package replica
 
-import "github.com/moongate-hub/moongate/journal"
+import (
+	"path/filepath"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/moongate-hub/moongate/journal"
+)
 
 // Held is how many bytes are admitted and not answered.
 func (n *Node) Held() int64 { return n.held.Load() }
@@ -24,4 +30,24 @@ func Refold(m *Machine, r *journal.Record) error { return m.refold(r) }
 func (n *Node) Due(logged int64) bool {
 	defer n.logged.Store(n.logged.Swap(logged))
 	return n.due()
+}
+
+// SnapshotKeeping takes a snapshot and keeps about so many bytes of raft's log behind it.
+func (n *Node) SnapshotKeeping(trailing int64) error {
+	n.snap.Lock()
+	defer n.snap.Unlock()
+	return n.snapshot(trailing)
+}
+
+// Newest reads which of a directory's snapshots counts.
+func Newest(dir, node string) (*raft.SnapshotMeta, error) {
+	s, err := openSnapshots(filepath.Join(dir, "raft"), node, nil)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.List()
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[0], nil
 }

@@ -17,6 +17,7 @@ type fsm struct {
 	written chan *applied
 	folded  map[uint64]uint32 // entries that the journal held at start, with their checksums
 	last    uint64            // index of the last entry applied
+	snaps   *snapshotStore
 }
 
 // applied is a decided entry on its way into the journal.
@@ -282,15 +283,16 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	return &snapshot{image: m.freeze(), index: f.last, node: f.node}, nil
 }
 
-// Restore loads a snapshot and folds the journal behind it.
-func (f *fsm) Restore(r io.ReadCloser) error {
+// Restore loads a snapshot and folds the journal behind it. Raft keeps an error to itself: the store is told too.
+func (f *fsm) Restore(r io.ReadCloser) (err error) {
 	defer r.Close()
+	defer func() { f.snaps.fault = err }()
 	index, err := f.node.machine.load(r)
 	if err != nil {
-		return fmt.Errorf("replica: restore: %w", err)
+		return fmt.Errorf("replica: snapshot %s: %w", f.snaps.opened, err)
 	}
 	if last, _ := f.node.journal.Last(); last < index {
-		return fmt.Errorf("replica: the snapshot is of entry %d but the journal ends at %d", index, last)
+		return fmt.Errorf("replica: the snapshot is of entry %d but the journal ends at %d; restore both from one backup", index, last)
 	}
 	return f.foldJournal(index)
 }

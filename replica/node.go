@@ -211,13 +211,14 @@ func (n *Node) startRaft() error {
 		return err
 	}
 	n.store = store
-	snaps, err := raft.NewFileSnapshotStoreWithLogger(dir, 2, n.opt.Log)
+	snaps, err := openSnapshots(dir, n.opt.ID, n.opt.Log)
 	if err != nil {
-		return fmt.Errorf("replica: snapshots in %s: %w", dir, err)
+		return err
 	}
+	n.fsm.snaps = snaps
 	have, err := snaps.List()
 	if err != nil {
-		return fmt.Errorf("replica: snapshots in %s: %w", dir, err)
+		return err
 	}
 	if len(have) == 0 {
 		if err := n.fsm.foldJournal(0); err != nil {
@@ -243,10 +244,22 @@ func (n *Node) startRaft() error {
 	if err != nil {
 		return fmt.Errorf("replica: raft log in %s: %w", dir, err)
 	}
+	held := uint64(0)
 	for _, s := range have {
-		end = max(end, s.Index)
-		n.imaged.Store(max(n.imaged.Load(), s.Size))
+		held = s.Index
+		n.imaged.Store(s.Size)
 	}
+	first, err := store.FirstIndex()
+	if err != nil {
+		return fmt.Errorf("replica: raft log in %s: %w", dir, err)
+	}
+	if err := store.begun(held); err != nil {
+		return err
+	}
+	if first > held+1 {
+		return behind(store.path, first, held)
+	}
+	end = max(end, held)
 	if known && end == 0 && last == 0 {
 		// The first start was killed between the term and the entry that names the voters: nobody was told of anything, and
 		// without the entry nobody would ever lead. An empty term is what raft takes for a new disk.
@@ -256,11 +269,11 @@ func (n *Node) startRaft() error {
 		known = false
 	}
 	if known && end < last {
-		return fmt.Errorf("replica: raft ends at entry %d before the journal's %d; its files are older than the journal, restore both from one backup", end, last)
+		return fmt.Errorf("replica: raft ends at entry %d before the journal's %d; its files are older than the journal: %s", end, last, remake)
 	}
 	if !known {
 		if last > 0 {
-			return fmt.Errorf("replica: %s holds no raft state but the journal ends at entry %d; restore raft's files from the same backup as the journal", dir, last)
+			return fmt.Errorf("replica: %s holds no raft state but the journal ends at entry %d: %s", dir, last, remake)
 		}
 		conf := raft.Configuration{Servers: []raft.Server{{ID: c.LocalID, Address: addr}}}
 		if err := raft.BootstrapCluster(c, store, store, snaps, transport, conf); err != nil {
@@ -269,6 +282,9 @@ func (n *Node) startRaft() error {
 	}
 	n.raft, err = newRaft(c, n.fsm, store, snaps, transport)
 	store.running.Store(err == nil)
+	if err != nil && snaps.fault != nil {
+		return snaps.fault // raft says only that it could load none
+	}
 	return err
 }
 
@@ -276,7 +292,7 @@ func (n *Node) startRaft() error {
 func newRaft(c *raft.Config, f raft.FSM, store *logStore, snaps raft.SnapshotStore, t raft.Transport) (r *raft.Raft, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &journal.Damage{File: store.path, Reason: fmt.Sprint(p)}
+			err = &journal.Damage{File: store.path, Reason: fmt.Sprint(p), Repair: remake}
 		}
 	}()
 	if r, err = raft.NewRaft(c, f, store, store, snaps, t); err != nil {
@@ -307,7 +323,7 @@ func (n *Node) ready(ctx context.Context) error {
 		return errors.New("replica: the node failed while it started")
 	}
 	for index := range n.fsm.folded {
-		return fmt.Errorf("replica: the journal holds entry %d, which raft's log has lost; restore both from one backup", index)
+		return fmt.Errorf("replica: the journal holds entry %d, which raft's log has lost: %s", index, remake)
 	}
 	return n.awaitDurable(n.fsm.last)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -31,11 +30,13 @@ type logStore struct {
 	bolt *raftboltdb.BoltStore
 }
 
+const raftFile = "raft.db"
+
 func openLogStore(dir string, noSync bool, fatal func(error)) (*logStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("replica: %w", err)
 	}
-	s := &logStore{path: filepath.Join(dir, "raft.db"), noSync: noSync, fatal: fatal}
+	s := &logStore{path: filepath.Join(dir, raftFile), noSync: noSync, fatal: fatal}
 	if err := removeStale(s.path + ".new"); err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (s *logStore) open() (err error) {
 		return inUse(filepath.Dir(s.path))
 	}
 	if err != nil {
-		return &journal.Damage{File: s.path, Reason: err.Error()}
+		return &journal.Damage{File: s.path, Reason: err.Error(), Repair: repairOf(s.path)}
 	}
 	return nil
 }
@@ -160,13 +161,25 @@ func (s *logStore) GetUint64(k []byte) (v uint64, err error) {
 	return v, err
 }
 
+// begun refuses a store that was never written to beside a snapshot: it was lost, and another one made.
+func (s *logStore) begun(snapshot uint64) error {
+	term, err := s.GetUint64([]byte("CurrentTerm"))
+	if err != nil && !errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return fmt.Errorf("replica: raft state in %s: %w", s.path, err)
+	}
+	if term == 0 && snapshot > 0 {
+		return &journal.Damage{File: s.path, Reason: "it holds nothing, though there is a snapshot", Repair: remake}
+	}
+	return nil
+}
+
 // Close releases the file.
 func (s *logStore) Close() error { return s.bolt.Close() }
 
 // RaftSums reads the checksums of the command entries that raft's log in a directory holds, by index, and the index at
-// which raft ends, with its snapshots. It writes nothing. No node may be running on it.
+// which raft ends, with its snapshots, of which the newest must be whole. It writes nothing. No node may be running on it.
 func RaftSums(dir string) (sums map[uint64]uint32, end uint64, err error) {
-	path := filepath.Join(dir, "raft.db")
+	path := filepath.Join(dir, raftFile)
 	if _, err := os.Stat(path); err != nil {
 		return nil, 0, fmt.Errorf("replica: %w", err)
 	}
@@ -177,36 +190,31 @@ func RaftSums(dir string) (sums map[uint64]uint32, end uint64, err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	first, err1 := s.FirstIndex()
 	last, err2 := s.LastIndex()
-	snapshot, err3 := newestSnapshot(dir)
+	name, snapshot, err3 := newestSnapshot(dir)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, 0, err
+	}
+	if name != "" {
+		if err := checkSnapshot(dir, name); err != nil {
+			return nil, 0, err
+		}
+	}
+	if err := s.begun(snapshot); err != nil {
+		return nil, 0, err
+	}
+	if first > snapshot+1 {
+		return nil, 0, behind(path, first, snapshot)
 	}
 	end = max(last, snapshot)
 	sums = map[uint64]uint32{}
 	for i := first; i <= last && i > 0; i++ {
 		var l raft.Log
 		if err := s.GetLog(i, &l); err != nil {
-			return nil, 0, &journal.Damage{File: path, Reason: fmt.Sprintf("entry %d: %v", i, err)}
+			return nil, 0, &journal.Damage{File: path, Reason: fmt.Sprintf("entry %d: %v", i, err), Repair: remake}
 		}
 		if l.Type == raft.LogCommand {
 			sums[i] = journal.Sum(l.Data)
 		}
 	}
 	return sums, end, nil
-}
-
-// newestSnapshot tells at which entry the newest of raft's snapshots was taken, by the names of their directories: raft's
-// own store would write into it to see whether it may.
-func newestSnapshot(dir string) (newest uint64, err error) {
-	entries, err := os.ReadDir(filepath.Join(dir, "snapshots"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, fmt.Errorf("replica: %w", err)
-	}
-	for _, e := range entries {
-		var term, index, at uint64
-		if n, err := fmt.Sscanf(e.Name(), "%d-%d-%d", &term, &index, &at); err == nil && n == 3 && !strings.HasSuffix(e.Name(), ".tmp") {
-			newest = max(newest, index)
-		}
-	}
-	return newest, nil
 }

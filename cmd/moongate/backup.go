@@ -50,6 +50,7 @@ func (v backupVerb) write(e *env, c *hub.Config, s *hub.Secrets, f *os.File) (*h
 type restoreVerb struct {
 	From    restoreFrom    `cmd:"" help:"Make the data directory of a configuration from a backup."`
 	Release restoreRelease `cmd:"" help:"End the quarantine that a restored hub starts in."`
+	Raft    restoreRaft    `cmd:"" help:"Make raft's log and snapshot anew from the journal, where they are damaged or lost."`
 }
 
 type restoreFrom struct {
@@ -106,5 +107,25 @@ func (v restoreRelease) Run(e *env) error {
 	return e.show(r, func(t *terminal) {
 		t.line("%s the quarantine has ended; start the hub for it to send", t.green("✓"))
 		t.line("  Its public log goes on at %s entries as %s, under the key %s", count(r.Entries), r.Origin, r.Verifier)
+	})
+}
+
+type restoreRaft struct{ configFlag }
+
+func (v restoreRaft) Run(e *env) error {
+	c, s, err := v.read()
+	if err != nil {
+		return err
+	}
+	old, done, err := hub.RebuildRaft(hub.Options{Config: c, Secrets: s, Now: e.now, Random: e.random})
+	if err != nil {
+		return err
+	}
+	out := map[string]any{"position": done.Position, "state_hash": fmt.Sprintf("%x", done.Hash), "old": old}
+	return e.show(out, func(t *terminal) {
+		t.line("%s raft's files were made anew from the journal, up to event %s", t.green("✓"), count(int64(done.Position)))
+		if old != "" {
+			t.line("  The old ones are in %s: remove it once moongate fsck holds.", old)
+		}
 	})
 }

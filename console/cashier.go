@@ -62,6 +62,7 @@ func (SignIn) template() string { return "signin" }
 type Problem struct {
 	Status  int // HTTP
 	Error   moongate.Error
+	Why     string // a word for what is wrong, of those that the pages refuse themselves; empty: the error alone tells
 	Request string // identifier to quote when asking for help
 	Money   bool   // the request would have moved money, so the page says what became of it
 }

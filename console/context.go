@@ -124,4 +124,5 @@ type Action struct {
 	Target string // path that it posts to
 	Danger bool   // cannot be undone
 	Note   bool   // asks for a reason, posted as "note", at most 500 characters
+	Again  bool   // asks for the reader's credential once more, posted as "credential"
 }

@@ -72,7 +72,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{Party: g("alipay"), Pays: fen(10000000), Gets: fen(0), Net: fen(-10000000)},
 	}
 	resolve := func(id string) []Action {
-		return []Action{{Word: "dismiss", Target: "/console/exceptions/" + id, Note: true}, {Word: "give_back", Target: "/console/exceptions/" + id, Danger: true, Note: true}}
+		return []Action{{Word: "dismiss", Target: "/console/exceptions/" + id, Note: true}, {Word: "give_back", Target: "/console/exceptions/" + id, Danger: true, Note: true, Again: true}}
 	}
 	exceptions := []ExceptionLine{
 		{ID: "e1", Kind: "unclear", Opened: ago(26 * moongate.Hour), State: "open", Subject: Ref{"payment", pay}, Subtext: "b81ef226f3fe1789b1e8b2acac839d17", Party: g("tea-hill"), Ours: money.Of(9933, money.BRL), Theirs: money.Of(9932, money.BRL), Amount: money.Of(1, money.BRL), Actions: resolve("e1")},

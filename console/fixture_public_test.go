@@ -51,6 +51,7 @@ func publicFixtures(l Lang, in func(english, chinese string) string) []fixture {
 		{name: "signin", page: SignIn{Next: "/console/windows", Hint: "moongate party credential --owner moon --scope console"}},
 		{name: "signin-failed", page: SignIn{Failed: true}},
 		{name: "problem", page: Problem{Status: 404, Error: moongate.Error{Code: moongate.NotFound, Message: in("there is no payment pay_aeaqc_mfrggzdfmztwq2lknnwa", "没有支付 pay_aeaqc_mfrggzdfmztwq2lknnwa"), Hint: in("copy the identifier whole", "请完整复制编号")}, Request: "req_7f3a"}},
+		{name: "problem-why", page: Problem{Status: 401, Why: "stale", Error: moongate.Error{Code: moongate.Unauthenticated, Message: "you signed in more than 10 minutes ago", Field: "credential"}, Request: "req_7f3c"}},
 		{name: "problem-unknown", page: Problem{Status: 503, Error: moongate.Error{Code: moongate.Unknown, Message: in("leadership was lost while the request waited", "请求等待期间主节点切换"), Hint: in("retry with the same key", "用同一标识重试")}, Request: "req_7f3b", Money: true}},
 		{name: "log", page: PublicLog{
 			Origin: "harbour.example/log", Key: "harbour.example/log+53a0b8f1+AcBqf2b4dq0bBtnKJ4s6dHkVXc4m9O2WlqjQzF4H9e1v", Size: 184467, Root: testHash(32), SignedAt: ago(moongate.Second), Note: note(), Base: "https://harbour.example/log/", EachSecond: 1,

@@ -168,6 +168,10 @@ var vocabularies = map[string][]string{
 		"malformed", "unauthenticated", "forbidden", "not_found", "conflict", "key_reused", "refused", "limit",
 		"too_large", "busy", "unknown", "internal",
 	},
+	// What the pages refuse themselves.
+	"problem.why": {
+		"forged", "stale", "strange", "unreadable", "fileless", "unchosen", "broken", "not_day", "not_cursor", "not_scoped", "unproven", "not_there",
+	},
 	"ref": {
 		"crossing", "payment", "account", "window", "agreement", "receipt", "statement", "link", "participant",
 		"exception", "bill", "difference",

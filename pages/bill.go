@@ -160,7 +160,6 @@ func (p *Pages) handedIn(w http.ResponseWriter, v *visit) (row reconcile.BillRow
 	if err := v.need(party.OperatorScope); err != nil {
 		return row, err
 	}
-	unreadable := &moongate.Error{Code: moongate.Malformed, Message: "the form cannot be read", Hint: "go back and try again"}
 	parts, err := v.MultipartReader()
 	if err != nil {
 		return row, unreadable
@@ -169,7 +168,7 @@ func (p *Pages) handedIn(w http.ResponseWriter, v *visit) (row reconcile.BillRow
 	for range 10 {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			return row, &moongate.Error{Code: moongate.Malformed, Field: "file", Message: "there is no file", Hint: "choose the bill as the wallet made it"}
+			return row, fileless
 		}
 		if err != nil {
 			return row, unreadable

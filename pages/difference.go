@@ -156,7 +156,7 @@ func (p *Pages) settleDifferences(v *visit) (string, error) {
 		ids = append(ids, id)
 	}
 	if len(ids) == 0 {
-		return "", &moongate.Error{Code: moongate.Malformed, Field: "difference", Message: "no difference is chosen", Hint: "tick those that are to be settled"}
+		return "", unchosen
 	}
 	return backTo(v, console.Routes["differences"]), p.settleAll(v, ids...)
 }

@@ -143,7 +143,7 @@ func (p *Pages) exceptionLine(v *visit, r *pay.ExceptionRow) console.ExceptionLi
 		}
 	}
 	for _, word := range words {
-		line.Actions = append(line.Actions, console.Action{Word: word, Target: "/console/exceptions/" + line.ID + "/" + word, Note: true, Danger: word == "give_back"})
+		line.Actions = append(line.Actions, console.Action{Word: word, Target: "/console/exceptions/" + line.ID + "/" + word, Note: true, Danger: word == "give_back", Again: !v.fresh()})
 	}
 	return line
 }

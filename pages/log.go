@@ -50,7 +50,7 @@ func (p *Pages) publicLog(w http.ResponseWriter, r *http.Request) {
 		if after := r.URL.Query().Get("after"); after != "" {
 			n, err := strconv.ParseInt(after, 10, 64)
 			if err != nil || n < 0 || n > c.Size {
-				p.fail(w, v, &moongate.Error{Code: moongate.Malformed, Field: "after", Message: "this is no leaf of the log", Hint: "leave it out to begin anew"})
+				p.fail(w, v, notCursor)
 				return
 			}
 			before, page.Paging.First = n, false

@@ -95,7 +95,7 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.file(mux, "GET "+console.Routes["receipt"]+".json", party.LedgerRead, p.receiptFile)
 	p.file(mux, "GET "+console.Routes["statement"]+"/lines", party.StatementsRead, p.statementFile)
 
-	p.act(mux, console.Routes["exception"]+"/{action}", party.OperatorScope, p.resolve)
+	p.lead(mux, console.Routes["exception"]+"/{action}", party.OperatorScope, p.resolve)
 	p.act(mux, console.Routes["bills"]+"/fetch", party.OperatorScope, p.fetchBill)
 	mux.HandleFunc("POST "+console.Routes["bills"]+"/upload", p.takeBill)
 	p.act(mux, console.Routes["difference"]+"/assign", party.OperatorScope, p.assignDifference)
@@ -103,7 +103,7 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.act(mux, console.Routes["differences"]+"/settle", party.OperatorScope, p.settleDifferences)
 	p.act(mux, console.Routes["link"]+"/appeal", party.LinksWrite, p.appeal)
 	p.act(mux, console.Routes["link"]+"/lift", party.LinksWrite, p.lift)
-	p.act(mux, console.Routes["window"]+"/close_window", party.OperatorScope, p.closeWindow)
+	p.lead(mux, console.Routes["window"]+"/close_window", party.OperatorScope, p.closeWindow)
 	p.act(mux, console.Routes["webhook"]+"/events/{event}/redeliver", party.WebhooksWrite, p.redeliver)
 	p.act(mux, console.Routes["webhook"]+"/{action}", party.WebhooksWrite, p.steer)
 	p.act(mux, console.Routes["health"]+"/effects/{effect}/retry", party.OperatorScope, p.retry)
@@ -118,6 +118,7 @@ type visit struct {
 	now       moongate.Time
 	who       party.Participant
 	session   moongate.ID
+	signedIn  moongate.Time // when the session was opened
 	scopes    party.Scopes
 	elsewhere string // where to send the reader in place of a page
 }
@@ -191,7 +192,7 @@ func (v *visit) need(scope party.Scopes) error {
 	if v.scopes.Has(scope) {
 		return nil
 	}
-	return &moongate.Error{Code: moongate.Forbidden, Message: "the credential that you signed in with lacks the scope " + scope.String(), Hint: "sign in with another one"}
+	return notScoped.in("", "the credential that you signed in with lacks the scope "+scope.String())
 }
 
 // file serves a download.
@@ -217,6 +218,21 @@ const maxForm = 16 << 10
 
 // act serves a form's target: what was asked is done, and the reader sent on to the page that shows it.
 func (p *Pages) act(mux *http.ServeMux, path string, scope party.Scopes, do func(*visit) (next string, err error)) {
+	p.serveForm(mux, path, scope, func(_ http.ResponseWriter, v *visit) (string, error) { return do(v) })
+}
+
+// lead is [Pages.act] for what leads money somewhere, which the API wants signed: whoever asks for it must have shown its
+// credential within the last minutes, or shows it with the form.
+func (p *Pages) lead(mux *http.ServeMux, path string, scope party.Scopes, do func(*visit) (next string, err error)) {
+	p.serveForm(mux, path, scope, func(w http.ResponseWriter, v *visit) (string, error) {
+		if err := p.confirmed(w, v); err != nil {
+			return "", err
+		}
+		return do(v)
+	})
+}
+
+func (p *Pages) serveForm(mux *http.ServeMux, path string, scope party.Scopes, do func(http.ResponseWriter, *visit) (next string, err error)) {
 	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		v := p.enter(w, r)
@@ -229,7 +245,7 @@ func (p *Pages) act(mux *http.ServeMux, path string, scope party.Scopes, do func
 		}
 		next := ""
 		if err == nil {
-			next, err = do(v)
+			next, err = do(w, v)
 		}
 		if err != nil {
 			p.fail(w, v, err)
@@ -301,12 +317,16 @@ func (p *Pages) serve(w http.ResponseWriter, v *visit, status int, c console.Pag
 
 // fail shows why something cannot be shown, or was not done.
 func (p *Pages) fail(w http.ResponseWriter, v *visit, err error) {
-	e := &moongate.Error{Code: moongate.Internal, Message: "the page could not be made", Hint: "try again in a moment"}
+	var e *moongate.Error
 	if !errors.As(err, &e) || e.Code == moongate.Internal {
 		p.hub.Log.Error("a page failed", "request", w.Header().Get("Request-Id"), "pattern", v.Pattern, "error", err)
-		e = &moongate.Error{Code: moongate.Internal, Message: "the page could not be made", Hint: "try again in a moment"}
+		err, e = broken, broken.as
 	}
 	page := console.Problem{Status: statusOf(e.Code), Error: *e, Request: w.Header().Get("Request-Id")}
+	var own *refusal
+	if errors.As(err, &own) {
+		page.Why = own.word
+	}
 	p.show(w, v, page.Status, page)
 }
 
@@ -335,7 +355,7 @@ func statusOf(c moongate.Code) int {
 
 // missing is the answer for what is not there, and for what is somebody else's: nobody can tell one from the other.
 func missing(what string) error {
-	return &moongate.Error{Code: moongate.NotFound, Message: "there is no such " + what + ", or it is not yours", Hint: "check the identifier"}
+	return notThere.in("", "there is no such "+what+", or it is not yours")
 }
 
 func (p *Pages) nowhere(w http.ResponseWriter, r *http.Request) {
@@ -358,7 +378,7 @@ func rowsBeside[R any](p *Pages, v *visit, parameter, list string, ask func(afte
 	sealed := v.URL.Query().Get(place.Cursor())
 	after, err := p.hub.Unseal(v.who.Handle, list, sealed)
 	if err != nil {
-		return nil, place, err
+		return nil, place, notCursor
 	}
 	found, next, err := ask(after, p.opt.Rows)
 	if err != nil {

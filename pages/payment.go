@@ -59,7 +59,7 @@ func dayOf(field, text string) (moongate.Time, error) {
 	}
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return 0, &moongate.Error{Code: moongate.Malformed, Field: field, Message: fmt.Sprintf("%q is no day", text), Hint: "write it like 2026-11-20"}
+		return 0, notDay.in(field, fmt.Sprintf("%q is no day", text))
 	}
 	return moongate.At(day), nil
 }

@@ -29,7 +29,7 @@ func (p *Pages) prove(v *visit) (*proof.Receipt, crossing.Row, error) {
 	}
 	r, err := p.hub.Receipt(row.Position, v.reader())
 	if moongate.CodeOf(err) == moongate.Busy { // its text says where the event stands
-		err = &moongate.Error{Code: moongate.Busy, Message: "no published checkpoint holds it yet", Hint: "ask again in two seconds"}
+		err = unproven
 	}
 	return r, row, err
 }

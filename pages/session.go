@@ -61,7 +61,7 @@ func (p *Pages) posted(r *http.Request, of string) error {
 		return forged
 	}
 	if err := r.ParseForm(); err != nil {
-		return &moongate.Error{Code: moongate.Malformed, Message: "the form cannot be read", Hint: "go back and try again"}
+		return unreadable
 	}
 	if !hmac.Equal([]byte(r.PostForm.Get("token")), []byte(p.token(of))) {
 		return forged
@@ -73,8 +73,6 @@ func (p *Pages) posted(r *http.Request, of string) error {
 func (p *Pages) hasToken(v *visit, token string) bool {
 	return hmac.Equal([]byte(token), []byte(p.token(v.session.String())))
 }
-
-var forged = &moongate.Error{Code: moongate.Forbidden, Message: "this form was not sent from a page of this hub, or the page is out of date", Hint: "go back, load the page again and repeat"}
 
 // enter finds out who visits. Whoever has not signed in is sent to the door, and nil comes back.
 func (p *Pages) enter(w http.ResponseWriter, r *http.Request) *visit {
@@ -111,7 +109,7 @@ func (p *Pages) recognise(v *visit) bool {
 		v.who = party.Participant{}
 		return false
 	}
-	v.session, v.scopes = session.ID, credential.Scopes
+	v.session, v.signedIn, v.scopes = session.ID, session.Since, credential.Scopes
 	return true
 }
 
@@ -161,21 +159,59 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 		p.showDoor(w, v, http.StatusUnauthorized, console.SignIn{Failed: true, Next: next})
 		return
 	}
-	secret, err := party.NewSecret(p.hub.Rand())
-	if err != nil {
+	if _, err := p.openSession(w, v, &credential); err != nil {
 		p.fail(w, v, err)
 		return
 	}
-	opened, err := hub.Do[party.Issued](r.Context(), p.hub, credential.Holder, "", &party.OpenSession{
-		Credential: credential.ID, Expires: v.now + party.MaxSession, Hash: secret.Hash(),
-	})
-	if err != nil {
-		p.fail(w, v, err)
-		return
-	}
-	p.setCookie(w, sessionCookie, party.FormatToken(opened.ID, secret), int(party.MaxSession/moongate.Second))
 	p.setCookie(w, doorCookie, "", -1)
 	http.Redirect(w, r, orHome(next), http.StatusSeeOther) //nolint:gosec // onward lets pages of the console through alone
+}
+
+// openSession signs the holder of a credential in.
+func (p *Pages) openSession(w http.ResponseWriter, v *visit, c *party.Credential) (moongate.ID, error) {
+	secret, err := party.NewSecret(p.hub.Rand())
+	if err != nil {
+		return moongate.ID{}, err
+	}
+	opened, err := hub.Do[party.Issued](v.Context(), p.hub, c.Holder, "", &party.OpenSession{Credential: c.ID, Expires: v.now + party.MaxSession, Hash: secret.Hash()})
+	if err != nil {
+		return moongate.ID{}, err
+	}
+	p.setCookie(w, sessionCookie, party.FormatToken(opened.ID, secret), int(party.MaxSession/moongate.Second))
+	return opened.ID, nil
+}
+
+// freshFor is how long after signing in a session may lead money somewhere without showing its credential again. A browser
+// that was left open, or a cookie that was taken, can read longer than it can act.
+const freshFor = 10 * moongate.Minute
+
+func (v *visit) fresh() bool { return v.now < v.signedIn+freshFor }
+
+// confirmed lets through who has signed in a moment ago, or shows its credential again. That opens another session in place
+// of the one there was, so that a queue is worked without showing it for each line.
+func (p *Pages) confirmed(w http.ResponseWriter, v *visit) error {
+	given := strings.TrimSpace(v.PostForm.Get("credential"))
+	if given == "" {
+		if v.fresh() {
+			return nil
+		}
+		return stale
+	}
+	var c party.Credential
+	var err error
+	p.hub.Machine().Read(func() { c, _, err = p.hub.Party.Bearer(given, v.now) })
+	if err != nil || c.Holder != v.who.Handle || !c.Scopes.Has(party.OperatorScope) {
+		return strange
+	}
+	if v.fresh() {
+		return nil
+	}
+	before := v.session
+	if v.session, err = p.openSession(w, v, &c); err != nil {
+		return err
+	}
+	_, err = hub.Do[party.Done](v.Context(), p.hub, v.who.Handle, "", &party.CloseSession{Session: before})
+	return err
 }
 
 // signOut ends the session, here and in the books.

@@ -261,7 +261,7 @@ func (p *Pages) openWindow(v *visit, id moongate.ID) (console.Page, error) {
 	}
 	if v.operates() && w.Status == settle.Open {
 		page.Clearing = money.Of(0, w.Currency)
-		page.Actions = []console.Action{{Word: "close_window", Target: "/console/windows/" + id.String() + "/close_window", Danger: true}}
+		page.Actions = []console.Action{{Word: "close_window", Target: "/console/windows/" + id.String() + "/close_window", Danger: true, Again: !v.fresh()}}
 	}
 	return page, nil
 }

@@ -49,7 +49,14 @@ type Attempt struct {
 	Opened  moongate.Time     `json:"opened"`
 	Message string            `json:"message,omitempty"`
 	Channel pay.Channel       `json:"channel"`
+	Parts   []AttemptPart     `json:"parts,omitempty" doc:"Where sellers are sub-merchants of the hub's account at the wallet: what each is paid, by an order of its own. Refund them one by one."`
 	Handoff *pay.Way          `json:"handoff,omitempty" doc:"How the shopper gets to the wallet, while the order waits: a code to show, an address to go to, or what the wallet's bridge or SDK is called with."`
+}
+
+// AttemptPart is one seller's part of an order.
+type AttemptPart struct {
+	pay.PartOpened
+	Reserved int64 `json:"reserved" doc:"Refunded or under way, minor units."`
 }
 
 // PaymentPath names a payment.
@@ -197,6 +204,11 @@ func (a *API) payment(who Principal, id moongate.ID) (head journal.Position, out
 		}
 		if t, ok := a.hub.Pay.Attempt(p.Attempt); ok {
 			out.Attempt = &Attempt{ID: p.Attempt, Wallet: t.Wallet, Status: t.Status, Opened: t.Opened, Message: t.Message, Channel: t.Channel}
+			for _, id := range t.Parts {
+				if one, ok := a.hub.Pay.Part(id); ok {
+					out.Attempt.Parts = append(out.Attempt.Parts, AttemptPart{one.PartOpened, one.Reserved})
+				}
+			}
 			if t.Status == pay.AttemptAwaiting && now < t.Way.Expires {
 				out.Attempt.Handoff = &t.Way
 			}

@@ -101,6 +101,8 @@ func (h *Hub) payers() map[string]settle.Payer {
 				return settle.Outcome{Paid: true, Ref: o.No}, nil
 			case a.Open > 0:
 				return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid, %d under way", a.Paid, o.Amount.Minor, a.Open)}, nil
+			case a.Waits != "":
+				return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s", a.Paid, o.Amount.Minor, a.Waits)}, nil
 			case a.Paid == 0 && a.Failed != "":
 				return settle.Outcome{Refused: true, Said: a.Failed}, nil
 			case a.Paid == 0:

@@ -34,11 +34,11 @@ func (w *world) mirror(name string) {
 	book := w.wallets[name].Book(w.account(name))
 	var in, out int64
 	for _, p := range book.Payments {
-		in += p.Total
+		in += p.Owed
 	}
 	for _, r := range book.Refunds {
 		if r.State == "SUCCESS" {
-			out += r.Amount
+			out += r.Owed
 		}
 	}
 	if got := w.owed(name, ledger.Wallet); got != in-out {

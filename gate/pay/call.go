@@ -89,7 +89,12 @@ func (g *Gate) create(ctx context.Context, t *Try) *Report {
 			return report
 		}
 	}
-	o.Freeze = w.Can().SplitCap > 0
+	g.opt.Read(func() { o.Parts = g.opt.State.orderParts(&a) })
+	can := w.Can()
+	if o.Freeze = can.SplitCap > 0; len(o.Parts) > can.MaxParts || can.Subs && len(o.Parts) == 0 {
+		report.fail(Fail(string(OpCreate), Refused, fmt.Sprintf("%s takes orders for up to %d sub-merchants, and this one is for %d", t.Wallet, can.MaxParts, len(o.Parts)), nil))
+		return report
+	}
 	h, err := w.Create(ctx, o)
 	if err == nil {
 		err = h.check()
@@ -134,11 +139,12 @@ func (g *Gate) ask(ctx context.Context, t *Try, op Op) *Report {
 		report.fail(quarantined(op))
 		return report
 	}
-	call := w.Query
-	if op == OpClose {
-		call = w.Close
-	}
-	out, err := call(ctx, t.Attempt.String())
+	var parts []OrderPart
+	g.opt.Read(func() {
+		a, _ := g.opt.State.Attempt(t.Attempt)
+		parts = g.opt.State.orderParts(&a)
+	})
+	out, err := askOrder(ctx, w, op, t.Attempt.String(), parts)
 	if err == nil && out.No != t.Attempt.String() {
 		err = Fail(string(op), Unknown, "the answer is about another order", nil)
 	}
@@ -148,6 +154,20 @@ func (g *Gate) ask(ctx context.Context, t *Try, op Op) *Report {
 	}
 	report.Outcome = out.evidence()
 	return report
+}
+
+// askOrder queries or closes an order as the wallet knows it.
+func askOrder(ctx context.Context, w Wallet, op Op, no string, parts []OrderPart) (Outcome, error) {
+	q, ok := w.(PartQuerier)
+	switch ok = ok && len(parts) > 0; {
+	case ok && op == OpClose:
+		return q.CloseParts(ctx, no, parts)
+	case ok:
+		return q.QueryParts(ctx, no, parts)
+	case op == OpClose:
+		return w.Close(ctx, no)
+	}
+	return w.Query(ctx, no)
 }
 
 // refund asks for money to go back.
@@ -183,6 +203,11 @@ func (g *Gate) refundOrder(b *Back) (RefundOrder, Refunding, Attempt) {
 	if a.Outcome != nil {
 		o.OrderRef, o.Total = a.Outcome.WalletRef, a.Outcome.Amount.Minor
 	}
+	g.opt.Read(func() {
+		if p, ok := g.opt.State.Part(r.Part); ok {
+			o.OrderNo, o.OrderRef, o.Total, o.Sub = r.Part.String(), p.Ref, p.Amount, p.Account
+		}
+	})
 	return o, r, a
 }
 
@@ -257,10 +282,16 @@ func clip(s string, most int) string {
 }
 
 func (o *Outcome) evidence() *Evidence {
-	return &Evidence{
+	e := &Evidence{
 		State: o.State, WalletRef: clip(o.WalletRef, 64), Amount: o.Amount, PayerTotal: o.PayerTotal, PaidAt: o.PaidAt, Said: clip(o.Said, 200),
 		Settled: o.Settled,
 	}
+	for i := range o.Parts {
+		if o.State == Paid {
+			e.Parts = append(e.Parts, o.Parts[i].evidence())
+		}
+	}
+	return e
 }
 
 func (o *RefundOutcome) evidence() *RefundEvidence {

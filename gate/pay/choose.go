@@ -48,12 +48,16 @@ func (s *State) choose(step *replica.Step, c *ChooseWallet) (WalletAnswer, error
 			return WalletAnswer{}, err
 		}
 		plan.Drop(step)
+		parts, err := s.parted(&p, c.Wallet, soldTo(plan))
+		if err != nil {
+			return WalletAnswer{}, err
+		}
 		if m == moveOpen {
 			to, ways := WalletWay{c.Wallet, c.channel()}, c.Ways
 			if why == nil {
 				ways = nil
 			}
-			return WalletAnswer{Attempt: s.emitChosen(step, &p, to, why, ways), Wallet: c.Wallet, Chosen: why}, nil
+			return WalletAnswer{Attempt: s.emitChosen(step, &p, to, parts, why, ways), Wallet: c.Wallet, Chosen: why}, nil
 		}
 		s.emitClose(step, &p, p.Attempt, &a, WhySwitched, c.Wallet, c.channel())
 	}

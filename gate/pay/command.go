@@ -134,6 +134,7 @@ type Evidence struct {
 	PaidAt     moongate.Time `cbor:"5,keyasint,omitempty" json:"paid_at,omitzero"`
 	Said       string        `cbor:"6,keyasint,omitempty" json:"said,omitempty"`
 	Settled    *int64        `cbor:"7,keyasint,omitempty" json:"settled,omitempty"` // what the wallet owes, where that is less
+	Parts      []PartPaid    `cbor:"8,keyasint,omitempty" json:"parts,omitempty"`   // of an order with parts
 }
 
 // Told reports a wallet's notification that passed every check. One of Payment, Refund and Dispute is set.

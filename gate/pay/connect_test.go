@@ -52,8 +52,14 @@ func (w *world) dialWeChatPay(cfg sandbox.Config, carrier http.RoundTripper) (*s
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, sub := range w.subs {
+		if err := box.AddSub(m.MchID, sub); err != nil {
+			return nil, nil, err
+		}
+	}
 	account := wechatpay.Config{
-		MchID: m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key, BaseURL: cfg.BaseURL,
+		Platform: len(w.subs) > 0,
+		MchID:    m.MchID, AppID: m.AppID, SerialNo: m.SerialNo, PrivateKey: m.PrivateKey, APIv3Key: m.APIv3Key, BaseURL: cfg.BaseURL,
 		SplitCap: w.split, Now: w.clock.Now, Random: mathrand.NewChaCha8([32]byte{8, cfg.Name[1]}), Carrier: carrier,
 	}
 	if w.wechat != nil {

@@ -84,6 +84,9 @@ func (s *State) rehearse(step *replica.Step, p *Payment) ([]string, error) {
 			continue
 		}
 		plan.Drop(step)
+		if _, last = s.parted(p, w, soldTo(plan)); last != nil {
+			continue
+		}
 		allowed = append(allowed, w)
 	}
 	if len(allowed) == 0 {
@@ -229,7 +232,7 @@ func (s *State) cancel(step *replica.Step, c *Cancel) (PaymentAnswer, error) {
 		s.emitClose(step, &p, p.Attempt, &a, WhyCancelled, "", "")
 		return PaymentAnswer{p.Payment, Cancelled, p.Expires}, nil
 	}
-	step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Cancelled}, Chain: Chain{Before: p.Head}})
+	step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Cancelled}, Division: Division{Chain: Chain{Before: p.Head}}})
 	return PaymentAnswer{p.Payment, Cancelled, p.Expires}, nil
 }
 

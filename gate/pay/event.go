@@ -76,8 +76,9 @@ type AttemptOpened struct {
 // Opening is what [AttemptOpened] says.
 type Opening struct {
 	Try
-	Channel Channel `cbor:"5,keyasint" json:"channel"`
-	Chosen  *Chosen `cbor:"6,keyasint,omitempty" json:"chosen,omitempty"` // why, where the hub chose
+	Channel Channel      `cbor:"5,keyasint" json:"channel"`
+	Chosen  *Chosen      `cbor:"6,keyasint,omitempty" json:"chosen,omitempty"` // why, where the hub chose
+	Parts   []PartOpened `cbor:"7,keyasint,omitempty" json:"parts,omitempty"`  // where sellers are sub-merchants there
 }
 
 // Ways is what only the hub knows of an opening: how this shopper gets to each wallet, where the hub may choose.
@@ -176,7 +177,13 @@ type AttemptEnd struct {
 // Settled says what became of a payment.
 type Settled struct {
 	Settlement `audience:"merchant"`
-	Chain      `audience:"hub"`
+	Division   `audience:"hub"`
+}
+
+// Division is what only the hub knows of it.
+type Division struct {
+	Chain
+	Kept []PartKept `cbor:"3,keyasint,omitempty"`
 }
 
 // Settlement is what [Settled] says.
@@ -219,6 +226,8 @@ type Origin struct {
 	Exception moongate.ID `cbor:"4,keyasint,omitzero"`  // that it resolves
 	By        string      `cbor:"5,keyasint,omitempty"` // who asked; "" for the hub
 	Note      string      `cbor:"6,keyasint,omitempty"` // why an operator gave it back
+	Part      moongate.ID `cbor:"7,keyasint,omitzero"`  // of the order, where it has parts
+	Kept      int64       `cbor:"8,keyasint,omitempty"` // of it, what its seller and the wallet would have kept
 }
 
 // RefundDue says that the refund is asked for once more, under its number. Effect: refund, the same.

@@ -47,7 +47,14 @@ func (s *State) giveBack(step *replica.Step, x *Exception, by, note string) erro
 	if !ok || o.Left() == 0 {
 		return &moongate.Error{Code: moongate.Conflict, Message: "no money of this exception stands in suspense", Hint: "dismiss it"}
 	}
-	plan, err := s.crossings.Plan(step, crossing.Passage{Kind: crossing.Refund, Reverses: x.Crossing, Currency: o.Currency, Amount: o.Left(), Pending: true})
+	// The wallet counts in what was ordered, the books in what it owes.
+	amount, cash := s.expectedOf(x, o.Left()), o.Left()
+	a, _ := s.attempts.Get(x.Attempt)
+	of, part, owed := s.nextPart(&a)
+	if !of.IsZero() {
+		amount, cash = part, min(owed, o.Left())
+	}
+	plan, err := s.crossings.Plan(step, crossing.Passage{Kind: crossing.Refund, Reverses: x.Crossing, Currency: o.Currency, Amount: cash, Pending: true})
 	if err != nil {
 		return err
 	}
@@ -55,11 +62,28 @@ func (s *State) giveBack(step *replica.Step, x *Exception, by, note string) erro
 	step.Emit(&RefundOpened{
 		Reversal: Reversal{
 			Back:   Back{x.Of, step.NewID(moongate.KindRefund), x.Wallet},
-			Amount: money.Of(o.Left(), o.Currency), Reason: reasonOf[x.Kind], Crossing: recorded.ID,
+			Amount: money.Of(amount, o.Currency), Reason: reasonOf[x.Kind], Crossing: recorded.ID, Cash: differs(cash, amount),
 		},
-		Origin: Origin{Chain: Chain{s.headOf(x.Payment), step.At + patience}, Attempt: x.Attempt, Exception: x.Exception, By: by, Note: note},
+		Origin: Origin{Chain: Chain{s.headOf(x.Payment), step.At + patience}, Attempt: x.Attempt, Exception: x.Exception, By: by, Note: note, Part: of},
 	})
 	return nil
+}
+
+// expectedOf is how much was ordered of money that the wallet owes: all of it, where nothing has gone back yet.
+func (s *State) expectedOf(x *Exception, left int64) int64 {
+	a, _ := s.attempts.Get(x.Attempt)
+	if a.Outcome == nil || a.Outcome.owed().Minor != left {
+		return left
+	}
+	return a.Outcome.Amount.Minor
+}
+
+// differs points to an amount that is another than what was ordered.
+func differs(cash, amount int64) *int64 {
+	if cash == amount {
+		return nil
+	}
+	return &cash
 }
 
 // reasonOf is what the shopper reads when money goes back by itself.
@@ -77,6 +101,10 @@ func (s *State) release(step *replica.Step, x *Exception, c *Resolve) error {
 	if !ok || p.Status != Held || p.Attempt != x.Attempt || x.Amount != s.expected(&p) {
 		return &moongate.Error{Code: moongate.Conflict, Message: "the money does not fit the payment it came for", Hint: "give it back"}
 	}
+	a, _ := s.attempts.Get(x.Attempt)
+	if len(a.Parts) > 0 && (len(c.Payees) > 0 || a.Outcome == nil || !s.fits(&a, a.Outcome)) {
+		return &moongate.Error{Code: moongate.Conflict, Message: "the money lies in the accounts of the sellers that it was paid to", Hint: "give it back"}
+	}
 	payees := p.Payees
 	if len(c.Payees) > 0 {
 		payees = c.Payees
@@ -85,7 +113,7 @@ func (s *State) release(step *replica.Step, x *Exception, c *Resolve) error {
 	passage.Releases, passage.Amount = x.Crossing, x.Amount.Minor
 	if len(c.Payees) == 0 && x.Amount != p.Amount {
 		var err error
-		if passage.Payees, err = scaled(payees, x.Amount.Minor); err != nil {
+		if passage.Payees, err = s.scaledBy(payees, &a, x.Amount.Minor); err != nil {
 			return err
 		}
 	}

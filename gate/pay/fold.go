@@ -1,6 +1,8 @@
 package pay
 
 import (
+	"cmp"
+
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/replica"
@@ -39,6 +41,9 @@ func (s *State) Fold(e journal.Entry) {
 				s.foldRate(e.At, a, v.Status)
 			}
 			a.Status, a.Outcome, a.Message, a.Asked, a.Way = v.Status, v.Outcome, v.Message, 0, Way{}
+			if v.Status == AttemptPaid && v.Outcome != nil {
+				s.foldPartsPaid(a, v.Outcome)
+			}
 			if a.Frozen && v.Status == AttemptPaid && v.Outcome != nil {
 				s.foldFrozen(e, v.Attempt, a)
 			}
@@ -101,6 +106,7 @@ func (s *State) foldOpened(e journal.Entry, v *AttemptOpened) {
 	})
 	s.attempts.Put(v.Attempt, Attempt{
 		Payment: v.Payment, Wallet: v.Wallet, Channel: v.Channel, Status: AttemptOpening, Opened: e.At, Asked: e.At, Next: v.Next,
+		Parts: s.foldParts(v.Attempt, v.Parts),
 	})
 	s.of[v.Payment] = append(s.of[v.Payment], v.Attempt)
 	s.due.Add(v.Next, dueKey{dueAttempt, v.Attempt})
@@ -125,6 +131,7 @@ func (s *State) foldClose(e journal.Entry, v *CloseDue) {
 }
 
 func (s *State) foldSettled(e journal.Entry, v *Settled) {
+	s.keep(v.Kept)
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
 		p.Status, p.Ended, p.NextTo, p.NextBy, p.Ways, p.Coupon = v.Status, e.At, "", "", nil, v.Coupon
 		if !v.Crossing.IsZero() {
@@ -147,13 +154,15 @@ func (s *State) foldSettled(e journal.Entry, v *Settled) {
 func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 	r := Refunding{
 		Reversal: v.Reversal, Status: RefundAsked, Opened: e.At, Attempt: v.Attempt, Exception: v.Origin.Exception, Asked: e.At, Next: v.Next, Asks: 1,
+		Part: v.Part, Kept: v.Kept,
 	}
 	if !v.Origin.Exception.IsZero() {
 		r.By, r.Note = v.By, v.Note // for the exception's end
 	}
 	s.refunds.Put(v.Refund, r)
 	s.due.Add(v.Next, dueKey{dueRefund, v.Refund})
-	s.thaw(v.Attempt, v.cash())
+	s.thaw(cmp.Or(v.Part, v.Attempt), v.cash(), v.Kept)
+	s.reservePart(v.Part, v.Amount.Minor, v.cash())
 	s.of[v.Payment] = append(s.of[v.Payment], v.Refund)
 	if v.Reference != "" {
 		s.orders.Put(orderKey{Merchant: v.Merchant, Order: v.Reference, Refund: true}, v.Refund)
@@ -175,7 +184,8 @@ func (s *State) foldRefundEnded(e journal.Entry, v *RefundEnded) {
 	s.changeRefund(e.Position, &v.Back, 0, func(r *Refunding) {
 		r.Status, r.Outcome, r.Message, r.Asked = v.Status, v.Outcome, v.Message, 0
 		if v.Status == RefundFailed {
-			s.thaw(r.Attempt, -r.cash())
+			s.thaw(cmp.Or(r.Part, r.Attempt), -r.cash(), -r.Kept)
+			s.reservePart(r.Part, -r.Amount.Minor, -r.cash())
 		}
 		if x, ok := s.exceptions.Get(r.Exception); ok && v.Status == RefundFailed {
 			x.Refunded = moongate.ID{}
@@ -332,6 +342,11 @@ func (s *State) forget(now moongate.Time) {
 				s.orders.Delete(orderKey{Merchant: r.Merchant, Order: r.Reference, Refund: true})
 			}
 			s.refunds.Delete(id)
+			if a, ok := s.attempts.Get(id); ok {
+				for _, part := range a.Parts {
+					s.parts.Delete(part)
+				}
+			}
 			s.attempts.Delete(id)
 		}
 		for _, d := range s.ofDisputes[key] {

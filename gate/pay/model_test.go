@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
@@ -43,7 +44,12 @@ func TestMain(m *testing.M) {
 // hold for it, by their own books, is what the hub says; and nothing was divided or given back twice.
 func TestWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		w := newBareWorld(r, pay.Limits{}, rapid.SampledFrom([][]string{nil, {"carp-pay"}, {"crane-pay", "carp-pay"}}).Draw(r, "speak Alipay")...)
+		w := &world{alipay: rapid.SampledFrom([][]string{nil, {"carp-pay"}, {"crane-pay", "carp-pay"}}).Draw(r, "speak Alipay")}
+		if rapid.Bool().Draw(r, "platform") {
+			w.subs = map[string]string{"tea-shop": "1900000201", "book-shop": "1900000202"}
+		}
+		w.begin(r, pay.Limits{})
+		w.sellers()
 		w.live(r)
 		w.heal()
 		w.judge(r)
@@ -54,7 +60,7 @@ var (
 	requestFaults = []sandbox.Kind{sandbox.DropBefore, sandbox.DropAfter, sandbox.Garbage, sandbox.Unsigned, sandbox.Probe, sandbox.Skew}
 	requestOps    = []sandbox.Op{sandbox.OpCreate, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund, wechatbox.OpCertificates}
 	noticeFaults  = []sandbox.Kind{sandbox.Delay, sandbox.Duplicate, sandbox.Reorder, sandbox.Lose, sandbox.Probe, sandbox.WrongAmount}
-	walletFaults  = []sandbox.Fault{{Kind: sandbox.PayClosed, Op: sandbox.OpApprove}, {Kind: sandbox.RefundAbnormal, Op: sandbox.OpRefund}, {Kind: sandbox.RefundClosed, Op: sandbox.OpRefund}}
+	walletFaults  = []sandbox.Fault{{Kind: sandbox.PayClosed, Op: sandbox.OpApprove}, {Kind: sandbox.RefundAbnormal, Op: sandbox.OpRefund}, {Kind: sandbox.RefundClosed, Op: sandbox.OpRefund}, {Kind: sandbox.Coupon, Op: sandbox.OpApprove, Amount: 700}}
 )
 
 func (w *world) live(r *rapid.T) {
@@ -75,6 +81,9 @@ func (w *world) live(r *rapid.T) {
 				break
 			}
 			c := w.request(fmt.Sprint("o-", len(payments)))
+			if rapid.Bool().Draw(r, "two sellers") {
+				c.Payees = []crossing.Payee{{Party: "tea-shop", Amount: 6_000}, {Party: "book-shop", Amount: 4_000}}
+			}
 			c.Expires = w.now() + moongate.Time(rapid.IntRange(2, 60).Draw(r, "minutes"))*moongate.Minute
 			if a, err := w.do(replica.Request{Caller: "lotus-market", Command: c}); err == nil {
 				payments = append(payments, a.(pay.PaymentAnswer).Payment)
@@ -96,7 +105,11 @@ func (w *world) live(r *rapid.T) {
 			try("lotus-market", &pay.Cancel{Payment: some("payment")})
 		case 9:
 			n++
-			try("lotus-market", &pay.Refund{Payment: some("payment"), Reference: fmt.Sprint("r-", n), Amount: int64(rapid.IntRange(1, 10_000).Draw(r, "minor"))})
+			c := &pay.Refund{Payment: some("payment"), Reference: fmt.Sprint("r-", n), Amount: int64(rapid.IntRange(1, 10_000).Draw(r, "minor"))}
+			if seller := rapid.SampledFrom([]string{"", "tea-shop", "book-shop"}).Draw(r, "from"); seller != "" {
+				c.Payees = []crossing.Payee{{Party: seller, Amount: c.Amount}}
+			}
+			try("lotus-market", c)
 		case 10:
 			f := sandbox.Fault{Kind: rapid.SampledFrom(requestFaults).Draw(r, "fault"), Op: rapid.SampledFrom(requestOps).Draw(r, "op"), Times: rapid.IntRange(1, 3).Draw(r, "times"), Delay: time.Hour}
 			w.inject(wallet, f)

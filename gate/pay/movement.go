@@ -1,6 +1,8 @@
 package pay
 
 import (
+	"cmp"
+
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/money"
 )
@@ -27,6 +29,9 @@ type Movement struct {
 func (s *State) Movement(no moongate.ID) (Movement, bool) {
 	switch no.Kind() {
 	case moongate.KindAttempt:
+		if m, ok := s.partMovement(no); ok {
+			return m, true
+		}
 		a, ok := s.attempts.Get(no)
 		if !ok {
 			return Movement{}, false
@@ -38,7 +43,7 @@ func (s *State) Movement(no moongate.ID) (Movement, bool) {
 			return Movement{}, false
 		}
 		m := Movement{
-			No: no, Order: r.Attempt, Payment: r.Payment, Wallet: r.Wallet, Refund: true, Moved: r.Status == RefundSucceeded, Dead: r.Status == RefundFailed,
+			No: no, Order: cmp.Or(r.Part, r.Attempt), Payment: r.Payment, Wallet: r.Wallet, Refund: true, Moved: r.Status == RefundSucceeded, Dead: r.Status == RefundFailed,
 			Status: string(r.Status), Amount: money.Of(-r.Amount.Minor, r.Amount.Currency), Settled: -r.cash(), At: r.Opened, Crossing: r.Crossing,
 		}
 		if r.Outcome != nil {

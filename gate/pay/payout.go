@@ -52,6 +52,8 @@ func (g *Gate) admit(ctx context.Context, p *PayeeAt) (replica.Command, error) {
 	report := &AdmitReport{PayeeAt: *p}
 	s, ok := g.opt.Wallets[p.Wallet].(Splitter)
 	switch {
+	case p.Sub:
+		return report, nil // the wallet knows its sub-merchants
 	case !ok:
 		report.Refused = "this wallet does not pay participants"
 		return report, nil
@@ -72,11 +74,14 @@ func (g *Gate) split(ctx context.Context, share *Share, op Op) *SplitReport {
 	s, ok := g.opt.Wallets[share.Wallet].(Splitter)
 	var x splitting
 	var known bool
-	var ref string
+	var ref, sub string
 	g.opt.Read(func() {
 		x, known = g.opt.State.splits.Get(share.Split)
 		if a, ok := g.opt.State.attempts.Get(x.Attempt); ok && a.Outcome != nil {
 			ref = a.Outcome.WalletRef
+		}
+		if p, ok := g.opt.State.parts.Get(x.Attempt); ok {
+			ref, sub = p.Ref, p.Account
 		}
 	})
 	switch {
@@ -92,7 +97,10 @@ func (g *Gate) split(ctx context.Context, share *Share, op Op) *SplitReport {
 	}
 	order := SplitOrder{
 		No: share.Split.String(), OrderNo: x.Attempt.String(), OrderRef: ref, Currency: share.Amount.Currency,
-		Parts: []SplitPart{{Account: x.Account, Amount: share.Amount.Minor, Note: "payout " + share.Instruction.String()}},
+		Parts: []SplitPart{{Account: x.Account, Amount: share.Amount.Minor, Note: "payout " + share.Instruction.String()}}, Sub: sub,
+	}
+	if x.Release {
+		order.Parts, order.Finish = nil, true
 	}
 	call := s.Split
 	if op == OpQuerySplit {

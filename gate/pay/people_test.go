@@ -29,6 +29,7 @@ func people(t tester, do func(caller string, c replica.Command) any) moongate.ID
 		{"carp-pay", party.Wallet},
 		{"heron-pay", party.Wallet},
 		{"tea-shop", party.Merchant},
+		{"book-shop", party.Merchant},
 		{"stranger", party.Merchant},
 	} {
 		k, err := party.Prove(keyOf(p.handle), p.handle)

@@ -48,7 +48,22 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 			Hint: "refunds that are under way count",
 		}
 	}
+	a, _ := s.attempts.Get(p.Attempt)
 	cash, payees := p.cash(c.Amount), slices.Clone(c.Payees)
+	var of moongate.ID
+	if len(a.Parts) > 0 {
+		var part *Part
+		if of, part, err = s.partOf(&a, c.Payees); err != nil {
+			return RefundAnswer{}, err
+		}
+		if left := part.Amount - part.Reserved; c.Amount > left {
+			return RefundAnswer{}, &moongate.Error{
+				Code: moongate.Limit, Field: "amount", Message: fmt.Sprintf("%s from %s, of whose part %s can still be refunded", money.Of(c.Amount, p.Amount.Currency), part.Party, money.Of(left, p.Amount.Currency)),
+				Hint: "refunds that are under way count",
+			}
+		}
+		cash = part.cash(c.Amount)
+	}
 	var coupon *int64
 	if cash != c.Amount {
 		if coupon = &cash; cash == 0 {
@@ -68,11 +83,14 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 		return RefundAnswer{}, err
 	}
 	recorded := plan.Emit(step)
-	a, _ := s.attempts.Get(p.Attempt)
+	kept := int64(0)
+	if part, ok := s.parts.Get(of); ok {
+		kept = -keeps(recorded, part.Party)
+	}
 	id := step.NewID(moongate.KindRefund)
 	step.Emit(&RefundOpened{
 		Reversal: Reversal{Back: Back{p.Of, id, a.Wallet}, Reference: c.Reference, Amount: money.Of(c.Amount, p.Amount.Currency), Reason: c.Reason, Crossing: recorded.ID, Cash: coupon},
-		Origin:   Origin{Chain: Chain{s.head(&p).Before, step.At + patience}, Attempt: p.Attempt, By: step.Caller},
+		Origin:   Origin{Chain: Chain{s.head(&p).Before, step.At + patience}, Attempt: p.Attempt, By: step.Caller, Part: of, Kept: kept},
 	})
 	return RefundAnswer{id, RefundAsked}, nil
 }
@@ -220,9 +238,18 @@ func (s *State) finishRefund(step *replica.Step, r *Refunding, stand RefundStand
 	plan, err := s.crossings.PlanComplete(step, r.Crossing)
 	stand.Status = RefundSucceeded
 	s.endRefund(step, r, stand, plan, err)
-	if x, ok := s.exceptions.Get(r.Exception); ok {
-		s.settleException(step, &x, GiveBack, r.By, cmp.Or(r.Note, "the wallet has given it back"))
+	x, ok := s.exceptions.Get(r.Exception)
+	if !ok {
+		return
 	}
+	if o, ok := s.crossings.Lookup(x.Crossing); ok && o.Left() > 0 {
+		// There are other parts of the order: one after the other goes back.
+		if err := s.giveBack(step, &x, r.By, r.Note); err != nil {
+			s.refundTrouble(step, r, TroubleGiveBack, fmt.Sprintf("the rest of the money of exception %s could not go back: %v", x.Trouble.Exception, err))
+		}
+		return
+	}
+	s.settleException(step, &x, GiveBack, r.By, cmp.Or(r.Note, "the wallet has given it back"))
 }
 
 // failRefund gives the crossing up: the money stayed, and can be refunded again.

@@ -45,16 +45,24 @@ func (s *State) head(p *Payment) Chain {
 	return Chain{Before: now.Head}
 }
 
-func (s *State) emitOpen(step *replica.Step, p *Payment, wallet string, channel Channel) moongate.ID {
-	return s.emitChosen(step, p, WalletWay{wallet, channel}, nil, nil)
+// emitNext opens an attempt that follows another. Where the payment's sellers do not let it, none is opened: the shopper may
+// choose again.
+func (s *State) emitNext(step *replica.Step, p *Payment, to WalletWay, why *Chosen, ways []WalletWay) {
+	payees, err := s.payees(step, p, to.Wallet)
+	if err != nil {
+		return
+	}
+	if parts, err := s.parted(p, to.Wallet, payees); err == nil {
+		s.emitChosen(step, p, to, parts, why, ways)
+	}
 }
 
 // emitChosen opens an attempt, with the reason for it and the ways to go on by where the hub chose.
-func (s *State) emitChosen(step *replica.Step, p *Payment, to WalletWay, why *Chosen, ways []WalletWay) moongate.ID {
+func (s *State) emitChosen(step *replica.Step, p *Payment, to WalletWay, parts []PartOpened, why *Chosen, ways []WalletWay) moongate.ID {
 	id := step.NewID(moongate.KindAttempt)
 	c := s.head(p)
 	c.Next = step.At + patience
-	step.Emit(&AttemptOpened{Opening: Opening{Try: Try{p.Of, id, to.Wallet}, Channel: to.Channel, Chosen: why}, Ways: Ways{c, ways}})
+	step.Emit(&AttemptOpened{Opening: Opening{Try: Try{p.Of, id, to.Wallet}, Channel: to.Channel, Chosen: why, Parts: numbered(step, id, parts)}, Ways: Ways{c, ways}})
 	return id
 }
 
@@ -182,7 +190,7 @@ func (s *State) Takes(c *Told) error {
 // learn takes in what a wallet signed about an order, however it reached us: by notification, query or close. Races
 // among the three end here: an attempt that has ended never changes, and news about it are repeats or exceptions.
 func (s *State) learn(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, op Op, e *Evidence) {
-	if e.State == Paid && e.Amount != p.Amount && op == OpNotice && a.Status != AttemptPaid {
+	if e.State == Paid && (e.Amount != p.Amount || !s.fits(a, e)) && op == OpNotice && a.Status != AttemptPaid {
 		s.disbelieve(step, p, id, a, e)
 		return
 	}
@@ -260,16 +268,16 @@ func (s *State) end(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, 
 	}
 	switch {
 	case p.Cancel:
-		step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Cancelled}, Chain: s.head(p)})
+		step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Cancelled}, Division: Division{Chain: s.head(p)}})
 	case step.At >= p.Expires:
-		step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Expired}, Chain: s.head(p)})
+		step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Expired}, Division: Division{Chain: s.head(p)}})
 	case p.NextTo != "" && p.Attempts < maxAttempts:
-		s.emitOpen(step, p, p.NextTo, p.NextBy)
+		s.emitNext(step, p, WalletWay{p.NextTo, p.NextBy}, nil, nil)
 	case len(p.Ways) > 0 && end.Status == AttemptFailed && p.Attempts < maxAttempts:
 		// The wallet surely does not have the order, and the hub was to choose: the next one is tried.
 		if to, why, ok := s.pick(step, p, p.Ways); ok {
 			why.Instead = a.Wallet
-			s.emitChosen(step, p, to, why, p.Ways)
+			s.emitNext(step, p, to, why, p.Ways)
 		}
 	}
 }

@@ -17,10 +17,12 @@ func (s *State) paid(step *replica.Step, p *Payment, id moongate.ID, a *Attempt,
 		s.late(step, p, id, a, op, e)
 	case e.Amount != p.Amount:
 		s.hold(step, p, id, a, op, e, TroubleAmount, fmt.Sprintf("%s took %s for an order of %s", a.Wallet, e.Amount, p.Amount))
+	case !s.fits(a, e):
+		s.hold(step, p, id, a, op, e, TroubleAmount, fmt.Sprintf("%s took the money for other parts than were ordered", a.Wallet))
 	case p.Suspend != "":
 		s.hold(step, p, id, a, op, e, TroubleUnclear, p.Suspend)
 	default:
-		passage, err := p.owed(a.Wallet, e)
+		passage, err := s.owed(p, a.Wallet, e)
 		var plan *crossing.Plan
 		if err == nil {
 			plan, err = s.crossings.Plan(step, passage)
@@ -37,7 +39,7 @@ func (s *State) paid(step *replica.Step, p *Payment, id moongate.ID, a *Attempt,
 }
 
 // owed is the crossing of a payment that was paid: of what the wallet owes for it.
-func (p *Payment) owed(wallet string, e *Evidence) (crossing.Passage, error) {
+func (s *State) owed(p *Payment, wallet string, e *Evidence) (crossing.Passage, error) {
 	passage := p.passage(wallet)
 	owed := e.owed().Minor
 	if owed == p.Amount.Minor {
@@ -45,7 +47,7 @@ func (p *Payment) owed(wallet string, e *Evidence) (crossing.Passage, error) {
 	}
 	var err error
 	passage.Amount = owed
-	passage.Payees, err = scaled(passage.Payees, owed)
+	passage.Payees, err = s.scaledBy(passage.Payees, &Attempt{Outcome: e}, owed)
 	return passage, err
 }
 
@@ -65,12 +67,12 @@ func (s *State) endPaid(step *replica.Step, p *Payment, id moongate.ID, a *Attem
 func (s *State) succeed(step *replica.Step, p *Payment, attempt moongate.ID, wallet string, recorded *crossing.Recorded) {
 	step.Emit(&Settled{
 		Settlement: Settlement{Of: p.Of, Status: Succeeded, Attempt: attempt, Wallet: wallet, Crossing: recorded.ID, Coupon: p.Amount.Minor - recorded.Amount},
-		Chain:      s.head(p),
+		Division:   Division{s.head(p), s.keptBy(attempt, recorded)},
 	})
 }
 
 func (s *State) settle(step *replica.Step, p *Payment, status Status, attempt moongate.ID, wallet string, crossing moongate.ID) {
-	step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: status, Attempt: attempt, Wallet: wallet, Crossing: crossing}, Chain: s.head(p)})
+	step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: status, Attempt: attempt, Wallet: wallet, Crossing: crossing}, Division: Division{Chain: s.head(p)}})
 }
 
 // hold puts money that cannot be divided into suspense. The payment waits for a person.

@@ -19,6 +19,9 @@ type PayeeAt struct {
 	Wallet      string `cbor:"1,keyasint" json:"wallet"`
 	Participant string `cbor:"2,keyasint" json:"participant"`
 	Account     string `cbor:"3,keyasint" json:"account"` // a merchant's number at the wallet
+	// Sub says that the account is a sub-merchant of the hub's account there (二级商户, 直付通): orders for what it sells are paid
+	// into it, and nothing is split to it.
+	Sub bool `cbor:"6,keyasint,omitempty" json:"sub_merchant,omitempty"`
 }
 
 // SetReceiver says at which account a participant gets its money at a wallet. The participant itself may, and an operator.
@@ -74,6 +77,7 @@ type PayoutAnswer struct {
 	Open   int64  `cbor:"2,keyasint"`           // under way at the wallet
 	Manual string `cbor:"3,keyasint,omitempty"` // why nothing can be split for it
 	Failed string `cbor:"4,keyasint,omitempty"` // the wallet's reason for the last part that failed
+	Waits  string `cbor:"5,keyasint,omitempty"` // for what the rest waits
 }
 
 // SplitOpened says that a part of an order is to go to a participant. Effect: split.
@@ -104,7 +108,8 @@ type Source struct {
 	Attempt moongate.ID   `cbor:"1,keyasint"`
 	Account string        `cbor:"2,keyasint"`
 	Next    moongate.Time `cbor:"3,keyasint"`
-	Whole   int64         `cbor:"4,keyasint"` // of the payout, minor units
+	Whole   int64         `cbor:"4,keyasint"`           // of the payout, minor units
+	Release bool          `cbor:"5,keyasint,omitempty"` // all that is left of a sub-merchant's part becomes its own; nothing is split
 }
 
 // SplitDue says that a split is asked for once more, under its number, or asked about. Effect: split or query.
@@ -194,8 +199,10 @@ type frozen struct {
 	Left     int64            `cbor:"4,keyasint"`           // neither split nor given back
 	Split    int64            `cbor:"5,keyasint,omitempty"` // or under way
 	Since    journal.Position `cbor:"6,keyasint"`
-	Until    moongate.Time    `cbor:"7,keyasint"`           // the wallet releases it by itself
-	Open     int              `cbor:"8,keyasint,omitempty"` // splits under way
+	Until    moongate.Time    `cbor:"7,keyasint"`            // the wallet releases it by itself
+	Open     int              `cbor:"8,keyasint,omitempty"`  // splits under way
+	Party    string           `cbor:"9,keyasint,omitempty"`  // the seller whose part it is
+	Kept     int64            `cbor:"10,keyasint,omitempty"` // of what is left, what is the seller's own and the wallet's
 }
 
 // splitting is a split as the state keeps it, while it is under way.
@@ -252,7 +259,7 @@ func (s *State) admitted(step *replica.Step, c *AdmitReport) (Done, error) {
 		return Done{}, err
 	}
 	known, ok := s.receivers.Get(payeeKey{c.Wallet, c.Participant})
-	if !ok || known.Account != c.Account || known.Admitted == (c.Refused == "") && known.Reason == c.Refused {
+	if !ok || known.PayeeAt != c.PayeeAt || known.Admitted == (c.Refused == "") && known.Reason == c.Refused {
 		return Done{}, nil // it has another account by now, or this is known
 	}
 	step.Emit(&ReceiverStood{Standing{PayeeAt: c.PayeeAt, Admitted: c.Refused == "", Reason: c.Refused}})
@@ -279,14 +286,19 @@ func (s *State) planPayout(step *replica.Step, c *PlanPayout) (PayoutAnswer, err
 	case !account.Admitted:
 		return o.manual("%s does not admit the account of %s: %s", c.Wallet, c.To, account.Reason), nil
 	}
-	parts, covered := s.allocate(step, c, left)
+	parts, covered, waits := s.allocate(step, c, account.Sub, left)
+	if covered < left && len(parts) < maxSplits && waits {
+		a := o.answer()
+		a.Waits = "orders from which others are still to get their parts"
+		return a, nil
+	}
 	if covered < left && len(parts) < maxSplits {
 		return o.manual("%s holds %s that may be split, and %s is due", c.Wallet, money.Of(covered, c.Amount.Currency), money.Of(left, c.Amount.Currency)), nil
 	}
 	for _, p := range parts {
 		step.Emit(&SplitOpened{
 			Share:  Share{Split: step.NewID(moongate.KindSplit), Instruction: c.No, Wallet: c.Wallet, To: c.To, Amount: money.Of(p.amount, c.Amount.Currency)},
-			Source: Source{Attempt: p.attempt, Account: account.Account, Next: step.At + patience, Whole: c.Amount.Minor},
+			Source: Source{Attempt: p.attempt, Account: account.Account, Next: step.At + patience, Whole: c.Amount.Minor, Release: account.Sub},
 		})
 	}
 	o, _ = s.payouts.Get(c.No)
@@ -308,15 +320,25 @@ type portion struct {
 	amount  int64
 }
 
-func (s *State) allocate(step *replica.Step, c *PlanPayout, need int64) (parts []portion, covered int64) {
+// allocate takes what a participant is to get from the orders that are frozen, oldest first. Of a sub-merchant's part others
+// get no more than is not its own; the sub-merchant gets its part by having it released, whole, when others have theirs.
+func (s *State) allocate(step *replica.Step, c *PlanPayout, sub bool, need int64) (parts []portion, covered int64, waits bool) {
 	for _, id := range s.queue[c.Wallet] {
 		f, ok := s.frozen.Get(id)
 		if !ok || f.Until <= step.At || f.Currency != c.Amount.Currency {
 			continue
 		}
-		take := min(f.Left, part(f.Whole, c.Cap, 10_000)-f.Split, need-covered)
-		if c.Net {
+		take := min(f.Left-f.Kept, part(f.Whole, c.Cap, 10_000)-f.Split, need-covered)
+		if c.Net && f.Party == "" { // a sub-merchant's wallet fee is not others' anyway
 			take = min(take, f.Left-s.kept(id, &f))
+		}
+		if f.Party == c.To && sub {
+			if take = f.Left; f.Left > f.Kept || f.Open > 0 || f.Left > need-covered {
+				waits = waits || f.Left > f.Kept || f.Open > 0
+				continue
+			}
+		} else if sub || f.Party == c.To {
+			continue // a sub-merchant gets its own parts, and nobody gets them as a split
 		}
 		if take <= 0 {
 			continue
@@ -326,7 +348,7 @@ func (s *State) allocate(step *replica.Step, c *PlanPayout, need int64) (parts [
 			break
 		}
 	}
-	return parts, covered
+	return parts, covered, waits
 }
 
 // kept is what a wallet has taken as its fee of what is left of an order, by the terms, and at the most: the wallet rounds
@@ -418,8 +440,12 @@ func (s *State) foldSplitOpened(at moongate.Time, v *SplitOpened) {
 	s.due.Add(v.Next, dueKey{dueSplit, v.Split})
 	if f, ok := s.frozen.Get(v.Attempt); ok {
 		f.Left -= v.Amount.Minor
-		f.Split += v.Amount.Minor
 		f.Open++
+		if v.Release {
+			f.Kept -= v.Amount.Minor
+		} else {
+			f.Split += v.Amount.Minor
+		}
 		s.frozen.Put(v.Attempt, f)
 	}
 	o, _ := s.payouts.Get(v.Instruction)
@@ -459,7 +485,11 @@ func (s *State) foldSplitMoved(at moongate.Time, v *SplitMoved) {
 	} else {
 		o.Failed = v.Message
 		f.Left += v.Amount.Minor
-		f.Split -= v.Amount.Minor
+		if x.Release {
+			f.Kept += v.Amount.Minor
+		} else {
+			f.Split -= v.Amount.Minor
+		}
 	}
 	switch {
 	case !frozen:
@@ -480,86 +510,6 @@ func (s *State) changeSplit(id moongate.ID, next moongate.Time, f func(*splittin
 	x.Next = next
 	s.splits.Put(id, x)
 	s.due.Add(next, dueKey{dueSplit, id})
-}
-
-// foldFrozen notes that a paid order stays frozen at its wallet.
-func (s *State) foldFrozen(e journal.Entry, id moongate.ID, a *Attempt) {
-	owed := a.Outcome.owed()
-	s.frozen.Put(id, frozen{Wallet: a.Wallet, Currency: owed.Currency, Whole: owed.Minor, Left: owed.Minor, Since: e.Position, Until: e.At + frozenFor})
-	s.queue[a.Wallet] = append(s.queue[a.Wallet], id)
-	s.passing.Add(e.At+frozenFor, dueKey{dueFrozen, id})
-}
-
-// thaw takes out of a frozen order what goes back to the shopper, as far as it is there, or puts it back.
-func (s *State) thaw(attempt moongate.ID, by int64) {
-	if f, ok := s.frozen.Get(attempt); ok {
-		f.Left = min(max(f.Left-by, 0), f.Whole-f.Split)
-		s.frozen.Put(attempt, f)
-	}
-}
-
-// unfreeze forgets a frozen order: the wallet has released it, or nothing of it is left.
-func (s *State) unfreeze(id moongate.ID) {
-	f, ok := s.frozen.Get(id)
-	if !ok {
-		return
-	}
-	s.frozen.Delete(id)
-	q := s.queue[f.Wallet]
-	if i := slices.Index(q, id); i >= 0 {
-		s.queue[f.Wallet] = slices.Delete(q, i, i+1)
-	}
-}
-
-// forgetSplits drops what is over: orders that the wallet has released by now, and payouts that ended long ago.
-func (s *State) forgetSplits(now moongate.Time) {
-	for n := 0; n < maxForget; {
-		at, key, ok := s.passing.Next(now)
-		if !ok {
-			return
-		}
-		switch key.what {
-		case dueFrozen:
-			f, known := s.frozen.Get(key.id)
-			if !known || f.Until != at {
-				continue // stale: not every node has such an item, so it must not count
-			}
-			s.unfreeze(key.id)
-		case duePayout:
-			o, known := s.payouts.Get(key.id)
-			if !known || o.Forget != at {
-				continue
-			}
-			if o.Open > 0 {
-				s.keepPayout(now, key.id, &o)
-			} else {
-				s.payouts.Delete(key.id)
-			}
-		}
-		n++
-	}
-}
-
-func newPassing() *replica.Due[dueKey] { return replica.NewDue(dueKey.before) }
-
-// rebuildSplits makes anew what is derived.
-func (s *State) rebuildSplits() {
-	s.queue, s.passing = map[string][]moongate.ID{}, newPassing()
-	since := map[moongate.ID]journal.Position{}
-	for id, f := range s.frozen.All() {
-		s.queue[f.Wallet] = append(s.queue[f.Wallet], id)
-		since[id] = f.Since
-		s.passing.Add(f.Until, dueKey{dueFrozen, id})
-	}
-	for _, q := range s.queue {
-		slices.SortFunc(q, func(a, b moongate.ID) int { return int(since[a]) - int(since[b]) })
-	}
-	for id, x := range s.splits.All() {
-		s.due.Add(x.Next, dueKey{dueSplit, id})
-	}
-	for id, o := range s.payouts.All() {
-		s.passing.Add(o.Forget, dueKey{duePayout, id})
-	}
 }
 
 // Receivers lists a participant's accounts at wallets. Call it under the machine's Read.

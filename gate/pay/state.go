@@ -147,6 +147,7 @@ type Attempt struct {
 	Alarm   moongate.ID   `cbor:"13,keyasint,omitzero"`  // the exception that was opened about its silence
 	Looked  moongate.Time `cbor:"14,keyasint,omitempty"` // when the wallet was last asked what became of it
 	Frozen  bool          `cbor:"15,keyasint,omitempty"` // what is paid stays frozen there until it is split
+	Parts   []moongate.ID `cbor:"16,keyasint,omitempty"` // where sellers are sub-merchants there
 }
 
 // Worth tells whether it is worth asking the wallet because the shopper has come back: not while it is being asked, nor
@@ -171,6 +172,8 @@ type Refunding struct {
 	Asks      int             `cbor:"12,keyasint,omitempty"` // how often the wallet was asked for it
 	By        string          `cbor:"13,keyasint,omitempty"` // the operator who gave back an exception's money
 	Note      string          `cbor:"14,keyasint,omitempty"` // and why
+	Part      moongate.ID     `cbor:"15,keyasint,omitzero"`  // of the order, where it has parts
+	Kept      int64           `cbor:"16,keyasint,omitempty"` // see [Origin]
 }
 
 // Exception is an exception as the state keeps it.
@@ -206,6 +209,7 @@ type State struct {
 	frozen     *replica.Table[moongate.ID, frozen]
 	splits     *replica.Table[moongate.ID, splitting]
 	payouts    *replica.Table[moongate.ID, payout]
+	parts      *replica.Table[moongate.ID, Part]
 
 	// Derived from the tables.
 	due      *replica.Due[dueKey]
@@ -246,6 +250,7 @@ func New(parties *party.State, crossings *crossing.State, limits Limits) *State 
 		frozen:     replica.NewTable[moongate.ID, frozen]("frozen"),
 		splits:     replica.NewTable[moongate.ID, splitting]("splits"),
 		payouts:    replica.NewTable[moongate.ID, payout]("payouts"),
+		parts:      replica.NewTable[moongate.ID, Part]("parts"),
 	}
 	s.Rebuild()
 	return s
@@ -265,7 +270,7 @@ func (s *State) Events() []journal.Event {
 
 // Tables lists the room's state.
 func (s *State) Tables() []replica.Stored {
-	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates, s.disputes, s.receivers, s.frozen, s.splits, s.payouts}
+	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates, s.disputes, s.receivers, s.frozen, s.splits, s.payouts, s.parts}
 }
 
 // Listens has time forget what is over.

@@ -67,7 +67,7 @@ parties:
   - {role: marketplace, id: lotus-market}
   - {role: publisher, id: willow-reads}
   - {role: wallet, members: [crane-pay, carp-pay]}
-  - {role: seller, members: [tea-shop]}
+  - {role: seller, members: [tea-shop, book-shop]}
 valid: {from: "2026-01-01T00:00:00+08:00", until: "2029-01-01T00:00:00+08:00", notice: 30d}
 calendar: "+08:00"
 scope: {kinds: [payment, refund], currencies: [CNY], beneficiary: seller}
@@ -121,8 +121,9 @@ type world struct {
 	split   int64           // basis points of an order that the wallets split
 	people  vault
 	wechat  func(*wechatpay.Config)
-	held    bool // the hub is in quarantine
-	deaf    bool // notifications do not reach the hub; missed keeps them
+	subs    map[string]string // sellers that are sub-merchants where WeChat Pay is spoken, by their numbers
+	held    bool              // the hub is in quarantine
+	deaf    bool              // notifications do not reach the hub; missed keeps them
 	missed  []letter
 	bent    bool // the wallets lie about amounts, so books cannot mirror theirs
 	terms   moongate.ID

@@ -19,6 +19,11 @@ func (s *State) Fold(e journal.Entry) {
 	case *pay.AttemptEnded:
 		s.paid.ended(v)
 		s.news(e.At, v.Attempt)
+		if v.Outcome != nil && len(v.Outcome.Parts) > 1 {
+			for _, p := range v.Outcome.Parts {
+				s.news(e.At, p.Part)
+			}
+		}
 	case *pay.Settled:
 		s.settled(v)
 	case *pay.RefundEnded:

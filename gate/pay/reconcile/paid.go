@@ -49,7 +49,7 @@ type paidBook struct {
 // ended notes that an attempt ended with money. What becomes of it comes with the next events of the same command.
 func (b *paidBook) ended(v *pay.AttemptEnded) {
 	b.paying = moongate.ID{}
-	if v.Status == pay.AttemptPaid && v.Outcome != nil && v.Outcome.PaidAt != 0 {
+	if v.Status == pay.AttemptPaid && v.Outcome != nil && v.Outcome.PaidAt != 0 && len(v.Outcome.Parts) < 2 {
 		b.paying = v.Attempt
 	}
 }

@@ -69,6 +69,14 @@ func (r Register) Fold(tx *view.Tx, e journal.Entry) error {
 		if at == 0 {
 			at = e.At
 		}
+		if len(v.Outcome.Parts) > 1 { // a combined order stands in bills by its parts
+			for _, p := range v.Outcome.Parts {
+				if err := tx.Exec(`INSERT OR IGNORE INTO movement VALUES (?, ?, ?)`, v.Wallet, int64(at), p.Part[:]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 		return tx.Exec(`INSERT OR IGNORE INTO movement VALUES (?, ?, ?)`, v.Wallet, int64(at), v.Attempt[:])
 	case *pay.RefundOpened:
 		return tx.Exec(`INSERT OR IGNORE INTO movement VALUES (?, ?, ?)`, v.Wallet, int64(e.At), v.Refund[:])

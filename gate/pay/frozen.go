@@ -1,0 +1,114 @@
+package pay
+
+import (
+	"slices"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/replica"
+)
+
+// What of paid orders still lies frozen at wallets, oldest first: payouts come out of it, and what goes back to shoppers too.
+
+// foldFrozen notes that a paid order stays frozen at its wallet.
+func (s *State) foldFrozen(e journal.Entry, id moongate.ID, a *Attempt) {
+	owed := a.Outcome.owed()
+	f := frozen{Wallet: a.Wallet, Currency: owed.Currency, Whole: owed.Minor, Left: owed.Minor, Since: e.Position, Until: e.At + frozenFor}
+	if len(a.Parts) == 0 {
+		s.freeze(id, &f)
+	}
+	for _, id := range a.Parts {
+		p, _ := s.parts.Get(id)
+		f.Whole, f.Left, f.Party, f.Kept = p.owes(), p.owes(), p.Party, p.owes() // until it is known what others get of it
+		s.freeze(id, &f)
+	}
+}
+
+func (s *State) freeze(id moongate.ID, f *frozen) {
+	s.frozen.Put(id, *f)
+	s.queue[f.Wallet] = append(s.queue[f.Wallet], id)
+	s.passing.Add(f.Until, dueKey{dueFrozen, id})
+}
+
+// keep notes how much of frozen parts is their sellers' own.
+func (s *State) keep(list []PartKept) {
+	for _, k := range list {
+		if f, ok := s.frozen.Get(k.Part); ok {
+			f.Kept = min(max(k.Kept, 0), f.Left)
+			s.frozen.Put(k.Part, f)
+		}
+	}
+}
+
+// thaw takes out of a frozen order what goes back to the shopper, as far as it is there, or puts it back.
+func (s *State) thaw(order moongate.ID, by, kept int64) {
+	if f, ok := s.frozen.Get(order); ok {
+		f.Left = min(max(f.Left-by, 0), f.Whole-f.Split)
+		f.Kept = min(max(f.Kept-kept, 0), f.Left)
+		s.frozen.Put(order, f)
+	}
+}
+
+// unfreeze forgets a frozen order: the wallet has released it, or nothing of it is left.
+func (s *State) unfreeze(id moongate.ID) {
+	f, ok := s.frozen.Get(id)
+	if !ok {
+		return
+	}
+	s.frozen.Delete(id)
+	q := s.queue[f.Wallet]
+	if i := slices.Index(q, id); i >= 0 {
+		s.queue[f.Wallet] = slices.Delete(q, i, i+1)
+	}
+}
+
+// forgetSplits drops what is over: orders that the wallet has released by now, and payouts that ended long ago.
+func (s *State) forgetSplits(now moongate.Time) {
+	for n := 0; n < maxForget; {
+		at, key, ok := s.passing.Next(now)
+		if !ok {
+			return
+		}
+		switch key.what {
+		case dueFrozen:
+			f, known := s.frozen.Get(key.id)
+			if !known || f.Until != at {
+				continue // stale: not every node has such an item, so it must not count
+			}
+			s.unfreeze(key.id)
+		case duePayout:
+			o, known := s.payouts.Get(key.id)
+			if !known || o.Forget != at {
+				continue
+			}
+			if o.Open > 0 {
+				s.keepPayout(now, key.id, &o)
+			} else {
+				s.payouts.Delete(key.id)
+			}
+		}
+		n++
+	}
+}
+
+func newPassing() *replica.Due[dueKey] { return replica.NewDue(dueKey.before) }
+
+// rebuildSplits makes anew what is derived.
+func (s *State) rebuildSplits() {
+	s.queue, s.passing = map[string][]moongate.ID{}, newPassing()
+	since := map[moongate.ID]journal.Position{}
+	for id, f := range s.frozen.All() {
+		s.queue[f.Wallet] = append(s.queue[f.Wallet], id)
+		since[id] = f.Since
+		s.passing.Add(f.Until, dueKey{dueFrozen, id})
+	}
+	for _, q := range s.queue {
+		slices.SortFunc(q, func(a, b moongate.ID) int { return int(since[a]) - int(since[b]) })
+	}
+	for id, x := range s.splits.All() {
+		s.due.Add(x.Next, dueKey{dueSplit, id})
+	}
+	for id, o := range s.payouts.All() {
+		s.passing.Add(o.Forget, dueKey{duePayout, id})
+	}
+}

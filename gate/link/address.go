@@ -170,22 +170,23 @@ func checkScheme(s string) error {
 }
 
 // place is an address cut in two, so that a click token can be put in between.
-type place struct{ before, after string }
+type place struct{ base, joint, after string }
 
 func placeOf(address string) place {
-	base, fragment, has := strings.Cut(address, "#")
-	joint := "?"
+	base, _, has := strings.Cut(address, "#")
+	p := place{base: base, joint: "?"}
 	if strings.Contains(base, "?") {
-		joint = "&"
+		p.joint = "&"
 	}
-	p := place{before: base + joint + ClickParameter + "="}
 	if has {
-		p.after = "#" + fragment
+		p.after = address[len(base):]
 	}
 	return p
 }
 
-func (p place) with(token string) string { return p.before + token + p.after }
+func (p place) with(token string) string {
+	return p.base + p.joint + ClickParameter + "=" + token + p.after
+}
 
 // intent writes an Android address (developer.chrome.com, "Android Intents with Chrome"): the application opens it, or
 // the browser goes to the fallback.

@@ -286,7 +286,7 @@ func FuzzHost(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := Host(placeOf(raw).before+"x", false)
+		again, err := Host(placeOf(raw).base+placeOf(raw).joint+ClickParameter+"=x", false)
 		if err == nil || !strings.Contains(err.Error(), ClickParameter) {
 			t.Fatalf("%q with a token is not seen to have one: %q %v", raw, again, err)
 		}

@@ -1,6 +1,8 @@
 package link
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -76,23 +78,39 @@ func NewTokens(key []byte, earlier ...[]byte) (*Tokens, error) {
 	return t, nil
 }
 
-// sealer is HMAC under one key, ready to be used by many goroutines.
+// sealer is what follows from one key, ready to be used by many goroutines.
 type sealer struct{ pool sync.Pool }
+
+// sealing is HMAC and a cipher under a key, and memory to work in.
+type sealing struct {
+	mac   hash.Hash
+	names cipher.Block
+	text  []byte
+	token []byte
+	name  [aes.BlockSize]byte
+}
 
 func newSealer(key []byte) *sealer {
 	key = append([]byte(nil), key...)
-	return &sealer{pool: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+	return &sealer{pool: sync.Pool{New: func() any {
+		s := &sealing{mac: hmac.New(sha256.New, key)}
+		s.mac.Write([]byte{nameClick})
+		block, err := aes.NewCipher(s.mac.Sum(nil))
+		if err != nil {
+			panic(err) // 32 bytes are a key
+		}
+		s.names = block
+		return s
+	}}}
 }
 
-func (s *sealer) sum(purpose byte, text []byte) [sha256.Size]byte {
-	h := s.pool.Get().(hash.Hash)
-	defer s.pool.Put(h)
-	h.Reset()
-	h.Write([]byte{purpose})
-	h.Write(text)
-	var out [sha256.Size]byte
-	h.Sum(out[:0])
-	return out
+// sum appends the code of a text for a purpose.
+func (s *sealing) sum(to []byte, purpose byte, text []byte) []byte {
+	s.name[0] = purpose // a byte that is in memory already
+	s.mac.Reset()
+	s.mac.Write(s.name[:1])
+	s.mac.Write(text)
+	return s.mac.Sum(to)
 }
 
 // Purposes under one key.
@@ -108,31 +126,36 @@ const (
 	maxToken     = 512
 )
 
-// Name gives the click that a recorder counts next its identifier: it says nothing about how many there were.
+// Name gives the click that a recorder counts next its identifier: AES-256 of recorder and number under a key of its own,
+// truncated to 96 bits. It says nothing about how many there were.
 func (t *Tokens) Name(hub moongate.Hub, recorder, number uint64) moongate.ID {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], recorder)
-	binary.BigEndian.PutUint64(b[8:], number)
-	sum := t.current.sum(nameClick, b[:])
-	return moongate.NewID(moongate.KindClick, hub, [12]byte(sum[:12]))
+	s := t.current.pool.Get().(*sealing)
+	defer t.current.pool.Put(s)
+	binary.BigEndian.PutUint64(s.name[:], recorder)
+	binary.BigEndian.PutUint64(s.name[8:], number)
+	s.names.Encrypt(s.name[:], s.name[:])
+	return moongate.NewID(moongate.KindClick, hub, [12]byte(s.name[:12]))
 }
 
 // Seal writes a click's token: up to 512 characters that may stand in a URL.
 func (t *Tokens) Seal(c *Click) string {
-	b := make([]byte, 0, 256)
-	b = append(b, tokenVersion)
+	s := t.current.pool.Get().(*sealing)
+	defer t.current.pool.Put(s)
+	b := append(s.text[:0], tokenVersion)
 	b = append(b, c.ID[:]...)
 	b = append(b, c.Agreement[:]...)
 	b = append(b, c.Destination[:]...)
 	for _, n := range []uint64{uint64(c.At), uint64(c.Expires), c.Recorder, c.Number} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
-	for _, s := range []string{c.Link, c.Publisher, c.Owner, c.Campaign} {
-		b = append(b, byte(len(s)))
-		b = append(b, s...)
+	for _, field := range []string{c.Link, c.Publisher, c.Owner, c.Campaign} {
+		b = append(b, byte(len(field)))
+		b = append(b, field...)
 	}
-	mac := t.current.sum(sealClick, b)
-	return base64.RawURLEncoding.EncodeToString(append(b, mac[:macSize]...))
+	end := len(b) + macSize
+	b = s.sum(b, sealClick, b)
+	s.text, s.token = b, base64.RawURLEncoding.AppendEncode(s.token[:0], b[:end])
+	return string(s.token)
 }
 
 // Open reads a token and refuses whatever this hub did not seal. It says nothing about time: see [Click.Lands].
@@ -170,6 +193,9 @@ func (t *Tokens) Open(token string) (Click, error) {
 }
 
 func (s *sealer) opens(text, mac []byte) bool {
-	want := s.sum(sealClick, text)
+	one := s.pool.Get().(*sealing)
+	defer s.pool.Put(one)
+	want := one.sum(one.text[:0], sealClick, text)
+	one.text = want
 	return subtle.ConstantTimeCompare(want[:macSize], mac) == 1
 }

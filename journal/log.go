@@ -35,7 +35,6 @@ type Log struct {
 	saved    int // rows that are in the file
 	open     *proof.Interval
 	spare    *proof.Interval // the one before, for its memory
-	salts    *proof.Salter
 	groups   []proof.Group // of the event at hand, for their memory
 	row      interval      // of the open interval
 	acts     []act         // of the open interval
@@ -82,7 +81,7 @@ const (
 // the result contradicts the last signed checkpoint. The secret is the same on every node and outlives all restarts:
 // the intervals' blanks follow from it.
 func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
-	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan added, 1<<14), done: make(chan struct{}), seen: 1, salts: proof.NewSalter(new([32]byte))}
+	l := &Log{dir: dir, journal: j, secret: secret, in: make(chan added, 1<<14), done: make(chan struct{}), seen: 1}
 	l.wait = sync.NewCond(&l.mu)
 	err := makeDir(dir, j.opt.Sync)
 	if err != nil {
@@ -257,12 +256,9 @@ func (l *Log) take(r *Record) error {
 	for i := range r.Done {
 		d := &r.Done[i]
 		number := proof.IntervalNumber(d.At)
-		if len(d.Events) > 0 {
-			l.salts.Reset(&d.Seed)
-		}
 		for ordinal, st := range d.Events {
 			if pos >= l.seen {
-				if err := l.event(number, pos, uint64(ordinal), st); err != nil {
+				if err := l.event(number, pos, &d.Seed, uint64(ordinal), st); err != nil {
 					return err
 				}
 			}
@@ -276,24 +272,24 @@ func (l *Log) take(r *Record) error {
 	return nil
 }
 
-// event takes in an event of the command whose salts are at hand.
-func (l *Log) event(number int64, pos Position, ordinal uint64, st Stored) error {
+// event takes in an event of the command with the seed.
+func (l *Log) event(number int64, pos Position, seed *[32]byte, ordinal uint64, st Stored) error {
 	if l.open != nil && (number != l.row.Number || l.open.Len() >= proof.MaxLeaves) {
 		if err := l.closeInterval(); err != nil {
 			return err
 		}
 	}
 	if l.open == nil {
-		seed := l.seed(len(l.rows), number)
+		blanks := l.seed(len(l.rows), number)
 		if l.open, l.spare = l.spare, nil; l.open == nil {
 			l.open = new(proof.Interval)
 		}
-		l.open.Reset(&seed)
+		l.open.Reset(&blanks)
 		l.row, l.acts = interval{Number: number, First: pos}, nil
 	}
 	l.groups = proofGroups(l.groups[:0], st)
 	e := proof.Event{Position: uint64(pos), Kind: st.Kind, Groups: l.groups}
-	l.open.Append(e.Leaf(l.salts, ordinal))
+	l.open.Append(e.Leaf(seed, ordinal))
 	l.row.Next = pos + 1
 	for _, g := range st.Groups {
 		if g.Audience == Public {

@@ -60,7 +60,6 @@ func (l *Log) openEvent(seed [32]byte, row interval, pos Position, sees func(Eve
 		at := rec.First
 		for i := range rec.Done {
 			d := &rec.Done[i]
-			salts := proof.NewSalter(&d.Seed)
 			for ordinal, st := range d.Events {
 				switch {
 				case at >= row.Next:
@@ -74,9 +73,9 @@ func (l *Log) openEvent(seed [32]byte, row interval, pos Position, sees func(Eve
 						}
 						number, found = uint64(tree.Len()), true
 						r.Kind = st.Kind
-						r.Groups, r.Closed = e.Open(salts, uint64(ordinal), func(audience string) bool { return sees(decoded, audience) })
+						r.Groups, r.Closed = e.Open(&d.Seed, uint64(ordinal), func(audience string) bool { return sees(decoded, audience) })
 					}
-					tree.Append(e.Leaf(salts, uint64(ordinal)))
+					tree.Append(e.Leaf(&d.Seed, uint64(ordinal)))
 				}
 				at++
 			}

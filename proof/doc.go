@@ -35,6 +35,6 @@ const (
 	tagGroup    = 0x02
 	tagPosition = 0x03
 	tagPadding  = 0x04
-	tagBlank    = 0x05
+	tagSalt     = 0x05
 	tagPlaces   = 0x06
 )

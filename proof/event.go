@@ -87,16 +87,16 @@ type Event struct {
 	Groups   []Group
 }
 
-// Leaf is the event's leaf, with the salts of its command and of its ordinal within the command.
-func (e *Event) Leaf(salts *Salter, ordinal uint64) Hash {
-	var room [4 * padTo]Hash
-	header := salts.Salt(ordinal, Header)
-	return EventLeaf(&header, e.Position, e.Kind, e.groupHashes(room[:0], salts, ordinal))
+// Leaf is the event's leaf, with the salts that follow from its command's seed and its ordinal within the command.
+func (e *Event) Leaf(seed *[32]byte, ordinal uint64) Hash {
+	var room, own [4 * padTo]Hash
+	header := Salt(seed, ordinal, Header)
+	return leafOf(e.Kind, eventHashes(room[:0], &header, e.Position, e.groupHashes(own[:0], &header)))
 }
 
-func (e *Event) groupHashes(dst []Hash, salts *Salter, ordinal uint64) []Hash {
+func (e *Event) groupHashes(dst []Hash, header *[32]byte) []Hash {
 	for i := range e.Groups {
-		salt := salts.Salt(ordinal, i)
+		salt := groupSalt(header, i)
 		dst = append(dst, GroupHash(&salt, e.Groups[i].Audience, e.Groups[i].Data))
 	}
 	return dst
@@ -111,8 +111,8 @@ type OpenGroup struct {
 
 // Open splits an event for one holder: the groups whose audience it may see, with their salts and in the order of the
 // event, and the hashes of all else, sorted. The position is opened where sees([PositionAudience]) is true.
-func (e *Event) Open(salts *Salter, ordinal uint64, sees func(audience string) bool) (open []OpenGroup, closed []Hash) {
-	header := salts.Salt(ordinal, Header)
+func (e *Event) Open(seed *[32]byte, ordinal uint64, sees func(audience string) bool) (open []OpenGroup, closed []Hash) {
+	header := Salt(seed, ordinal, Header)
 	shown := make(map[Hash]bool)
 	show := func(g OpenGroup) {
 		open = append(open, g)
@@ -120,14 +120,14 @@ func (e *Event) Open(salts *Salter, ordinal uint64, sees func(audience string) b
 	}
 	for i, g := range e.Groups {
 		if sees(g.Audience) {
-			show(OpenGroup{Audience: g.Audience, Salt: salts.Salt(ordinal, i), Data: g.Data})
+			show(OpenGroup{Audience: g.Audience, Salt: groupSalt(&header, i), Data: g.Data})
 		}
 	}
 	if sees(PositionAudience) {
 		posSalt, data := positionGroup(&header, e.Position)
 		show(OpenGroup{Audience: PositionAudience, Salt: posSalt, Data: data[:]})
 	}
-	for _, h := range eventHashes(nil, &header, e.Position, e.groupHashes(nil, salts, ordinal)) {
+	for _, h := range eventHashes(nil, &header, e.Position, e.groupHashes(nil, &header)) {
 		if !shown[h] {
 			closed = append(closed, h)
 		}

@@ -11,24 +11,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestSaltIsHMAC(t *testing.T) {
+func TestSaltFollowsFromTheSeed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := [32]byte(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "seed"))
 		ordinal := rapid.Uint64().Draw(t, "ordinal")
 		group := rapid.IntRange(-1, 1<<20).Draw(t, "group")
 		m := hmac.New(sha256.New, seed[:])
 		m.Write(binary.BigEndian.AppendUint64(nil, ordinal))
-		m.Write(binary.BigEndian.AppendUint32(nil, uint32(group)))
 		want := [32]byte(m.Sum(nil))
-		if got := Salt(&seed, ordinal, group); got != want {
-			t.Fatalf("Salt = %x, HMAC is %x", got, want)
+		if group != Header {
+			want = sha256.Sum256(binary.BigEndian.AppendUint32(append([]byte{5}, want[:]...), uint32(group)))
 		}
-		salts := NewSalter(&[32]byte{9})
-		salts.Reset(&seed)
-		for range 2 { // a salter is used more than once
-			if got := salts.Salt(ordinal, group); got != want {
-				t.Fatalf("Salter = %x, HMAC is %x", got, want)
-			}
+		if got := Salt(&seed, ordinal, group); got != want {
+			t.Fatalf("Salt = %x, by its definition %x", got, want)
 		}
 	})
 }
@@ -37,7 +32,7 @@ func TestSaltIsHMAC(t *testing.T) {
 func TestHashesAreFixed(t *testing.T) {
 	seed := [32]byte{1, 2, 3}
 	e := Event{Position: 7, Kind: "crossing.paid", Groups: []Group{{"payer", []byte("10.00")}, {"payee", []byte("9.40")}}}
-	salts := NewSalter(&seed)
+	salts := &seed
 
 	// The definition again, in other words.
 	h := func(parts ...[]byte) []byte { s := sha256.Sum256(slices.Concat(parts...)); return s[:] }
@@ -57,7 +52,7 @@ func TestHashesAreFixed(t *testing.T) {
 	if got := e.Leaf(salts, 5); got != Hash(want) {
 		t.Errorf("leaf = %x, want %x", got, want)
 	}
-	const golden = "8LLwM99EzyEyiDok44XjMKC5y7+JNlOyIFfALkCizL0="
+	const golden = "BmJ4Imz+gqdoA+XTBCy2xhiteaJOlCQR60btm0kCWik="
 	if got := e.Leaf(salts, 5).String(); got != golden {
 		t.Errorf("leaf = %s, was %s: receipts that were given out no longer verify", got, golden)
 	}
@@ -80,7 +75,7 @@ func TestOpenLeadsToTheLeaf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := events().Draw(t, "event")
 		ordinal := rapid.Uint64Range(0, 99).Draw(t, "ordinal")
-		salts := NewSalter(&[32]byte{4})
+		salts := &[32]byte{4}
 		sees := map[string]bool{}
 		for _, a := range []string{"", "payer", "payee", "wallet", "fee", PositionAudience} {
 			sees[a] = rapid.Bool().Draw(t, a)
@@ -113,7 +108,7 @@ func TestOpenLeadsToTheLeaf(t *testing.T) {
 
 // One seller of an order must not learn from the receipt whether there were two more.
 func TestReceiptHidesTheNumberOfGroups(t *testing.T) {
-	salts := NewSalter(&[32]byte{4})
+	salts := &[32]byte{4}
 	seen := map[int]bool{}
 	for sellers := 1; sellers <= 3; sellers++ {
 		e := Event{Position: 1, Kind: "crossing.paid"}
@@ -132,7 +127,7 @@ func TestLeafBindsToEverything(t *testing.T) {
 	base := func() Event {
 		return Event{Position: 3, Kind: "k", Groups: []Group{{"a", []byte("x")}, {"b", []byte("y")}}}
 	}
-	salts, other := NewSalter(&[32]byte{1}), NewSalter(&[32]byte{2})
+	salts, other := &[32]byte{1}, &[32]byte{2}
 	b := base()
 	leaves := map[Hash]string{b.Leaf(salts, 0): "itself", b.Leaf(salts, 1): "another ordinal", b.Leaf(other, 0): "another seed"}
 	for name, change := range map[string]func(*Event){
@@ -157,10 +152,9 @@ func TestLeafBindsToEverything(t *testing.T) {
 }
 
 func TestLeafDoesNotAllocate(t *testing.T) {
-	salts := NewSalter(&[32]byte{1})
 	e := Event{Position: 3, Kind: "crossing.paid", Groups: []Group{{"payer", make([]byte, 200)}, {"payee", make([]byte, 200)}}}
 	seed := [32]byte{1}
-	if n := testing.AllocsPerRun(100, func() { e.Leaf(salts, 1); Salt(&seed, 1, 1); salts.Reset(&seed) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { e.Leaf(&seed, 1); Salt(&seed, 1, 1) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -17,23 +17,35 @@ type Group struct {
 // to [Salt] for [EventLeaf].
 const Header = -1
 
-// Salt derives the salt of a group: HMAC-SHA256 (RFC 2104) with the command's seed as key over the event's ordinal
-// within the command (8 bytes, big-endian) and the group's number (4 bytes, big-endian; [Header] is 0xffffffff). Who
-// knows one salt learns nothing of another, so a receipt can give away its own.
+// Salt derives the salt of a group. That of [Header] is HMAC-SHA256 (RFC 2104) with the command's seed as key over the
+// event's ordinal within the command (8 bytes, big-endian). It is never shown, and the others follow from it: SHA-256 of
+// 0x05, the header's salt (32 bytes) and the group's number (4 bytes, big-endian). Who knows one salt learns nothing of
+// another, so a receipt can give away its own.
 func Salt(seed *[32]byte, ordinal uint64, group int) [32]byte {
 	inner, outer := innerPad, outerPad
 	subtle.XORBytes(inner[:], inner[:], seed[:])
 	subtle.XORBytes(outer[:], outer[:], seed[:])
 	binary.BigEndian.PutUint64(inner[64:], ordinal)
-	binary.BigEndian.PutUint32(inner[72:], uint32(group))
 	sum := sha256.Sum256(inner[:])
 	copy(outer[64:], sum[:])
-	return sha256.Sum256(outer[:])
+	header := sha256.Sum256(outer[:])
+	if group == Header {
+		return header
+	}
+	return groupSalt(&header, group)
+}
+
+func groupSalt(header *[32]byte, group int) [32]byte {
+	var pre [1 + 32 + 4]byte
+	pre[0] = tagSalt
+	copy(pre[1:], header[:])
+	binary.BigEndian.PutUint32(pre[33:], uint32(group))
+	return sha256.Sum256(pre[:])
 }
 
 // The pads of HMAC, with room for what is hashed behind them.
 var (
-	innerPad = [64 + 12]byte(append(bytes.Repeat([]byte{0x36}, 64), make([]byte, 12)...))
+	innerPad = [64 + 8]byte(append(bytes.Repeat([]byte{0x36}, 64), make([]byte, 8)...))
 	outerPad = [64 + 32]byte(append(bytes.Repeat([]byte{0x5c}, 64), make([]byte, 32)...))
 )
 

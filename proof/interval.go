@@ -2,10 +2,13 @@ package proof
 
 import (
 	"cmp"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -15,8 +18,8 @@ import (
 
 // Shape of the tree of an interval.
 const (
-	// Depth of every interval's tree, empty or full: 2^24 places.
-	Depth = 24
+	// Depth of every interval's tree, empty or full: 2^20 places. Each level more costs every event a hash and a blank.
+	Depth = 20
 	// MaxLeaves is how many events one interval takes: half the places, so that a free one is found quickly.
 	MaxLeaves = 1 << (Depth - 1)
 	// IntervalLength is the time that one interval covers.
@@ -41,12 +44,12 @@ func IntervalSeed(secret *[32]byte, number int64) [32]byte {
 	return [32]byte(m.Sum(nil))
 }
 
-// Interval is the tree over the events of one interval: the RFC 6962 tree of exactly 2^24 leaves, so that anybody's
+// Interval is the tree over the events of one interval: the RFC 6962 tree of exactly 2^20 leaves, so that anybody's
 // inclusion check works on it. Each event has a place drawn at random; every other node is a blank that looks like any
-// hash. So neither root, proof nor place tells whether the interval holds none, two or a million events, nor whether
+// hash. So neither root, proof nor place tells whether the interval holds none, two or half a million events, nor whether
 // two events came one after the other. All of it follows from the seed and the leaves in order, nothing else.
 //
-// Append does not hash. Root and the first Proof do: 24 − log₂ n levels of two hashes for each of n events, so let
+// Append does not hash. Root and the first Proof do: 20 − log₂ n levels of a hash and a blank for each of n events, so let
 // another goroutine end a busy interval. An Interval is not safe for concurrent use.
 type Interval struct {
 	seed   [32]byte
@@ -55,12 +58,14 @@ type Interval struct {
 	sorted []placed // by place, along with places
 	crown  []Hash   // the nodes from crownLevel up, by heap order: 1 is the root
 	taken  *pages   // which places are drawn, while they are
+	blanks cipher.Block
+	block  [2 * aes.BlockSize]byte // the blank at hand: as a variable it would move to the heap
 }
 
 // pages has a bit for each place, in pages that are made when needed.
 type pages [1 << (Depth - 12)]*[64]uint64
 
-// An interval keeps the nodes of its upper half once they pay, so that a proof hashes one of 4,096 parts and not all:
+// An interval keeps the nodes of its upper half once they pay, so that a proof hashes one of 1,024 parts and not all:
 // at the first proof, or for a busy interval when its root is asked for, which would else be hashed twice.
 const (
 	crownLevel     = Depth / 2
@@ -86,7 +91,7 @@ func (t *Interval) Reset(seed *[32]byte) {
 	if cap(t.leaves) > keepLeaves {
 		*t = Interval{}
 	}
-	t.seed, t.leaves = *seed, t.leaves[:0]
+	t.seed, t.leaves, t.blanks = *seed, t.leaves[:0], nil
 	t.forget()
 }
 
@@ -108,7 +113,7 @@ func (t *Interval) Append(leaf Hash) (n uint64) {
 }
 
 // place draws the places. The stream is SHA-256(0x06 ‖ seed ‖ 0), SHA-256(0x06 ‖ seed ‖ 1), … of which each block gives
-// ten draws of 24 bits; a leaf takes the first free place that is drawn.
+// ten draws: the upper 20 of 24 bits. A leaf takes the first free place that is drawn.
 func (t *Interval) place() {
 	if len(t.places) == len(t.leaves) {
 		return
@@ -129,7 +134,7 @@ func (t *Interval) place() {
 		binary.BigEndian.PutUint32(pre[33:], block)
 		draws := sha256.Sum256(pre[:])
 		for d := draws[:30]; len(d) > 0; d = d[3:] {
-			place := uint32(d[0])<<16 | uint32(d[1])<<8 | uint32(d[2])
+			place := (uint32(d[0])<<16 | uint32(d[1])<<8 | uint32(d[2])) >> (24 - Depth)
 			page := t.taken[place>>12]
 			if page == nil {
 				page = new([64]uint64)
@@ -172,6 +177,9 @@ func (t *Interval) grow(heap uint32, level int, in []placed) Hash {
 	index := heap - 1<<(Depth-level)
 	if level == crownLevel {
 		t.crown[heap] = t.node(level, index, in)
+		if heap%16 == 0 {
+			runtime.Gosched() // nobody waits for a root, and a busy second's takes many milliseconds
+		}
 	} else if len(in) == 0 {
 		t.crown[heap] = t.blank(level, index) // below it there is nothing to be proved
 	} else {
@@ -235,14 +243,22 @@ func (t *Interval) node(level int, index uint32, in []placed) Hash {
 	return tlog.NodeHash(t.node(level-1, 2*index, left), t.node(level-1, 2*index+1, right))
 }
 
-// blank is a node below which there is no event: SHA-256(0x05 ‖ seed ‖ level ‖ index), for others a hash like any.
+// blank is a node below which there is no event, for others a hash like any: two blocks of AES-256 with the interval's
+// seed as key, over level (1 byte), index (4 bytes, big-endian), the block's number (1 byte) and ten zeros. A cipher gives
+// it at a fifth of a hash's cost, and that of most nodes is their blank siblings'.
 func (t *Interval) blank(level int, index uint32) Hash {
-	var pre [1 + 32 + 1 + 4]byte
-	pre[0] = tagBlank
-	copy(pre[1:], t.seed[:])
-	pre[33] = byte(level)
-	binary.BigEndian.PutUint32(pre[34:], index)
-	return sha256.Sum256(pre[:])
+	if t.blanks == nil {
+		t.blanks, _ = aes.NewCipher(t.seed[:]) // the only fault it knows is another length of the key
+	}
+	first, second := t.block[:aes.BlockSize], t.block[aes.BlockSize:]
+	clear(t.block[:])
+	first[0], second[0] = byte(level), byte(level)
+	binary.BigEndian.PutUint32(first[1:], index)
+	binary.BigEndian.PutUint32(second[1:], index)
+	second[5] = 1
+	t.blanks.Encrypt(first, first)
+	t.blanks.Encrypt(second, second)
+	return Hash(t.block)
 }
 
 // IntervalProof proves the leaf with number n of an interval, with the leaves in the order in which they were appended:

@@ -34,7 +34,7 @@ type Receipt struct {
 	Proof    string          `json:"proof"` // that the entry is in the log: a C2SP tlog-proof with the signed checkpoint
 }
 
-// ReceiptInterval leads from the event to its interval's root: an RFC 6962 inclusion proof in a tree of 2^24 leaves.
+// ReceiptInterval leads from the event to its interval's root: an RFC 6962 inclusion proof in a tree of 2^20 leaves.
 type ReceiptInterval struct {
 	Index uint64 `json:"index"`
 	Proof []Hash `json:"proof"`

@@ -22,7 +22,7 @@ func paid(t testing.TB, sees ...string) (*Receipt, note.Verifiers) {
 	e := Event{Position: 41, Kind: "crossing.paid", Groups: []Group{
 		{"parties", []byte("order 7: 10.00 CNY")}, {"@seller", []byte("9.40")}, {"wallet", []byte("0.06")},
 	}}
-	salts := NewSalter(&[32]byte{8})
+	salts := &[32]byte{8}
 	in := interval(1, 5)
 	n := in.Append(e.Leaf(salts, 2))
 	in.Append(Hash{9})
@@ -250,7 +250,7 @@ func TestOtherLibraryChecksReceipt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := mproof.VerifyInclusion(rfc6962.DefaultHasher, r.Interval.Index, 1<<24, leaf[:], raw(r.Interval.Proof), entry.Root[:]); err != nil {
+	if err := mproof.VerifyInclusion(rfc6962.DefaultHasher, r.Interval.Index, 1<<Depth, leaf[:], raw(r.Interval.Proof), entry.Root[:]); err != nil {
 		t.Errorf("event in interval: %v", err)
 	}
 	n, err := note.Open(p.Checkpoint, known)

@@ -28,7 +28,7 @@ func (s *State) Fold(e journal.Entry) {
 			ver.Members++
 		}
 		s.versions.Put(key, ver)
-		s.bindings.Put(bindingKey{v.Agreement, v.Version, v.Role, v.Party}, Bound{Since: e.At, Event: e.Position})
+		s.putBinding(bindingKey{v.Agreement, v.Version, v.Role, v.Party}, Bound{Since: e.At, Event: e.Position})
 		s.moveHead(v.Agreement, e.Position)
 	case *Agreed:
 		s.change(versionKey{v.Agreement, v.Version}, func(ver *Version) {
@@ -96,13 +96,35 @@ func (s *State) foldLeft(v *Left) {
 			key := bindingKey{v.Agreement, n, p.Role, v.Party}
 			if b, ok := s.bindings.Get(key); ok && (b.Until == 0 || b.Until > v.Ends) {
 				b.Until = v.Ends
-				s.bindings.Put(key, b)
+				s.putBinding(key, b)
 				if p.Open != "" {
 					s.change(versionKey{v.Agreement, n}, func(ver *Version) { ver.Members-- })
 				}
 			}
 		}
 	}
+}
+
+// putBinding notes a signature, or when its part ends.
+func (s *State) putBinding(key bindingKey, b Bound) {
+	s.bindings.Put(key, b)
+	s.sit(key, b)
+}
+
+// sit has the binding found by participant. What is read outside the state may hold on to the list that was there: the
+// new one is a copy.
+func (s *State) sit(key bindingKey, b Bound) {
+	t, err := s.Version(key.Agreement, key.Version)
+	if err != nil {
+		panic(fmt.Errorf("agreement: a signature under terms that are not there: %w", err))
+	}
+	in := s.seats[t]
+	if in == nil {
+		in = map[string][]seat{}
+		s.seats[t] = in
+	}
+	list := slices.DeleteFunc(slices.Clone(in[key.Party]), func(o seat) bool { return o.role == key.Role })
+	in[key.Party] = append(list, seat{key.Role, b.Until})
 }
 
 func (s *State) moveHead(id moongate.ID, head journal.Position) {
@@ -151,12 +173,16 @@ func (c *cached) take(v *Version) {
 // Rebuild makes what is derived from the tables.
 func (s *State) Rebuild() {
 	s.terms = map[moongate.ID][]*cached{}
+	s.seats = map[*Terms]map[string][]seat{}
 	s.bytes = 0
 	s.due = replica.NewDue(func(a, b versionKey) bool {
 		return cmp.Or(slices.Compare(a.Agreement[:], b.Agreement[:]), cmp.Compare(a.Version, b.Version)) < 0
 	})
 	for key, v := range s.versions.All() {
 		s.cache(key, &v)
+	}
+	for key, b := range s.bindings.All() {
+		s.sit(key, b)
 	}
 	for _, list := range s.terms {
 		slices.SortFunc(list, func(a, b *cached) int { return cmp.Compare(a.terms.Doc.Version, b.terms.Doc.Version) })

@@ -74,6 +74,7 @@ type State struct {
 
 	// Derived from the tables.
 	terms map[moongate.ID][]*cached
+	seats map[*Terms]map[string][]seat // who stands where, by participant
 	due   *replica.Due[versionKey]
 	bytes int
 }
@@ -116,6 +117,12 @@ type Bound struct {
 	Since moongate.Time    `cbor:"1,keyasint"`
 	Until moongate.Time    `cbor:"2,keyasint,omitempty"`
 	Event journal.Position `cbor:"3,keyasint"` // the signature itself
+}
+
+// seat is a binding where it is looked for several times for each crossing.
+type seat struct {
+	role  Role
+	until moongate.Time // 0 is for as long as the version
 }
 
 // cached is a version ready to compute.
@@ -235,8 +242,12 @@ func (s *State) Stands(t *Terms, role Role, participant string, at moongate.Time
 	if p.Signs == SignsNever {
 		return p.Names(participant)
 	}
-	b, ok := s.bindings.Get(bindingKey{t.ID, t.Doc.Version, role, participant})
-	return ok && (b.Until == 0 || at < b.Until)
+	for _, seat := range s.seats[t][participant] {
+		if seat.role == role {
+			return seat.until == 0 || at < seat.until
+		}
+	}
+	return false
 }
 
 // RoleOf is the role in which a participant stands under some terms at a time; where it has several, the first in the

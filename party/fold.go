@@ -17,6 +17,7 @@ func (s *State) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
 	case *Registered:
 		s.participants.Put(v.Handle, Participant{Handle: v.Handle, Kind: v.Kind, Name: v.Name, NameZH: v.NameZH, Since: e.At, Head: e.Position})
+		s.active[v.Handle] = true
 		if v.Kind == Operator {
 			s.operators++
 		}
@@ -85,6 +86,7 @@ func (s *State) change(handle string, head journal.Position, f func(*Participant
 	p.Head = head
 	if f != nil {
 		f(&p)
+		s.active[handle] = p.Active()
 	}
 	s.participants.Put(handle, p)
 }
@@ -159,10 +161,11 @@ func without(ids []moongate.ID, id moongate.ID) []moongate.ID {
 
 // Rebuild makes what is derived anew.
 func (s *State) Rebuild() {
-	s.holdings, s.operators = map[string]*holdings{}, 0
+	s.holdings, s.active, s.operators = map[string]*holdings{}, map[string]bool{}, 0
 	s.stale = replica.NewDue(func(a, b [16]byte) bool { return string(a[:]) < string(b[:]) })
 	s.ending = replica.DueByID()
-	for _, p := range s.participants.All() {
+	for handle, p := range s.participants.All() {
+		s.active[handle] = p.Active()
 		if p.Kind == Operator && p.Active() {
 			s.operators++
 		}

@@ -38,7 +38,8 @@ type State struct {
 
 	// Derived from the tables.
 	holdings  map[string]*holdings
-	operators int // that are active
+	active    map[string]bool // who may act
+	operators int             // that are active
 	stale     *replica.Due[[16]byte]
 	ending    *replica.Due[moongate.ID] // sessions
 }
@@ -124,6 +125,16 @@ func (s *State) Active(handle string) (Participant, error) {
 		}
 	}
 	return p, nil
+}
+
+// May is [State.Active] for whoever only wants to know that a participant may act: it is asked several times for each
+// crossing, and copies nothing.
+func (s *State) May(handle string) error {
+	if s.active[handle] {
+		return nil
+	}
+	_, err := s.Active(handle)
+	return err
 }
 
 // IsOperator tells whether a caller acts for the hub: an active operator, or the hub itself.

@@ -161,7 +161,7 @@ func FuzzUnpack(f *testing.F) {
 	n.macs.New = func() any { return sha256.New() }
 	var tickets []*ticket
 	for i := range 3 {
-		tickets = append(tickets, &ticket{env: &envelope{Kind: "core.tick", Caller: "ann", Seed: [32]byte{byte(i)}, Body: []byte{0xa0}, Vault: []Secret{{Key: [32]byte{7}}}[:i%2]}})
+		tickets = append(tickets, &ticket{env: envelope{Kind: "core.tick", Caller: "ann", Seed: [32]byte{byte(i)}, Body: []byte{0xa0}, Vault: []Secret{{Key: [32]byte{7}}}[:i%2]}})
 		_, data, err := n.pack(tickets)
 		if err != nil {
 			f.Fatal(err)
@@ -203,7 +203,7 @@ func TestUnpackIsTheWayBack(t *testing.T) {
 		{Kind: "a", Caller: "ann", Key: [16]byte{1}, Print: [16]byte{2}, Seed: [32]byte{3}, Body: []byte{0xa0}},
 		{Kind: "b", Effect: 7, Body: []byte{0xa0}, At: 3, Vault: []Secret{{Subject: moongate.ID{13}, Key: [32]byte{9}}}},
 	}
-	_, data, err := n.pack([]*ticket{{env: want[0]}, {env: want[1]}})
+	_, data, err := n.pack([]*ticket{{env: *want[0]}, {env: *want[1]}})
 	if err != nil {
 		t.Fatal(err)
 	}

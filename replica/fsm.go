@@ -80,7 +80,7 @@ func (f *fsm) apply(l *raft.Log) {
 		return
 	}
 	f.last = l.Index
-	n.clock.state.Store(int64(n.machine.core.clock.Get().Now)) // nobody but this goroutine writes it
+	n.note()
 	f.written <- a
 }
 
@@ -123,7 +123,7 @@ func (f *fsm) open(data []byte, a *applied) (batchID, []*envelope, error) {
 			a.tickets = v.([]*ticket)
 			envs := make([]*envelope, len(a.tickets))
 			for i, t := range a.tickets {
-				envs[i] = t.env
+				envs[i] = &t.env
 			}
 			return id, envs, nil
 		}
@@ -260,8 +260,16 @@ func (f *fsm) foldJournal(after uint64) error {
 		return err
 	}
 	f.rebuild()
-	f.node.clock.state.Store(int64(m.core.clock.Get().Now))
+	f.node.note()
 	return nil
+}
+
+// note tells admission of the state's time and keys, which it asks for so often that it must not wait for the machine.
+// Only the goroutine that applies calls it.
+func (n *Node) note() {
+	core := n.machine.core
+	n.clock.state.Store(int64(core.clock.Get().Now))
+	n.keys.Store(int64(core.keys.Len()))
 }
 
 func (f *fsm) rebuild() {

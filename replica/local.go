@@ -22,12 +22,12 @@ type Request struct {
 }
 
 // envelop makes a request ready for replication. What it adds (time, randomness) is decided here, once, by the leader.
-func envelop(r *Request, at moongate.Time, seed [32]byte, mac func(purpose, caller, name string, body []byte) [16]byte) (*envelope, error) {
+func envelop(env *envelope, r *Request, at moongate.Time, seed [32]byte, mac func(purpose, caller, name string, body []byte) [16]byte) error {
 	body, err := journal.Marshal(r.Command)
 	if err != nil {
-		return nil, fmt.Errorf("replica: encode command %s: %w", r.Command.CommandKind(), err)
+		return fmt.Errorf("replica: encode command %s: %w", r.Command.CommandKind(), err)
 	}
-	env := &envelope{Kind: r.Command.CommandKind(), Caller: r.Caller, At: at, Seed: seed, Effect: r.Effect, Body: body, Vault: r.Secrets}
+	*env = envelope{Kind: r.Command.CommandKind(), Caller: r.Caller, At: at, Seed: seed, Effect: r.Effect, Body: body, Vault: r.Secrets}
 	if r.Key != "" {
 		plain := r.Print
 		if plain == nil {
@@ -36,7 +36,7 @@ func envelop(r *Request, at moongate.Time, seed [32]byte, mac func(purpose, call
 		env.Key = mac("key", r.Caller, r.Key, nil)
 		env.Print = mac("print", r.Caller, env.Kind, plain)
 	}
-	return env, nil
+	return nil
 }
 
 // Local is a machine with its journal in memory and no replication: for tests and what-if. It applies exactly as a
@@ -54,8 +54,8 @@ func NewLocal(m *Machine, now moongate.Time) *Local { return &Local{Machine: m, 
 // Do applies one request and gives its answer. A repeated one is answered from the journal.
 func (l *Local) Do(r Request) (any, error) {
 	l.n++
-	env, err := envelop(&r, l.Now, sha256.Sum256(fmt.Append(nil, "local", l.n)), plainMAC)
-	if err != nil {
+	env := new(envelope)
+	if err := envelop(env, &r, l.Now, sha256.Sum256(fmt.Append(nil, "local", l.n)), plainMAC); err != nil {
 		return nil, err
 	}
 	h := l.Machine.handlers[env.Kind]

@@ -49,6 +49,8 @@ type Machine struct {
 	effects  map[string]func(journal.Event) string
 	next     journal.Position
 	steps    uint64
+	step     Step            // of the command at hand: there is one at a time
+	entries  []journal.Entry // memory for lists of events
 	core     *core
 }
 
@@ -232,7 +234,8 @@ func (m *Machine) apply(env *envelope, c Command) (out outcome) {
 		}
 	}
 	m.steps++
-	step := &Step{At: now, Caller: env.Caller, Effect: env.Effect, m: m, seed: &env.Seed, number: m.steps}
+	step := &m.step
+	*step = Step{At: now, Caller: env.Caller, Effect: env.Effect, m: m, seed: &env.Seed, number: m.steps, events: m.room()}
 	out.answer, out.err = m.decide(h, step, c)
 	if out.err != nil {
 		if len(step.events) > 0 {
@@ -266,6 +269,20 @@ func (m *Machine) apply(env *envelope, c Command) (out outcome) {
 	out.done.Key, out.done.Print, out.done.Seed = env.Key, env.Print, env.Seed
 	out.done.Kind, out.done.Caller, out.done.At = env.Kind, env.Caller, now
 	return out
+}
+
+// roomFor is for how many events the memory of lists is taken at once.
+const roomFor = 512
+
+// room is an empty list for a command's events, most of which are few: a piece of one that serves many commands.
+func (m *Machine) room() []journal.Entry {
+	const few = 2
+	if len(m.entries) < few {
+		m.entries = make([]journal.Entry, roomFor)
+	}
+	list := m.entries[:0:few]
+	m.entries = m.entries[few:]
+	return list
 }
 
 // decide turns a panic before the first event into a refusal; one after it stops the node.

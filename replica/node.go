@@ -93,7 +93,8 @@ type Node struct {
 	lock    io.Closer
 	queue   chan *ticket
 	held    atomic.Int64  // bytes admitted and not answered
-	shares  shares        // of the memory for idempotency keys
+	keys    atomic.Int64  // idempotency keys that are known
+	shares  shares        // of the memory for them
 	closed  atomic.Bool   // nothing is admitted any more
 	failed  atomic.Bool   // nothing is decided any more
 	settled atomic.Uint64 // the term in which everything that earlier leaders committed is known to be applied
@@ -116,8 +117,8 @@ type Node struct {
 
 // ticket is a request that waits for its answer.
 type ticket struct {
-	request *Request
-	env     *envelope
+	request Request
+	env     envelope
 	size    int64
 	once    atomic.Bool
 	reply   func(any, error)
@@ -405,19 +406,32 @@ func (n *Node) closeFiles() error {
 // Submit has a request decided, and returns when its outcome is durable. An error with code [moongate.Unknown] means
 // just that: ask again with the same key.
 func (n *Node) Submit(ctx context.Context, r Request) (any, error) {
-	type reply struct {
-		answer any
-		err    error
-	}
-	ch := make(chan reply, 1)
-	n.Go(r, func(a any, err error) { ch <- reply{a, err} })
+	w := waiters.Get().(*waiter)
+	n.Go(r, w.reply)
 	select {
-	case r := <-ch:
+	case r := <-w.ch:
+		waiters.Put(w)
 		return r.answer, r.err
-	case <-ctx.Done():
+	case <-ctx.Done(): // the answer may still come: the waiter is not used again
 		return nil, unknown(context.Cause(ctx))
 	}
 }
+
+// waiter is what Submit waits with.
+type waiter struct {
+	ch    chan answered
+	reply func(any, error)
+}
+
+type answered struct {
+	answer any
+	err    error
+}
+
+var waiters = sync.Pool{New: func() any {
+	ch := make(chan answered, 1)
+	return &waiter{ch, func(a any, err error) { ch <- answered{a, err} }}
+}}
 
 // Submit has a request decided and gives the answer its type.
 func Submit[A any](ctx context.Context, n *Node, r Request) (A, error) {
@@ -461,8 +475,9 @@ func (n *Node) Go(r Request, reply func(any, error)) {
 	if n.opt.TickEvery == 0 {
 		at = n.opt.Clock()
 	}
-	env, err := envelop(&r, at, n.opt.Seed(&r), n.mac)
-	if err != nil {
+	t := &ticket{request: r, reply: reply, node: n}
+	env := &t.env
+	if err := envelop(env, &t.request, at, n.opt.Seed(&t.request), n.mac); err != nil {
 		reply(nil, err)
 		return
 	}
@@ -470,7 +485,7 @@ func (n *Node) Go(r Request, reply func(any, error)) {
 		reply(nil, err)
 		return
 	}
-	t := &ticket{request: &r, env: env, size: int64(len(env.Body)) + ticketBytes + 64*int64(len(env.Vault)), reply: reply, node: n}
+	t.size = int64(len(env.Body)) + ticketBytes + 64*int64(len(env.Vault))
 	limit := n.opt.QueueBytes
 	if r.Effect != 0 || r.Caller == "" {
 		limit *= 2 // outcomes and time have room of their own: they are what empties the queue

@@ -29,14 +29,13 @@ func (s *shares) add(caller string, now, window moongate.Time) int {
 // the memory is for those who have not used half of it themselves: nobody fills it for all.
 func (n *Node) admitKey(caller string, key [16]byte) error {
 	core := n.machine.core
-	used, known := 0, false
-	n.machine.Read(func() {
-		if used = core.keys.Len(); used >= core.limits.Keys-core.limits.Keys/4 {
-			known = core.keys.Has(key)
+	used := int(n.keys.Load())
+	if used >= core.limits.Keys-core.limits.Keys/4 {
+		known := false
+		n.machine.Read(func() { known = core.keys.Has(key) })
+		if known {
+			return nil
 		}
-	})
-	if known {
-		return nil
 	}
 	own := 0
 	if caller != "" {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,7 +133,7 @@ func newWorld(ctx context.Context, opt Options, dir string) (*world, error) {
 }
 
 // snapshotBytes is less than a hub's default, so that even a short run has snapshots in it.
-const snapshotBytes = 16 << 20
+const snapshotBytes = 32 << 20
 
 // open puts the rooms behind a node.
 func open(ctx context.Context, opt Options, dir string) (*world, error) {
@@ -272,7 +273,11 @@ func keyID(handle string) string {
 // load pays from many submitters at once, and gives what they saw. Hold, if any, is called before each.
 func (w *world) load(ctx context.Context, submitters int, hot bool, during time.Duration, hold func()) (measured, error) {
 	touches := []share.Touch{{Party: publisher, At: moongate.At(w.now())}}
-	began := w.now().UnixNano()
+	began := strconv.FormatInt(w.now().UnixNano(), 36)
+	names := make([]string, w.sellers)
+	for i := range names {
+		names[i] = seller(i)
+	}
 	m, err := spell(ctx, submitters, during, w.now, func(s, i int) error {
 		n := (s*7919 + i*104729) % w.sellers
 		if hot {
@@ -281,8 +286,8 @@ func (w *world) load(ctx context.Context, submitters int, hot bool, during time.
 		if hold != nil {
 			hold()
 		}
-		c := &buy{Agreement: w.agreement, Seller: seller(n), Amount: 10_000 + int64(i%977), Touches: touches}
-		_, err := w.node.Submit(ctx, replica.Request{Caller: market, Key: fmt.Sprintf("%d/%d/%d", began, s, i), Command: c})
+		c := &buy{Agreement: w.agreement, Seller: names[n], Amount: 10_000 + int64(i%977), Touches: touches}
+		_, err := w.node.Submit(ctx, replica.Request{Caller: market, Key: began + "/" + strconv.Itoa(s) + "/" + strconv.Itoa(i), Command: c})
 		if err == nil {
 			w.paid.Add(c.Amount)
 		}

@@ -2,6 +2,7 @@ package crossing
 
 import (
 	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/share"
 )
 
@@ -49,6 +50,8 @@ func (s *Side) AppendCBOR(b []byte) []byte {
 	w.Resume(b)
 	w.SomeID(9, s.Reverses)
 	w.True(10, s.Pending)
+	w.SomeID(11, s.Transfer)
+	appendSome(&w, 12, s.Postings, (*ledger.Posting).AppendCBOR)
 	return w.End()
 }
 
@@ -75,6 +78,11 @@ func (k *Book) AppendCBOR(b []byte) []byte {
 	appendSome(&w, 7, k.Hidden, func(who *string, b []byte) []byte { return journal.AppendText(b, *who) })
 	appendSome(&w, 8, k.Volumes, (*Volume).appendCBOR)
 	w.SomeText(9, k.Subject)
+	w.SomeInt(10, int64(k.Expires))
+	if k.Places.Numbers != nil || k.Places.Before != nil {
+		w.Key(11)
+		w.Resume(k.Places.AppendCBOR(w.End()))
+	}
 	return w.End()
 }
 

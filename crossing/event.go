@@ -7,11 +7,13 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/share"
 )
 
-// Recorded says that something passed a wall. Where value moved with it, the ledger's transfer is the event before.
+// Recorded says that something passed a wall. Where value moved with it, it carries the ledger's transfer: each side has
+// its own postings.
 type Recorded struct {
 	Shared `audience:"parties"`
 	Book   `audience:"hub"`
@@ -47,6 +49,9 @@ type Side struct {
 	Lines     []Line         `json:"lines" cbor:"8,keyasint"`
 	Reverses  moongate.ID    `json:"reverses,omitzero" cbor:"9,keyasint,omitzero"`
 	Pending   bool           `json:"pending,omitempty" cbor:"10,keyasint,omitempty"`
+	// Transfer moved the value, or holds it; Postings are what it did to the party's accounts.
+	Transfer moongate.ID      `json:"transfer,omitzero" cbor:"11,keyasint,omitzero"`
+	Postings []ledger.Posting `json:"postings,omitempty" cbor:"12,keyasint,omitempty"`
 }
 
 // Reader is the party.
@@ -108,6 +113,10 @@ type Book struct {
 	Hidden   []string         `cbor:"7,keyasint,omitempty"` // who may know nothing of it
 	Volumes  []Volume         `cbor:"8,keyasint,omitempty"` // what it adds, where tiers go by volume
 	Subject  string           `cbor:"9,keyasint,omitempty"`
+	Expires  moongate.Time    `cbor:"10,keyasint,omitempty"` // of a pending one; 0 is never
+	// Places are of the accounts of all postings, side by side and in the sides' order. What is kept of a crossing
+	// leaves them out.
+	Places ledger.Places `cbor:"11,keyasint,omitzero"`
 }
 
 // Sold is one payee's part. Of a refund, Fees and Shares are what is given back of each, in the order of the terms.
@@ -173,6 +182,22 @@ func (e *Recorded) Own(party string) int64 {
 		}
 	}
 	return sum
+}
+
+// Moves gives the transfer that moved the crossing's value, if any did.
+func (e *Recorded) Moves() (t ledger.Transferred, ok bool) {
+	if len(e.Places.Numbers) == 0 {
+		return t, false
+	}
+	t.Movement = ledger.Movement{ID: e.Transfer, Crossing: e.ID, Pending: e.Pending, Expires: e.Expires}
+	t.Places = e.Places
+	t.Postings = make([]*ledger.Posting, 0, len(e.Places.Numbers))
+	for _, side := range e.Sides {
+		for i := range side.Postings {
+			t.Postings = append(t.Postings, &side.Postings[i])
+		}
+	}
+	return t, true
 }
 
 // EventKind is "crossing.recorded".

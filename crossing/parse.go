@@ -6,6 +6,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/share"
 )
 
@@ -73,6 +74,10 @@ func (s *Side) ParseCBOR(p *journal.Parser) {
 			p.ID(&s.Reverses)
 		case 10:
 			s.Pending = p.Bool()
+		case 11:
+			p.ID(&s.Transfer)
+		case 12:
+			s.Postings = journal.Items(p, func(p *journal.Parser, posting *ledger.Posting) { posting.ParseCBOR(p) })
 		default:
 			p.Fail()
 		}
@@ -124,6 +129,10 @@ func (k *Book) ParseCBOR(p *journal.Parser) {
 			k.Volumes = journal.Items(p, parseVolume)
 		case 9:
 			k.Subject = p.Text()
+		case 10:
+			k.Expires = moongate.Time(p.Int())
+		case 11:
+			k.Places.ParseCBOR(p)
 		default:
 			p.Fail()
 		}

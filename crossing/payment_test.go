@@ -67,18 +67,34 @@ plum-notes share 92
 	g.audit(t)
 }
 
-// The record of a crossing follows its transfer at once, so that a history of an account finds the crossing beside it.
-func TestRecordFollowsItsTransfer(t *testing.T) {
+// A crossing carries its transfer: every party's side has the postings on its own accounts, and those alone.
+func TestCrossingCarriesItsTransfer(t *testing.T) {
 	g := newGarden(t, crossing.Bounds{})
-	g.mustCross(t, g.purchase())
-	entries := g.entries(t)
-	for i, e := range entries {
-		if r, ok := e.Event.(*crossing.Recorded); ok {
-			transfer, ok := entries[i-1].Event.(*ledger.Transferred)
-			if !ok || transfer.ID != r.Transfer || transfer.Crossing != r.ID {
-				t.Errorf("before the crossing stands %T", entries[i-1].Event)
-			}
+	r := g.recorded(t, g.mustCross(t, g.purchase()))
+	moved, ok := r.Moves()
+	if !ok || moved.ID != r.Transfer || moved.Crossing != r.ID || len(moved.Numbers) != len(moved.Postings) || len(moved.Before) != len(moved.Postings) {
+		t.Fatalf("it carries %+v", moved)
+	}
+	count, debits, credits := 0, int64(0), int64(0)
+	for _, side := range r.Sides {
+		if len(side.Postings) == 0 || side.Transfer != r.Transfer {
+			t.Errorf("the side of %s has %d postings by transfer %s", side.Party, len(side.Postings), side.Transfer)
 		}
+		for i, p := range side.Postings {
+			if p.Account.Owner != side.Party {
+				t.Errorf("the side of %s has a posting on %s", side.Party, p.Account)
+			}
+			if &side.Postings[i] != moved.Postings[count] {
+				t.Errorf("posting %d of the transfer is not the side's", count)
+			}
+			if book, ok := g.books.Lookup(p.Account); !ok || book.Balance != p.Balance {
+				t.Errorf("%s stands at %+v, the crossing says %+v", p.Account, book.Balance, p.Balance)
+			}
+			count, debits, credits = count+1, debits+p.Debit, credits+p.Credit
+		}
+	}
+	if count != len(moved.Postings) || debits != credits || debits == 0 {
+		t.Errorf("%d of %d postings, debits of %d and credits of %d", count, len(moved.Postings), debits, credits)
 	}
 	g.audit(t)
 }

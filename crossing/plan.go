@@ -7,6 +7,7 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
+	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/replica"
@@ -68,11 +69,36 @@ func (p *Plan) Emit(step *replica.Step) *Recorded {
 	s.release(step, p)
 	e := p.event
 	if p.transfer != nil {
-		e.Transfer = p.transfer.Emit(step).Transfer
+		p.carry(step)
 	}
 	e.Before = s.Head(e.Agreement)
 	step.Emit(e)
 	return e
+}
+
+// carry has the event carry the transfer: each posting in the side of its account's owner, for which there is room.
+func (p *Plan) carry(step *replica.Step) {
+	e, n := p.event, p.transfer.Len()
+	if n == 0 {
+		p.transfer.Drop(step) // all of it came to nothing
+		return
+	}
+	m := p.transfer.Carry(step, &e.Places, func(i int) (int, *ledger.Posting) {
+		owner, before := p.transfer.Account(i).Owner, 0
+		for _, side := range e.Sides {
+			if side.Party == owner {
+				k := len(side.Postings)
+				side.Postings = side.Postings[:k+1]
+				return before + k, &side.Postings[k]
+			}
+			before += cap(side.Postings)
+		}
+		panic("crossing: a posting of somebody who has no side")
+	})
+	e.Transfer, e.Expires = m.ID, m.Expires
+	for _, side := range e.Sides {
+		side.Transfer = m.ID
+	}
 }
 
 // Drop gives up a plan that will not be emitted though its command goes on.
@@ -158,8 +184,8 @@ type builder struct {
 
 // draft is a side whose lines are counted but not yet together.
 type draft struct {
-	party string
-	lines int
+	party           string
+	lines, postings int
 }
 
 type draftLine struct {
@@ -193,52 +219,116 @@ func (b *builder) build() (*Plan, error) {
 	return b.finish()
 }
 
+// whole is a plan with what its event consists of: of most crossings all in one piece of memory.
+type whole struct {
+	plan     Plan
+	event    Recorded
+	pointers [few]*Side
+	numbers  [few]uint32
+	before   [few]journal.Position
+}
+
+// few is how many sides, and postings, most crossings have at most.
+const few = 6
+
 // finish makes the event and plans the transfer.
 func (b *builder) finish() (*Plan, error) {
 	p := &b.p
 	pending := p.Pending && len(b.legs) > 0 // where nothing is held, nothing is pending
-	e := &Recorded{Shared: Shared{
+	whole := new(whole)
+	e := &whole.event
+	e.Shared = Shared{
 		ID: b.step.NewID(moongate.KindCrossing), At: b.step.At, Kind: p.Kind, Agreement: p.Agreement, From: p.From, To: p.To,
 		Class: p.Class, Currency: p.Currency, Amount: p.Amount, Reverses: p.Reverses, Releases: p.Releases, Pending: pending,
-	}}
+	}
 	if b.terms != nil {
 		e.Version = b.terms.Doc.Version
 	}
 	for _, side := range b.sides {
-		if slices.Contains(b.book.Hidden, side.party) {
-			return nil, refused("agreement", fmt.Sprintf("the terms give %s totals only, but have it pay or receive with each crossing", side.party), "agree on terms that keep it out of single crossings")
+		if err := b.show(side.party); err != nil {
+			return nil, err
 		}
 	}
-	plan := &Plan{state: b.s, event: e}
+	plan := &whole.plan
+	plan.state, plan.event = b.s, e
 	if len(b.legs) > 0 {
 		var err error
 		plan.transfer, err = b.s.books.Plan(b.step, ledger.Transfer{Crossing: e.ID, Pending: p.Pending, Expires: p.Expires, Legs: b.legs})
 		if err != nil {
 			return nil, discreet(err)
 		}
+		if err := b.postings(plan.transfer); err != nil {
+			return nil, err
+		}
 	}
-	e.Book, e.Sides = b.book, b.together(e)
+	e.Book = b.book
+	b.together(whole)
 	return plan, nil
 }
 
-// together makes the sides of the draft, each with its lines in the order in which they were written.
-func (b *builder) together(e *Recorded) []*Side {
-	if len(b.sides) == 0 {
-		return nil
+// show refuses a side for somebody from whom the terms hide the crossing.
+func (b *builder) show(party string) error {
+	if slices.Contains(b.book.Hidden, party) {
+		return refused("agreement", fmt.Sprintf("the terms give %s totals only, but have it pay or receive with each crossing", party), "agree on terms that keep it out of single crossings")
 	}
-	sides, pointers, lines := make([]Side, len(b.sides)), make([]*Side, len(b.sides)), make([]Line, len(b.lines))
+	return nil
+}
+
+// postings counts those of each side. Whose accounts are moved without a line to say why has a side all the same.
+func (b *builder) postings(p *ledger.Plan) error {
+	for i := range p.Len() {
+		owner := p.Account(i).Owner
+		k := slices.IndexFunc(b.sides, func(d draft) bool { return d.party == owner })
+		if k < 0 {
+			if err := b.show(owner); err != nil {
+				return err
+			}
+			k, b.sides = len(b.sides), append(b.sides, draft{party: owner})
+		}
+		b.sides[k].postings++
+	}
+	return nil
+}
+
+// together makes the sides of the draft, each with its lines in the order in which they were written.
+func (b *builder) together(w *whole) {
+	if len(b.sides) == 0 {
+		return
+	}
+	e := &w.event
+	sides, lines := make([]Side, len(b.sides)), make([]Line, len(b.lines))
+	count := 0
+	for i := range b.sides {
+		count += b.sides[i].postings
+	}
+	var postings []ledger.Posting
+	if count > 0 {
+		postings = make([]ledger.Posting, count)
+		e.Places = ledger.Places{Numbers: w.numbers[:], Before: w.before[:]}
+		if count > few {
+			e.Places = ledger.Places{Numbers: make([]uint32, count), Before: make([]journal.Position, count)}
+		}
+		e.Places.Numbers, e.Places.Before = e.Places.Numbers[:count], e.Places.Before[:count]
+	}
+	pointers := w.pointers[:]
+	if len(sides) > few {
+		pointers = make([]*Side, len(sides))
+	}
+	e.Sides = pointers[:len(sides)]
 	for i, d := range b.sides {
 		sides[i] = Side{
 			Party: d.party, Crossing: e.ID, At: e.At, Kind: e.Kind, Agreement: e.Agreement, Version: e.Version, Currency: e.Currency,
 			Lines: lines[:0:d.lines], Reverses: e.Reverses, Pending: e.Pending,
 		}
-		pointers[i], lines = &sides[i], lines[d.lines:]
+		if d.postings > 0 {
+			sides[i].Postings, postings = postings[:0:d.postings], postings[d.postings:]
+		}
+		e.Sides[i], lines = &sides[i], lines[d.lines:]
 	}
 	for i := range b.lines {
 		side := &sides[b.lines[i].side]
 		side.Lines = append(side.Lines, b.lines[i].Line)
 	}
-	return pointers
 }
 
 // discreet keeps an account's figures out of a refusal: others than its owner read it.
@@ -308,7 +398,7 @@ func (b *builder) admit() error {
 		return malformed("to", fmt.Sprintf("a crossing from %q to itself", p.From), "name two participants")
 	}
 	for _, who := range [2]string{p.From, p.To} {
-		if _, err := b.s.parties.Active(who); err != nil {
+		if err := b.s.parties.May(who); err != nil {
 			return err
 		}
 		if _, ok := b.s.agreements.RoleOf(b.terms, who, at); !ok {
@@ -316,7 +406,7 @@ func (b *builder) admit() error {
 		}
 	}
 	if p.Wallet != "" {
-		if _, err := b.s.parties.Active(p.Wallet); err != nil {
+		if err := b.s.parties.May(p.Wallet); err != nil {
 			return err
 		}
 		if b.terms.Doc.Party(agreement.Wallet) != nil {
@@ -403,7 +493,7 @@ func (b *builder) source() error {
 // payee books one payee's part, with its fees and shares.
 func (b *builder) payee(i int, y *Sold) error {
 	if y.Party != "" {
-		if _, err := b.s.parties.Active(y.Party); err != nil {
+		if err := b.s.parties.May(y.Party); err != nil {
 			return err
 		}
 		if !b.s.agreements.Stands(b.terms, b.terms.Beneficiary(), y.Party, b.step.At) {

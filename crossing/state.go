@@ -78,6 +78,7 @@ func New(parties *party.State, agreements *agreement.State, books *ledger.State,
 		volumes: replica.NewTable[volumeKey, tally]("volumes"),
 		heads:   replica.NewTable[moongate.ID, journal.Position]("heads"),
 	}
+	books.Carried((&Recorded{}).EventKind())
 	s.Rebuild()
 	return s
 }
@@ -153,6 +154,7 @@ func (s *State) record(at journal.Position, e *Recorded) {
 		s.heads.Put(e.Agreement, at)
 	}
 	o := Open{Shared: e.Shared, Position: at, Book: e.Book}
+	o.Book.Places = ledger.Places{}
 	if !o.Pending {
 		s.count(&o)
 	}

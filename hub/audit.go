@@ -28,11 +28,10 @@ type audit struct {
 	bills  *billAudit
 
 	balances map[ledger.Account]ledger.Balance
-	moved    map[moongate.ID]moongate.ID // transfer → what it is for, until that is recorded
+	moved    map[moongate.ID]moongate.ID // transfer → what it is for: a window or a statement
 	recorded map[moongate.ID]struct{}    // crossings
 	periods  map[moongate.ID]struct{}    // windows and statements
 	ended    map[moongate.ID]string      // payments, attempts and refunds, and how
-	last     *ledger.Transferred         // the transfer before, which a crossing may be about
 }
 
 func newAudit(r *Rooms, add func(*Finding) *Finding) *audit {
@@ -59,21 +58,8 @@ func (a *audit) event(e journal.Entry) {
 	a.events.Looked++
 	switch v := e.Event.(type) {
 	case *ledger.Transferred:
-		a.post(e.Position, v.Postings, func(b *ledger.Balance, p *ledger.Posting) {
-			if v.Pending {
-				b.DebitsPending += p.Debit
-				b.CreditsPending += p.Credit
-			} else {
-				b.Debits += p.Debit
-				b.Credits += p.Credit
-			}
-		})
-		if _, known := a.recorded[v.Crossing]; known {
-			a.owned.bad("event %d: transfer %s is for crossing %s, which was recorded with another one", e.Position, v.ID, v.Crossing)
-		}
+		a.transfer(e, v)
 		a.moved[v.ID] = v.Crossing
-		a.owned.Looked++
-		a.last = v
 	case *ledger.Resolved:
 		a.post(e.Position, v.Postings, func(b *ledger.Balance, p *ledger.Posting) { *b = p.Balance })
 	case *crossing.Recorded:
@@ -131,15 +117,27 @@ func (a *audit) secret(e journal.Entry, v *crossing.Recorded) {
 				a.hidden.bad("event %d: %s has a side in crossing %s", e.Position, who, v.ID)
 			}
 		}
-		if a.last == nil || a.last.ID != v.Transfer {
-			continue
-		}
-		for _, p := range a.last.Postings {
+		t, _ := v.Moves()
+		for _, p := range t.Postings {
 			if p.Account.Owner == who {
 				a.hidden.bad("event %d: crossing %s moves %s", e.Position, v.ID, p.Account)
 			}
 		}
 	}
+}
+
+// transfer holds what an event moves against books of our own.
+func (a *audit) transfer(e journal.Entry, v *ledger.Transferred) {
+	a.owned.Looked++
+	a.post(e.Position, v.Postings, func(b *ledger.Balance, p *ledger.Posting) {
+		if v.Pending {
+			b.DebitsPending += p.Debit
+			b.CreditsPending += p.Credit
+		} else {
+			b.Debits += p.Debit
+			b.Credits += p.Credit
+		}
+	})
 }
 
 // post holds a transfer's postings against books of our own.
@@ -168,11 +166,15 @@ func (a *audit) crossing(e journal.Entry, v *crossing.Recorded) {
 		a.owned.bad("event %d: crossing %s was recorded before", e.Position, v.ID)
 	}
 	a.recorded[v.ID] = struct{}{}
-	if !v.Transfer.IsZero() {
-		if of, ok := a.moved[v.Transfer]; !ok || of != v.ID {
-			a.owned.bad("event %d: crossing %s names transfer %s, which is not its own", e.Position, v.ID, v.Transfer)
+	if t, ok := v.Moves(); ok {
+		a.transfer(e, &t)
+	}
+	for _, side := range v.Sides {
+		for i := range side.Postings {
+			if p := &side.Postings[i]; p.Account.Owner != side.Party || side.Transfer != v.Transfer {
+				a.owned.bad("event %d: the side of %s in crossing %s has a posting on %s by transfer %s", e.Position, side.Party, v.ID, p.Account, side.Transfer)
+			}
 		}
-		delete(a.moved, v.Transfer)
 	}
 	a.terms.Looked++
 	if v.Kind != crossing.Exception && v.Kind != crossing.Refund {

@@ -135,9 +135,11 @@ func TestEveryLineFindsItsDamage(t *testing.T) {
 	}
 	transferred := func(edit func(*ledger.Transferred)) func(*testing.T) *hub.Config {
 		return first(func(e journal.Event) journal.Event {
-			if v, ok := e.(*ledger.Transferred); ok && v.Crossing.Kind() == moongate.KindCrossing {
-				edit(v)
-				return v
+			if v, ok := e.(*crossing.Recorded); ok {
+				if t, ok := v.Moves(); ok {
+					edit(&t)
+					return v
+				}
 			}
 			return nil
 		})
@@ -196,7 +198,14 @@ func TestEveryLineFindsItsDamage(t *testing.T) {
 				Limitation: ledger.Limitation{Account: v.Postings[0].Account, Limits: ledger.Limits{Least: &least}}, Place: ledger.Place{Number: v.Numbers[0]},
 			}
 		})},
-		{"a transfer for a crossing that never was", "every movement of value belongs", 2, transferred(func(v *ledger.Transferred) { v.Crossing[15]++ })},
+		{"a posting by another transfer", "every movement of value belongs", 2, recorded(crossing.Payment, func(v *crossing.Recorded) bool { v.Sides[0].Transfer[15]++; return true })},
+		{"a transfer for a crossing that never was", "every movement of value belongs", 2, first(func(e journal.Event) journal.Event {
+			if v, ok := e.(*ledger.Transferred); ok {
+				v.Crossing = moongate.NewID(moongate.KindCrossing, moongate.Hub{1, 2, 3}, [12]byte{4})
+				return v
+			}
+			return nil
+		})},
 		{"a second transfer for a crossing", "every movement of value belongs", 2, func(t *testing.T) *hub.Config {
 			var before moongate.ID
 			return forge(t, c, editing(t, c, false, func(e journal.Event) journal.Event {

@@ -14,6 +14,17 @@ type Transferred struct {
 	Postings []*Posting `audience:"each"`
 }
 
+// Mover is an event that moves value, or holds it to move: a [Transferred], or one that says what the value moves for and
+// carries the transfer with it, as a crossing does.
+type Mover interface {
+	journal.Event
+	// Moves gives the transfer, and whether the event has one. It shares the event's memory.
+	Moves() (Transferred, bool)
+}
+
+// Moves gives the event.
+func (e *Transferred) Moves() (Transferred, bool) { return *e, true }
+
 // Movement is what everybody with a posting in a transfer may know of it.
 type Movement struct {
 	ID       moongate.ID   `json:"id" cbor:"1,keyasint"`

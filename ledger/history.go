@@ -83,8 +83,9 @@ func step(read Reader, a Account, at journal.Position) (*Line, journal.Position,
 		if v.Account == a && v.Before < at {
 			return nil, v.Before, nil
 		}
-	case *Transferred:
-		line.Transfer, line.Crossing, line.Pending, postings, places = v.ID, v.Crossing, v.Pending, v.Postings, v.Places
+	case Mover:
+		t, _ := v.Moves()
+		line.Transfer, line.Crossing, line.Pending, postings, places = t.ID, t.Crossing, t.Pending, t.Postings, t.Places
 	case *Resolved:
 		line.Transfer, line.Crossing, line.Outcome, postings, places = v.ID, v.Crossing, v.Outcome, v.Postings, v.Places
 	}

@@ -59,8 +59,8 @@ func (s *State) held(step *replica.Step, id moongate.ID) (Held, error) {
 
 // end makes the plan that ends a pending transfer.
 func (s *State) end(id moongate.ID, h Held, outcome Outcome) *Plan {
-	p := &Plan{state: s, transfer: Transfer{Crossing: h.Crossing}, ends: id, outcome: outcome}
-	p.changes = p.few[:0]
+	p := s.plan()
+	p.transfer, p.ends, p.outcome = Transfer{Crossing: h.Crossing}, id, outcome
 	for _, hold := range h.Holds {
 		p.changes = append(p.changes, change{
 			account: s.books.At(int(hold.Number)).Account, number: int(hold.Number),

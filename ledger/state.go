@@ -25,6 +25,7 @@ type State struct {
 	// Derived: what follows from the tables.
 	numbers map[Account]uint32
 	byOwner map[string][]uint32       // in the order in which the accounts were opened
+	carried []string                  // kinds of other rooms' events that carry transfers
 	due     *replica.Due[moongate.ID] // pending transfers that expire
 	scratch scratch
 }
@@ -78,6 +79,12 @@ func (s *State) Events() []journal.Event {
 // Tables lists the room's state.
 func (s *State) Tables() []replica.Stored { return []replica.Stored{s.books, s.pending} }
 
+// Carried says that events of a kind, which another room emits, are [Mover]s.
+func (s *State) Carried(kind string) { s.carried = append(s.carried, kind) }
+
+// Listens has the books take in what other rooms' events carry.
+func (s *State) Listens() []string { return s.carried }
+
 // Register has the machine take the room's commands.
 func (s *State) Register(m *replica.Machine) { replica.Handle(m, s.SetLimits) }
 
@@ -87,17 +94,9 @@ func (s *State) Fold(e journal.Entry) {
 	case *Opened:
 		s.books.Append(Book{Account: v.Account, Head: e.Position})
 		s.index(v.Account, v.Number)
-	case *Transferred:
-		s.post(e.Position, v.Numbers, v.Postings)
-		if v.Pending {
-			h := Held{Crossing: v.Crossing, Expires: v.Expires, Holds: make([]Hold, len(v.Postings))}
-			for i, p := range v.Postings {
-				h.Holds[i] = Hold{v.Numbers[i], p.Debit, p.Credit}
-			}
-			s.pending.Put(v.ID, h)
-			if v.Expires != 0 {
-				s.due.Add(v.Expires, v.ID)
-			}
+	case Mover:
+		if t, ok := v.Moves(); ok {
+			s.move(e.Position, &t)
 		}
 	case *Resolved:
 		s.post(e.Position, v.Numbers, v.Postings)
@@ -106,6 +105,21 @@ func (s *State) Fold(e journal.Entry) {
 		b := s.books.At(int(v.Number))
 		b.Limits, b.Head = v.Limits, e.Position
 		s.books.Set(int(v.Number), b)
+	}
+}
+
+func (s *State) move(at journal.Position, t *Transferred) {
+	s.post(at, t.Numbers, t.Postings)
+	if !t.Pending {
+		return
+	}
+	h := Held{Crossing: t.Crossing, Expires: t.Expires, Holds: make([]Hold, len(t.Postings))}
+	for i, p := range t.Postings {
+		h.Holds[i] = Hold{t.Numbers[i], p.Debit, p.Credit}
+	}
+	s.pending.Put(t.ID, h)
+	if t.Expires != 0 {
+		s.due.Add(t.Expires, t.ID)
 	}
 }
 

@@ -90,8 +90,8 @@ func (s *State) Plan(step *replica.Step, t Transfer) (*Plan, error) {
 		return nil, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("%d transfers are pending already", s.pending.Len()), Hint: "try again when some have been posted or voided"}
 	}
 	s.begin(step)
-	p := &Plan{state: s, transfer: t}
-	p.changes = p.few[:0]
+	p := s.plan()
+	p.transfer = t
 	for i := range t.Legs {
 		l := &t.Legs[i]
 		if l.Amount < 0 {
@@ -226,16 +226,7 @@ func (p *Plan) Emit(step *replica.Step) Result {
 		return Result{}
 	}
 	e := newEvent(len(p.changes))
-	for i := range p.changes {
-		c := &p.changes[i]
-		if c.number == noNumber {
-			c.number = s.open(step, c.account)
-		}
-		b := s.books.At(c.number)
-		after, _ := b.Balance.plus(p.delta(c))
-		e.Numbers[i], e.Before[i] = uint32(c.number), b.Head
-		*e.Postings[i] = Posting{Account: c.account, Debit: c.debit, Credit: c.credit, Balance: after}
-	}
+	p.fill(step, &e.Places, func(i int) (int, *Posting) { return i, e.Postings[i] })
 	t := &p.transfer
 	if !p.ends.IsZero() {
 		step.Emit(&Resolved{Resolution: Resolution{ID: p.ends, Crossing: t.Crossing, Outcome: p.outcome}, Places: e.Places, Postings: e.Postings})
@@ -244,6 +235,37 @@ func (p *Plan) Emit(step *replica.Step) Result {
 	e.Movement = Movement{ID: step.NewID(moongate.KindTransfer), Crossing: t.Crossing, Pending: t.Pending, Expires: t.Expires}
 	step.Emit(e)
 	return Result{e.ID, e.Postings}
+}
+
+// Len is how many postings the plan will have.
+func (p *Plan) Len() int { return len(p.changes) }
+
+// Account is the one of posting i.
+func (p *Plan) Account(i int) Account { return p.changes[i].account }
+
+// Carry makes the plan happen as Emit does, but within an event of the caller's: a [Mover], which must be emitted next.
+// It writes posting i of [Plan.Len] to where at says, and its account's place under the number that at gives it; places has
+// room for all.
+func (p *Plan) Carry(step *replica.Step, places *Places, at func(i int) (int, *Posting)) Movement {
+	p.state.release(step, p)
+	p.fill(step, places, at)
+	return Movement{ID: step.NewID(moongate.KindTransfer), Crossing: p.transfer.Crossing, Pending: p.transfer.Pending, Expires: p.transfer.Expires}
+}
+
+// fill opens accounts that are new, and writes down places and postings.
+func (p *Plan) fill(step *replica.Step, places *Places, at func(i int) (int, *Posting)) {
+	s := p.state
+	for i := range p.changes {
+		c := &p.changes[i]
+		if c.number == noNumber {
+			c.number = s.open(step, c.account)
+		}
+		b := s.books.At(c.number)
+		after, _ := b.Balance.plus(p.delta(c))
+		k, posting := at(i)
+		places.Numbers[k], places.Before[k] = uint32(c.number), b.Head
+		*posting = Posting{Account: c.account, Debit: c.debit, Credit: c.credit, Balance: after}
+	}
 }
 
 // newEvent makes an event of so many empty postings, of few in one piece of memory.
@@ -288,6 +310,28 @@ func (p *Plan) Drop(step *replica.Step) { p.state.release(step, p) }
 type scratch struct {
 	step  uint64
 	plans []*Plan
+	spare []*Plan // that earlier commands made: their memory is used again
+	used  int     // of them, by this command
+}
+
+// spared is how many plans a command makes at most whose memory is kept.
+const spared = 8
+
+// plan gives an empty plan, for this command.
+func (s *State) plan() *Plan {
+	c := &s.scratch
+	var p *Plan
+	if c.used < len(c.spare) {
+		p = c.spare[c.used]
+		*p = Plan{}
+		c.used++
+	} else if p = new(Plan); c.used < spared {
+		c.spare = append(c.spare, p)
+		c.used++
+	}
+	p.state = s
+	p.changes = p.few[:0]
+	return p
 }
 
 // begin forgets the plans of another command.
@@ -296,6 +340,7 @@ func (s *State) begin(step *replica.Step) {
 		s.scratch.step = step.Number()
 		clear(s.scratch.plans)
 		s.scratch.plans = s.scratch.plans[:0]
+		s.scratch.used = 0
 	}
 }
 

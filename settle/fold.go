@@ -11,8 +11,6 @@ import (
 // Fold changes the state as an event says.
 func (s *State) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
-	case *ledger.Transferred:
-		s.last = v
 	case *crossing.Recorded:
 		s.foldCrossing(v)
 	case *ledger.Resolved:
@@ -51,7 +49,7 @@ func (s *State) Fold(e journal.Entry) {
 	}
 }
 
-// foldCrossing adds a crossing to its window. Its transfer, if it moved value, is the event just before.
+// foldCrossing adds a crossing to its window, if it moved value.
 func (s *State) foldCrossing(e *crossing.Recorded) {
 	if e.Agreement.IsZero() || e.Transfer.IsZero() {
 		return // money in suspense has no terms yet; nothing moved
@@ -68,8 +66,8 @@ func (s *State) foldCrossing(e *crossing.Recorded) {
 		s.waiting.Put(e.Transfer, p)
 		return
 	}
-	if s.last != nil && s.last.ID == e.Transfer {
-		s.take(&p, e.At, s.last.Postings)
+	if t, ok := e.Moves(); ok {
+		s.take(&p, e.At, t.Postings)
 	}
 }
 

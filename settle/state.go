@@ -33,7 +33,6 @@ type State struct {
 	members map[moongate.ID][]string  // of a window, in no order
 	between map[moongate.ID][]pairKey // claims of a window, in no order
 	due     *replica.Due[moongate.ID]
-	last    *ledger.Transferred // the transfer that the next crossing is about
 }
 
 // passage is what a crossing contributes beside its postings.
@@ -76,7 +75,7 @@ func (s *State) Tables() []replica.Stored {
 
 // Listens has crossings and what they post add to windows.
 func (s *State) Listens() []string {
-	return []string{(&ledger.Transferred{}).EventKind(), (&ledger.Resolved{}).EventKind(), (&crossing.Recorded{}).EventKind()}
+	return []string{(&ledger.Resolved{}).EventKind(), (&crossing.Recorded{}).EventKind()}
 }
 
 // Register tells the machine which commands the room answers, and that an instruction to a wallet has an effect.
@@ -94,7 +93,7 @@ func (s *State) Register(m *replica.Machine) {
 
 // Rebuild makes what is derived from the tables.
 func (s *State) Rebuild() {
-	s.members, s.between, s.last = map[moongate.ID][]string{}, map[moongate.ID][]pairKey{}, nil
+	s.members, s.between = map[moongate.ID][]string{}, map[moongate.ID][]pairKey{}
 	s.due = replica.DueByID()
 	for key := range s.positions.All() {
 		s.members[key.Window] = append(s.members[key.Window], key.Party)

@@ -108,14 +108,6 @@ func (s *stage) readJournal(ctx context.Context, r *Report) error {
 	err := s.hub.Node.Journal().Entries(1, func(e journal.Entry) error {
 		r.Events++
 		switch v := e.Event.(type) {
-		case *ledger.Transferred:
-			switch {
-			case v.Crossing.Kind() != moongate.KindCrossing:
-			case v.Pending:
-				held[v.ID] = v.Postings
-			default:
-				add(v.Postings)
-			}
 		case *settle.Reported:
 			if v.Progress == settle.Paid && v.Ref == v.Instruction.String() { // by the wallet's own word
 				split[v.From] += v.Amount
@@ -128,6 +120,13 @@ func (s *stage) readJournal(ctx context.Context, r *Report) error {
 		case *crossing.Recorded:
 			r.Crossings++
 			r.ByKind[v.Kind.String()]++
+			switch t, ok := v.Moves(); {
+			case !ok:
+			case t.Pending:
+				held[t.ID] = t.Postings
+			default:
+				add(t.Postings)
+			}
 		}
 		return nil
 	})

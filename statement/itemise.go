@@ -286,22 +286,14 @@ func read(src Sources, r Request, p place) (*crossed, error) {
 	if c.Transfer.IsZero() {
 		return one, nil
 	}
-	at := p.position - 1
-	if p.resolved != 0 {
-		at = p.resolved
-	}
-	moved, err := src.Read(at)
-	if err != nil {
-		return nil, fmt.Errorf("statement: transfer at event %d: %w", at, err)
-	}
-	var postings []*ledger.Posting
-	switch v := moved.Event.(type) {
-	case *ledger.Transferred:
-		if v.ID == c.Transfer {
-			postings = v.Postings
+	moved, _ := c.Moves()
+	postings := moved.Postings
+	if p.resolved != 0 { // it was pending, and moved when that ended
+		end, err := src.Read(p.resolved)
+		if err != nil {
+			return nil, fmt.Errorf("statement: end of a transfer at event %d: %w", p.resolved, err)
 		}
-	case *ledger.Resolved:
-		if v.ID == c.Transfer {
+		if v, ok := end.Event.(*ledger.Resolved); ok && v.ID == c.Transfer {
 			postings = v.Postings
 		}
 	}

@@ -35,11 +35,11 @@ type Log struct {
 	saved    int // rows that are in the file
 	open     *proof.Interval
 	spare    *proof.Interval // the one before, for its memory
-	groups   []proof.Group // of the event at hand, for their memory
-	row      interval      // of the open interval
-	acts     []act         // of the open interval
-	err      error         // a fault that ended the log's work
-	signed   []byte        // the newest checkpoint
+	groups   []proof.Group   // of the event at hand, for their memory
+	row      interval        // of the open interval
+	acts     []act           // of the open interval
+	err      error           // a fault that ended the log's work
+	signed   []byte          // the newest checkpoint
 
 	flushing sync.Mutex // one flush at a time: it is held across syncs
 

@@ -299,7 +299,8 @@ func (w *quietWorld) seen(token string) (all, shut []string) {
 
 // What is read at these paths is the operator's, a payment's, or leads elsewhere: a store has nothing there.
 var notTheStores = []string{
-	"/console/exceptions/{id}", "/console/links/{id}", "/console/payments/{id}", "/console/sign-out", "/console/system",
+	"/console/bills", "/console/bills/{id}", "/console/differences", "/console/differences/{id}", "/console/exceptions/{id}",
+	"/console/links/{id}", "/console/payments/{id}", "/console/sign-out", "/console/system",
 	"/v1/backup", "/v1/bills", "/v1/bills/fetches", "/v1/bills/{bill}", "/v1/differences", "/v1/differences/{difference}",
 	"/v1/effects", "/v1/effects/buried", "/v1/health", "/v1/payments/{payment}", "/v1/payments/{payment}/events",
 	"/v1/settlement/windows/{window}/positions",

@@ -51,3 +51,12 @@ func Newest(dir, node string) (*raft.SnapshotMeta, error) {
 	}
 	return all[0], nil
 }
+
+// BreakStore closes the file of raft's log and stable store under it.
+func (n *Node) BreakStore() error { return n.store.bolt.Close() }
+
+// Vote writes into raft's stable store, as raft does.
+func (n *Node) Vote(term uint64) error { return n.store.SetUint64([]byte("LastVoteTerm"), term) }
+
+// StopRaft tells raft to stop, and does not wait.
+func (n *Node) StopRaft() { n.raft.Shutdown() }

@@ -89,6 +89,8 @@ var families = []struct {
 	{"guard.", vocabularies["guard"], ""},
 	{"step.", vocabularies["step"], ""},
 	{"difference.says.", sentences, ""},
+	{"why.", reasons, ""},
+	{"chosen.", choices, ""},
 }
 
 // TestEveryWordIsSaidAndEverySaidWordIsThere compares the catalogue with what templates, vocabularies and code ask for.

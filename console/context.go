@@ -83,22 +83,25 @@ type Paging struct {
 // Cursor is the parameter that a link to another part of the list changes.
 func (p Paging) Cursor() string { return cmp.Or(p.List, "after") }
 
-// Short tells whether the list is all on the page, so that there is nowhere to go.
-func (p Paging) Short() bool { return p.First && p.Next == "" }
+// Short tells whether a list beside the main one is all on the page, so that there is nowhere to go.
+func (p Paging) Short() bool { return p == Paging{} || p.First && p.Next == "" }
 
 // cursors are the parameters that say where in its lists a page begins; id narrows one to a single row.
 var cursors = []string{"after", "agreements", "blocks", "fetches", "id", "months", "open", "payouts", "peers", "positions", "refunds", "signatures", "story", "versions"}
 
 // Step is one thing that happened in a story.
 type Step struct {
-	What   string // the event's kind, "pay.created"; with its outcome where it has several, "pay.settled.succeeded"
-	State  string // decides shape and colour; empty: done
-	At     moongate.Time
-	Party  Party        // {party} in the sentence
-	Other  Party        // {other}
-	Amount money.Amount // {amount}
-	Note   string       // the raw words of a wallet or a person, shown as a quotation
-	Ref    Ref          // where to read more
+	What    string // the event's kind, "pay.created"; with its outcome where it has several, "pay.settled.succeeded"
+	State   string // decides shape and colour; empty: done
+	At      moongate.Time
+	Party   Party        // {party} in the sentence
+	Other   Party        // {other}
+	Amount  money.Amount // {amount}
+	Why     string       // key of a sentence that says why; the catalogue has it
+	Code    string       // of the wallet's own, beside it
+	Note    string       // the words of a person, or ours in the reader's language, shown as a quotation
+	Program string       // the text of a program, in English or, of a wallet, Chinese
+	Ref     Ref          // where to read more
 }
 
 // Split is an amount and where all of it goes.

@@ -30,7 +30,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{What: "link.clicked", At: ago(9 * moongate.Minute), Party: g("jasmine"), Other: g("bamboo"), Ref: Ref{"crossing", testID(moongate.KindCrossing, 31)}},
 		{What: "pay.created", At: ago(7 * moongate.Minute), Party: g("bamboo"), Amount: fen(26800), Ref: Ref{"payment", pay}},
 		{What: "pay.attempt_opened", At: ago(6*moongate.Minute + 20*moongate.Second), Party: g("weixin")},
-		{What: "pay.doubted", State: "unknown", At: ago(6 * moongate.Minute), Party: g("weixin"), Note: "504 Gateway Timeout, 5.0 s"},
+		{What: "pay.doubted", State: "unknown", At: ago(6 * moongate.Minute), Party: g("weixin"), Why: "why.verdict.unknown", Code: "SYSTEM_ERROR", Program: "504 Gateway Timeout, 5.0 s"},
 		{What: "pay.query_due", State: "asking", At: ago(6*moongate.Minute - 2*moongate.Second), Party: g("weixin")},
 		{What: "pay.attempt_ended.paid", At: ago(5*moongate.Minute + 52*moongate.Second), Party: g("weixin"), Amount: fen(26800)},
 		{What: "ledger.transferred", At: ago(5*moongate.Minute + 52*moongate.Second), Amount: fen(26800)},
@@ -77,7 +77,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 	exceptions := []ExceptionLine{
 		{ID: "e1", Kind: "unclear", Opened: ago(26 * moongate.Hour), State: "open", Subject: Ref{"payment", pay}, Subtext: "b81ef226f3fe1789b1e8b2acac839d17", Party: g("tea-hill"), Ours: money.Of(9933, money.BRL), Theirs: money.Of(9932, money.BRL), Amount: money.Of(1, money.BRL), Actions: resolve("e1")},
 		{ID: "e2", Kind: "silent", Opened: ago(50 * moongate.Minute), State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 1)}, Subtext: "BM-20261121-0417", Party: g("alipay"), Amount: fen(28731)},
-		{ID: "e3", Kind: "late", Opened: ago(4 * moongate.Hour), Until: noon + 20*moongate.Hour, State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 6)}, Subtext: "BM-20261126-0417", Party: g("weixin"), Theirs: fen(96316), Amount: fen(96316), Facts: in("paid 4 minutes after the order was closed", "订单关闭 4 分钟后付款"), Actions: resolve("e3")[1:]},
+		{ID: "e3", Kind: "late", Opened: ago(4 * moongate.Hour), Until: noon + 20*moongate.Hour, State: "open", Subject: Ref{"payment", testID(moongate.KindPayment, 6)}, Subtext: "BM-20261126-0417", Party: g("weixin"), Theirs: fen(96316), Amount: fen(96316), Facts: "weixin was paid 963.16 CNY although its order was closed and the payment expired", Actions: resolve("e3")[1:]},
 		{ID: "e4", Kind: "stranger", Opened: ago(3 * moongate.Day), State: "resolved", Subject: Ref{"payment", testID(moongate.KindPayment, 9)}, Party: g("north-loom"), Theirs: money.Of(15000, money.BRL), Amount: money.Of(-15000, money.BRL), Ended: ago(moongate.Day), How: "dismiss", By: g("moon"), Note: in("refunded by the merchant on 18 November", "商户已于 11 月 18 日退款")},
 	}
 	statement := StatementLine{ID: testID(moongate.KindStatement, 0), Agreement: agreement.ID, Title: agreement.Title, Period: "2026-10", From: g("bamboo"), To: g("jasmine"), Total: fen(341977), Crossings: 180, State: "issued", Issued: ago(19 * moongate.Day)}
@@ -104,7 +104,7 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{name: "crossings", query: url.Values{"from": {"jasmine"}}, page: Crossings{Filter: CrossingFilter{From: "jasmine", Parties: options}, Lines: lines, Paging: full}},
 		{name: "crossings-empty", page: Crossings{}},
 		{name: "crossing", page: Crossing{Line: lines[0], Version: 3, Payment: pay, Steps: story, Split: split(l), Window: win, HasProof: true, Position: 18446101, Reference: "BM-20261120-0417", Refunds: lines[2:3]}},
-		{name: "crossing-refused", page: Crossing{Line: lines[3], Version: 1, Steps: []Step{{What: "crossing.refused", State: "refused", At: lines[3].At, Party: g("jasmine"), Other: g("lotus"), Note: in("the agreement does not cover links to coupons", "协议不含优惠券链接")}}, Position: 18446000}},
+		{name: "crossing-refused", page: Crossing{Line: lines[3], Version: 1, Steps: []Step{{What: "crossing.refused", State: "refused", At: lines[3].At, Party: g("jasmine"), Other: g("lotus"), Why: "why.refused.kind", Program: "crossings of kind \"link\" are not in the scope of jasmine-lotus version 1"}}, Position: 18446000}},
 		{name: "payments", query: url.Values{"state": {"succeeded"}, "since": {"2026-11-01"}}, page: Payments{Filter: PaymentFilter{State: "succeeded", Since: "2026-11-01", Wallets: wallets, Merchants: options}, Lines: payments, Paging: full}},
 		{name: "payments-empty", page: Payments{Filter: PaymentFilter{Order: "BM-1", Wallets: wallets}}},
 		{name: "refunds", page: Refunds{Wallets: wallets, Lines: refunds, Paging: full}},

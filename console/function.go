@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/money"
@@ -61,6 +62,8 @@ func (r *Renderer) functions(lang Lang) template.FuncMap {
 		"fare":      fare,
 		"heaps":     heaps,
 		"fine":      fine,
+		"why":       func(key string) string { return r.why(lang, key) },
+		"foreign":   func(text string) bool { return lang == Chinese && !strings.ContainsFunc(text, isHan) },
 		"says":      func(d DifferenceLine) string { return r.says(lang, d) },
 		"less":      func(a, b int64) int64 { return a - b },
 		"draw":      draw,
@@ -95,6 +98,16 @@ func (r *Renderer) list(lang Lang, set string, words []string) string {
 	}
 	return strings.Join(said, r.words.Say(lang, "comma"))
 }
+
+// why is the sentence of a reason, nothing where there is none: an older console shows the text of a newer hub's program.
+func (r *Renderer) why(lang Lang, key string) string {
+	if !r.words.Has(key) {
+		return ""
+	}
+	return r.words.Say(lang, key)
+}
+
+func isHan(c rune) bool { return unicode.Is(unicode.Han, c) }
 
 // says is the sentence about a difference.
 func (r *Renderer) says(lang Lang, d DifferenceLine) string {

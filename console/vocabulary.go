@@ -171,6 +171,7 @@ var vocabularies = map[string][]string{
 	// What the pages refuse themselves.
 	"problem.why": {
 		"forged", "stale", "strange", "unreadable", "fileless", "unchosen", "broken", "not_day", "not_cursor", "not_scoped", "unproven", "not_there",
+		"link_unknown", "link_closed", "link_unagreed",
 	},
 	"ref": {
 		"crossing", "payment", "account", "window", "agreement", "receipt", "statement", "link", "participant",
@@ -190,6 +191,17 @@ var asked = []string{
 
 // sentences are what is said about a difference, under difference.says.WORD: see [DifferenceLine.Sentence].
 var sentences = []string{"duplicate", "missing_ours", "missing_theirs", "status_ours", "status_theirs", "amount", "fee", "timing"}
+
+// reasons are the keys of sentences that say why something did not come about, beside those of problems and exceptions; the
+// pages give them by the codes of rooms. Choices are those of the hub's choice of a wallet.
+var (
+	reasons = []string{
+		"verdict.refused", "verdict.not_done", "verdict.unknown", "never_had", "another_amount", "given_back",
+		"refused.agreement", "refused.kind", "refused.currency", "refused.class", "refused.wallet", "refused.releases", "refused.payees",
+		"refused.reverses", "refused.link", "refused.destination", "refused.touches",
+	}
+	choices = []string{"order", "rate", "probe", "percent", "rule", "instead", "and"}
+)
 
 // sections is the part of the navigation that a page belongs to.
 var sections = map[string]string{

@@ -106,7 +106,7 @@ func (p *Pages) crossing(v *visit) (console.Page, error) {
 		p.tellCrossing(v, &page, row, event)
 		page.Split = p.split(v, event)
 	case *crossing.Refused:
-		page.Steps = []console.Step{{What: e.Event.EventKind(), State: "refused", At: e.At, Party: page.Line.From, Other: page.Line.To, Note: row.Reason}}
+		page.Steps = []console.Step{{What: e.Event.EventKind(), State: "refused", At: e.At, Party: page.Line.From, Other: page.Line.To, Why: whyRefused(&event.Reason), Program: event.Reason.Message}}
 	}
 	if page.Window, err = p.windowOf(v, &row); err != nil {
 		return nil, err

@@ -109,7 +109,10 @@ func kindsAndAges(waiting []pay.Aging) (kinds, byAge []console.KindCount) {
 func (p *Pages) exceptionLine(v *visit, r *pay.ExceptionRow) console.ExceptionLine {
 	line := console.ExceptionLine{
 		ID: r.ID.String(), Kind: string(r.Kind), Opened: r.Opened, State: "open", Amount: r.Amount, Facts: r.Facts,
-		Party: p.party(r.Wallet, v.lang), Ended: r.Ended, How: string(r.Action), By: p.party(r.By, v.lang), Note: r.Note,
+		Party: p.party(r.Wallet, v.lang), Ended: r.Ended, How: string(r.Action), By: p.party(r.By, v.lang),
+	}
+	if r.By != "" { // what the hub notes is told by what happened
+		line.Note = r.Note
 	}
 	if !r.Payment.IsZero() {
 		line.Subject = console.Ref{Kind: "payment", ID: r.Payment.String()}

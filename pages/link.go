@@ -227,7 +227,7 @@ func (p *Pages) link(w http.ResponseWriter, r *http.Request, l link.Page) {
 }
 
 func problem(status int, err *moongate.Error) console.Problem {
-	page := console.Problem{Status: status}
+	page := console.Problem{Status: status, Why: whyLink(err)}
 	if err != nil {
 		page.Error = *err
 	}

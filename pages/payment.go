@@ -226,12 +226,9 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 		wallet(event.Wallet)
 		try = event.Attempt
 		if c := event.Chosen; c != nil {
-			step.What, step.Note = step.What+"."+string(c.Because), c.Rule
-			if c.Percent > 0 {
-				step.Note = strings.TrimPrefix(step.Note+" · "+strconv.FormatInt(c.Percent, 10)+"%", " · ")
-			}
+			step.What += "." + string(c.Because)
 		}
-		step.Note = chosen(event.Chosen, v.lang)
+		step.Note = p.chosen(event.Chosen, v.lang)
 	case *pay.CreateDue:
 		wallet(event.Wallet)
 		step.State = "asking"
@@ -245,13 +242,23 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 		step.State = "closing"
 	case *pay.Doubted:
 		wallet(event.Wallet)
-		step.State, step.Note = "unknown", event.Message
+		step.State = "unknown"
+		failed(&step, event.Verdict, event.Code, event.Message)
+		if event.Outcome != nil && event.Verdict == "" {
+			step.Why = "why.another_amount"
+		}
 	case *pay.AttemptEnded:
 		wallet(event.Wallet)
 		step.What += "." + string(event.Status)
-		step.Note = event.Message
+		failed(&step, "", event.Code, event.Message)
+		if event.Status == pay.AttemptFailed {
+			step.Why = whyVerdict(pay.Refused)
+		}
 		if event.Outcome != nil {
 			step.Amount = event.Outcome.Amount
+			if event.Status == pay.AttemptFailed {
+				step.Why = "why.never_had"
+			}
 		}
 		if event.Status != pay.AttemptPaid {
 			step.State = "attempt.closed"
@@ -267,7 +274,12 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 		}
 	case *pay.RefundOpened:
 		wallet(event.Wallet)
-		step.State, step.Amount, step.Note = "pending", event.Amount, event.Reason
+		step.State, step.Amount = "pending", event.Amount
+		if event.Exception.IsZero() {
+			step.Note = event.Reason
+		} else { // the hub's own words: the exception has a kind, which is told
+			step.Why = "why.given_back"
+		}
 		step.Ref = console.Ref{Kind: "crossing", ID: event.Reversal.Crossing.String()}
 	case *pay.RefundDue:
 		wallet(event.Wallet)
@@ -277,11 +289,13 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 		step.State = "asking"
 	case *pay.RefundMoved:
 		wallet(event.Wallet)
-		step.State, step.Note = string(event.Status), event.Message
+		step.State = string(event.Status)
+		failed(&step, event.Verdict, event.Code, event.Message)
 	case *pay.RefundEnded:
 		wallet(event.Wallet)
 		step.What += "." + string(event.Status)
-		step.State, step.Note = string(event.Status), event.Message
+		step.State = string(event.Status)
+		failed(&step, event.Verdict, event.Code, event.Message)
 		if event.Outcome != nil {
 			step.Amount = event.Outcome.Amount
 		}
@@ -293,36 +307,13 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 			step.Ref = console.Ref{Kind: "crossing", ID: event.Crossing.String()}
 		}
 	case *pay.ExceptionOpened:
-		step.State, step.Amount, step.Note = "exception", event.Amount, event.Facts
+		step.State, step.Amount, step.Why, step.Program = "exception", event.Amount, "exception.means."+string(event.Kind), event.Facts
 		step.Ref = console.Ref{Kind: "exception", ID: event.Exception.String()}
 	case *pay.ExceptionResolved:
-		step.State, step.Note = "resolved", event.Note
+		step.State = "resolved"
+		if event.By != "" { // what the hub notes is told by what happened
+			step.Note = event.Note
+		}
 	}
 	return step, try
-}
-
-// chosen says why the hub sent a shopper to a wallet; nothing where he chose himself.
-func chosen(c *pay.Chosen, lang console.Lang) string {
-	if c == nil {
-		return ""
-	}
-	en, zh := "Chosen by the hub", "由枢纽选择"
-	switch c.Because {
-	case pay.BecauseOrder:
-		en, zh = en+" as the first in order", zh+"：按顺序优先"
-	case pay.BecauseRate:
-		en, zh = en+" by measured success", zh+"：按实测成功率"
-	case pay.BecauseProbe:
-		en, zh = en+" to learn how it does", zh+"：用于测量成功率"
-	}
-	if c.Percent > 0 {
-		en, zh = fmt.Sprintf("%s, %d %% within a day", en, c.Percent), fmt.Sprintf("%s，一日内 %d%%", zh, c.Percent)
-	}
-	if c.Rule != "" {
-		en, zh = en+"; rule: "+c.Rule, zh+"；规则："+c.Rule
-	}
-	if c.Instead != "" {
-		en, zh = en+"; instead of "+c.Instead, zh+"；替代 "+c.Instead
-	}
-	return inLang(lang, en, zh)
 }

@@ -62,7 +62,10 @@ type boxAccount struct {
 	Shopper     string            `json:"shopper_page"` // where a shopper pays; the codes and addresses of orders lead there
 	Approve     boxControl        `json:"approve"`      // pays an order without a browser
 	Decline     boxControl        `json:"decline"`
-	Faults      boxControl        `json:"faults"` // makes the wallet misbehave
+	Faults      boxControl        `json:"faults"` // makes the wallet misbehave; the same address with DELETE ends it
+	FaultKinds  []sandbox.Kind    `json:"fault_kinds"`
+	Rotate      boxControl        `json:"rotate"` // gives the wallet a new key, with which it signs at once
+	Clock       boxControl        `json:"clock"`  // puts the wallet's clock off
 	Status      string            `json:"status"`
 	hub         *hub.WalletConfig // for a hub's configuration
 }
@@ -271,6 +274,9 @@ func (a *boxAccount) controls(account, name string) {
 	a.Approve = boxControl{http.MethodPost, a.BaseURL + "/sandbox/approve", order}
 	a.Decline = boxControl{http.MethodPost, a.BaseURL + "/sandbox/decline", order}
 	a.Faults = boxControl{http.MethodPost, a.BaseURL + "/sandbox/faults", map[string]string{"kind": "drop_after", "op": "create"}}
+	a.FaultKinds = sandbox.Kinds()
+	a.Rotate = boxControl{http.MethodPost, a.BaseURL + "/sandbox/rotate", map[string]string{}}
+	a.Clock = boxControl{http.MethodPost, a.BaseURL + "/sandbox/clock", map[string]string{"ahead": "20m"}}
 	a.Status = a.BaseURL + "/sandbox"
 }
 

@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 	"github.com/moongate-hub/moongate/hub"
 )
 
@@ -110,7 +112,17 @@ func TestSandboxAlone(t *testing.T) {
 	if a, b := said.Wallets["alipay"], again.Wallets["alipay"]; a.KeyText == "" || b.KeyText != a.KeyText || b.Platform.KeyText != a.Platform.KeyText {
 		t.Errorf("keys changed: %+v, then %+v", a, b)
 	}
-	for kind := range said.Wallets {
+	for kind, a := range again.Wallets {
+		for _, c := range []boxControl{a.Faults, a.Rotate, a.Clock} {
+			resp, err := http.Post(c.URL, "application/json", strings.NewReader(jsonLine(c.Body)))
+			if err != nil || resp.StatusCode != http.StatusOK {
+				t.Fatalf("%s: %s: %v", kind, c.URL, err)
+			}
+			resp.Body.Close()
+		}
+		if !slices.Contains(a.FaultKinds, sandbox.Reorder) {
+			t.Errorf("%s: faults %v", kind, a.FaultKinds)
+		}
 		if _, err := os.Stat(filepath.Join(dir, kind, "book.jsonl")); err != nil {
 			t.Error(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // controls lays out what a test drives the wallet with over HTTP. Writing wants a JSON content type, which a foreign
@@ -14,7 +15,8 @@ import (
 //	POST   /sandbox/approve     {"mchid":…,"out_trade_no":…} pays an order without a browser
 //	POST   /sandbox/decline     the same, declining
 //	POST   /sandbox/faults      a Fault
-//	DELETE /sandbox/faults      forget all faults
+//	DELETE /sandbox/faults      forget all faults, and set the clock right
+//	POST   /sandbox/clock       {"ahead":"20m"} puts the wallet's own clock off; "-20m" is behind
 //
 // A wire may have more, added with [Wallet.Control].
 func (w *Wallet) controls() {
@@ -29,6 +31,7 @@ func (w *Wallet) controls() {
 		return w.Inject(f)
 	})
 	w.Control("DELETE /sandbox/faults", func(*http.Request) error { w.Clear(); return nil })
+	w.Control("POST /sandbox/clock", w.setClock)
 }
 
 // Status is what the wallet says of itself.
@@ -62,6 +65,24 @@ func (w *Wallet) decideOrder(r *http.Request, do func(account, no string) error)
 		return fmt.Errorf("sandbox: %s and out_trade_no are wanted, and nothing else", w.wire.Account)
 	}
 	return do(account, no)
+}
+
+// maxSkew bounds how far a clock may be put off.
+const maxSkew = 366 * 24 * time.Hour
+
+func (w *Wallet) setClock(r *http.Request) error {
+	var p struct {
+		Ahead string `json:"ahead"`
+	}
+	if err := decode(r, &p); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(p.Ahead)
+	if err != nil || d > maxSkew || d < -maxSkew {
+		return fmt.Errorf("sandbox: ahead: %.40q is no time of up to a year, like 20m or -90s", p.Ahead)
+	}
+	w.SetSkew(d)
+	return nil
 }
 
 func decode(r *http.Request, into any) error {

@@ -53,6 +53,9 @@ const (
 
 var kinds = []Kind{Delay, DropBefore, DropAfter, Refuse, Unsigned, Probe, Garbage, Skew, WrongAmount, Lose, Duplicate, Reorder, Coupon, OwnCoupon, PayClosed, RefundAbnormal, RefundClosed, SplitClosed}
 
+// Kinds lists the kinds of faults.
+func Kinds() []Kind { return slices.Clone(kinds) }
+
 // Fault makes the wallet misbehave.
 type Fault struct {
 	Kind   Kind          `json:"kind"`

@@ -60,13 +60,14 @@ func (d *desk) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := d.hub.Notified(r.Context(), r.Header, body)
-	if err != nil || n.Payment == nil {
+	answer := &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: http.NoBody}
+	if n, err := d.hub.Notified(r.Context(), r.Header, body); err == nil && n.Payment != nil {
+		d.told = append(d.told, n.Payment.No)
+		answer.StatusCode, answer.Body = http.StatusOK, io.NopCloser(strings.NewReader(d.ack))
+	} else {
 		d.bad++
-		return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: http.NoBody}, nil
 	}
-	d.told = append(d.told, n.Payment.No)
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(d.ack))}, nil
+	return answer, nil
 }
 
 func openDesk(t *testing.T, kind string) *desk {

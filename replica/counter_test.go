@@ -34,6 +34,20 @@ type put struct {
 	Fail    string        `cbor:"4,keyasint,omitempty"`
 }
 
+// move takes coins from one purse to another: two events, or none.
+type move struct {
+	From  string `cbor:"1,keyasint"`
+	To    string `cbor:"2,keyasint"`
+	Coins int64  `cbor:"3,keyasint"`
+}
+
+type moved struct {
+	From int64 `cbor:"1,keyasint"`
+	To   int64 `cbor:"2,keyasint"`
+}
+
+func (*move) CommandKind() string { return "purse.move" }
+
 type putDone struct {
 	Shared putShared  `audience:"parties"`
 	Lines  []*putLine `audience:"each"`
@@ -193,6 +207,18 @@ func (c *counter) put(step *replica.Step, cmd *put) (balance, error) {
 	return balance{Coins: p.Coins + cmd.Coins}, nil
 }
 
+func (c *counter) move(step *replica.Step, cmd *move) (moved, error) {
+	from, _ := c.purses.Get(cmd.From)
+	to, _ := c.purses.Get(cmd.To)
+	if from.Coins < cmd.Coins {
+		return moved{}, &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("the purse %s holds %d", cmd.From, from.Coins)}
+	}
+	for _, l := range []putLine{{cmd.From, -cmd.Coins}, {cmd.To, cmd.Coins}} {
+		step.Emit(&putDone{Shared: putShared{ID: step.NewID(moongate.KindTransfer), Purse: l.Party}, Lines: []*putLine{&l}})
+	}
+	return moved{from.Coins - cmd.Coins, to.Coins + cmd.Coins}, nil
+}
+
 func newMachine() (*replica.Machine, *counter) { return limited(replica.Limits{}) }
 
 func limited(limits replica.Limits) (*replica.Machine, *counter) {
@@ -200,6 +226,7 @@ func limited(limits replica.Limits) (*replica.Machine, *counter) {
 	m := replica.NewMachine(moongate.Hub{1, 2, 3}, limits, c)
 	replica.Handle(m, c.put)
 	replica.Handle(m, c.ask)
+	replica.Handle(m, c.move)
 	replica.Handle(m, c.told)
 	m.OnEvent("purse.asked", func(e journal.Event) string { return e.(*asked).Peer })
 	return m, c

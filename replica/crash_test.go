@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -40,10 +41,17 @@ type crashOrder struct {
 	Start    moongate.Time // of the child's clock
 	Snapshot bool          // take snapshots all the time
 	Erase    bool          // erase every other secret, and compact all the time
+	Serve    bool          // do what the parent asks, line by line
 }
 
 func TestMain(m *testing.M) {
 	if order := os.Getenv(crashEnv); order != "" {
+		if !strings.Contains(order, `"Serve":true`) {
+			go func() { // a leash: its end is that of the parent
+				_, _ = io.Copy(io.Discard, os.Stdin)
+				killSelf()
+			}()
+		}
 		if err := crashChild(order); err != nil {
 			fmt.Fprintln(os.Stdout, "error", strings.ReplaceAll(err.Error(), "\n", " "))
 			os.Exit(1)
@@ -102,12 +110,15 @@ func crashChild(text string) error {
 			return err
 		}
 	}
-	m, _ := newMachine()
+	m, counter := newMachine()
 	n, err := replica.Open(context.Background(), m, opt)
 	if err != nil {
 		return err
 	}
 	say("open")
+	if order.Serve {
+		return serveLines(n, counter)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	var others sync.WaitGroup
 	others.Add(1)
@@ -252,6 +263,9 @@ func (v *victim) run(order crashOrder, kill time.Duration, wrap ...string) (sync
 	child.Stderr = &stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
+		v.t.Fatal(err)
+	}
+	if _, err := child.StdinPipe(); err != nil { // a leash
 		v.t.Fatal(err)
 	}
 	if err := child.Start(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -490,6 +491,10 @@ const killEnv = "MOONGATE_TEST_EFFECTS"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killEnv); dir != "" {
+		go func() { // a leash: its end is that of the parent
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(3)
+		}()
 		if err := killChild(dir); err != nil {
 			fmt.Fprintln(os.Stdout, "error", err)
 			os.Exit(1)
@@ -536,6 +541,9 @@ func TestAtLeastOnceAcrossKills(t *testing.T) {
 		child.Env = append(os.Environ(), killEnv+"="+dir)
 		out, err := child.StdoutPipe()
 		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := child.StdinPipe(); err != nil { // a leash
 			t.Fatal(err)
 		}
 		if err := child.Start(); err != nil {

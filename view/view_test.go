@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -397,6 +398,10 @@ const killEnv = "MOONGATE_TEST_VIEWS"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killEnv); dir != "" {
+		go func() { // a leash: its end is that of the parent
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(3)
+		}()
 		j, err := journal.Open(filepath.Join(dir, "journal"), registry(), journal.Options{ReadOnly: true})
 		var s *view.Store
 		if err == nil {
@@ -428,6 +433,9 @@ func TestKilledInABatch(t *testing.T) {
 		child.Env = append(os.Environ(), killEnv+"="+dir)
 		out, err := child.StdoutPipe()
 		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := child.StdinPipe(); err != nil { // a leash
 			t.Fatal(err)
 		}
 		if err := child.Start(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +28,10 @@ const (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
+		go func() { // a leash: its end is that of the parent
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(3)
+		}()
 		if err := serve(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
@@ -94,6 +99,9 @@ func TestKilled(t *testing.T) {
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := child.StdinPipe(); err != nil { // a leash
 		t.Fatal(err)
 	}
 	if err := child.Start(); err != nil {

@@ -183,6 +183,9 @@ func (h *hub) start() {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+h.dir)
 	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil { // a leash
+		h.t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package pay_test
 import (
 	"flag"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"slices"
@@ -24,6 +25,10 @@ import (
 // TestKilled kills is this program too.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
+		go func() { // a leash: its end is that of the parent
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(3)
+		}()
 		if err := serve(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}

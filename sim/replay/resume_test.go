@@ -20,6 +20,10 @@ import (
 // TestMain lets the test binary be a replay that can be killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("MOONGATE_TEST_REPLAY"); dir != "" {
+		go func() { // a leash: its end is that of the parent
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(3)
+		}()
 		os.Exit(replayChild(dir))
 	}
 	os.Exit(m.Run())
@@ -80,6 +84,9 @@ func killed(t *testing.T, dir, format string, lines int) {
 	cmd.Env = append(os.Environ(), "MOONGATE_TEST_REPLAY="+dir, "MOONGATE_TEST_FORMAT="+format)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cmd.StdinPipe(); err != nil { // a leash
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {

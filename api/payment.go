@@ -37,6 +37,7 @@ type Payment struct {
 	Refunded money.Amount  `json:"refunded"`
 	Left     money.Amount  `json:"refundable" doc:"What can still be given back."`
 	Crossing moongate.ID   `json:"crossing,omitzero"`
+	Until    moongate.Time `json:"capture_until,omitzero" doc:"Of an authorised payment: then it is given up."`
 	Attempt  *Attempt      `json:"attempt,omitempty" doc:"The last one, or the one that was paid."`
 	Cashier  string        `json:"cashier,omitempty" doc:"While the shopper may pay."`
 }
@@ -96,7 +97,12 @@ func (a *API) paymentRoutes() {
 		})
 	command[pay.PaymentAnswer, pay.Cancel](a, op{
 		path: "/v1/payments/cancel", id: "cancel-payment", tag: paymentTag, summary: "Give a payment up", scope: party.PaymentsWrite,
-		detail: "Where an attempt may still be paid it is closed first; if the shopper was faster, the payment succeeds and can be refunded.",
+		detail: "Where an attempt may still be paid it is closed first; if the shopper was faster, the payment succeeds and can be refunded. An authorised payment is voided: what was reserved goes back to the shopper.",
+	})
+	command[pay.PaymentAnswer, pay.TakeReserved](a, op{
+		path: "/v1/payments/capture", id: "capture-payment", tag: paymentTag, summary: "Take what a wallet has reserved", scope: party.PaymentsWrite, signed: true,
+		detail:  "For payments with `capture: manual` that are `authorised`: all of it, or a part; once. What is left goes back to the shopper. The payment succeeds when the wallet says that it has taken the money.",
+		example: `{"payment":"pay_aeaqc_mfrggzdfmztwq2lknnwa","amount":15000}`,
 	})
 	query(a, op{path: "/v1/payments/{payment}", id: "payment", tag: paymentTag, summary: "Read a payment", detail: "While it can still be paid or refunded. Unknown is an answer: the wallet is being asked.", scope: party.PaymentsRead},
 		func(_ context.Context, who Principal, in *PaymentPath) (Payment, error) {
@@ -113,7 +119,7 @@ func (a *API) paymentRoutes() {
 			return a.paymentStory(who, in.Payment, after, limit)
 		})
 	type listInput struct {
-		Status string `query:"status" enum:"open,succeeded,held,expired,cancelled,returned"`
+		Status string `query:"status" enum:"open,authorised,succeeded,held,expired,cancelled,returned"`
 		Wallet string `query:"wallet" maxLength:"128"`
 		Order  string `query:"order" maxLength:"64" doc:"The merchant's number, whole."`
 		PageInput
@@ -198,6 +204,9 @@ func (a *API) payment(who Principal, id moongate.ID) (head journal.Position, out
 		}
 		if p.Status == pay.Succeeded {
 			out.Left.Minor = p.Amount.Minor - p.Reserved
+		}
+		if p.Status == pay.StatusAuthorised {
+			out.Until = p.Until
 		}
 		if p.Status == pay.Open && now < p.Expires {
 			out.Cashier = a.hub.Payments.Address(id)

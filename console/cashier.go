@@ -8,7 +8,7 @@ import (
 // Cashier is the page on which a shopper pays.
 type Cashier struct {
 	Payment  string
-	State    string // choosing, awaiting, unknown, held, late, succeeded, failed, expired, cancelled, refunded, partly_refunded
+	State    string // choosing, awaiting, unknown, authorised, held, late, succeeded, failed, expired, cancelled, refunded, partly_refunded
 	Merchant Party
 	Through  Party  // marketplace, where it is not the merchant
 	Title    string // what is bought
@@ -43,7 +43,7 @@ type Wallet struct {
 // final tells whether the page has nothing more to wait for.
 func (c Cashier) final() bool {
 	switch c.State {
-	case "choosing", "awaiting", "unknown", "held", "late":
+	case "choosing", "awaiting", "unknown", "authorised", "held", "late":
 		return false
 	}
 	return true

@@ -70,10 +70,10 @@ func TestCatalogueRefuses(t *testing.T) {
 // What a payment can be, and what its shopper is told in the end.
 var (
 	ofPayment = []string{
-		"open", "held", "awaiting", "unknown", "succeeded", "failed", "expired", "cancelled", "returned",
+		"open", "authorised", "held", "awaiting", "unknown", "succeeded", "failed", "expired", "cancelled", "returned",
 		"partly_refunded", "refunded",
 	}
-	ofTill = []string{"held", "late", "succeeded", "failed", "expired", "cancelled", "partly_refunded", "refunded"}
+	ofTill = []string{"authorised", "held", "late", "succeeded", "failed", "expired", "cancelled", "partly_refunded", "refunded"}
 )
 
 // The words that pages put together from parts: prefix, words, suffix.

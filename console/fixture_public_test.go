@@ -37,6 +37,7 @@ func publicFixtures(l Lang, in func(english, chinese string) string) []fixture {
 		}),
 		cashier("unknown", "unknown", nil),
 		cashier("paid", "succeeded", func(c *Cashier) { c.Paid, c.Receipt = ago(2*moongate.Second), "/pay/x/receipt" }),
+		cashier("authorised", "authorised", nil),
 		cashier("held", "held", nil),
 		cashier("late", "late", func(c *Cashier) { c.Refunded, c.Paid = fen(26800), ago(moongate.Minute) }),
 		cashier("failed", "failed", nil),

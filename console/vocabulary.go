@@ -20,7 +20,7 @@ var states = map[string]tone{
 	"bill.differs": wait, "bill.taking": wait, "later": wait, "difference.open": wait, "cashier.held": wait, "late": wait, "payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
 	"created": wait, "held": wait, "opening": wait, "closing": wait, "asked": wait, "accepted": wait, "held_up": wait,
 	"closed": wait, "planned": wait, "manual": wait, "contested": wait, "waiting": wait, "behind": wait, "asking": wait,
-	"sent": wait, "partly_refunded": wait, "paused": wait, "failing": wait, "wallet.failing": wait,
+	"sent": wait, "partly_refunded": wait, "authorised": wait, "reserved": wait, "capturing": wait, "paused": wait, "failing": wait, "wallet.failing": wait,
 
 	"blocked": bad, "standing": bad, "upheld": bad, "refused": bad, "failed": bad, "disputed": bad, "dead": bad,
 	"disabled": bad, "revoked": bad, "suspended": bad, "aborted": bad, "exception": bad,
@@ -86,6 +86,8 @@ var vocabularies = map[string][]string{
 		"pay.attempt_ended.paid",
 		"pay.attempt_ended.closed",
 		"pay.attempt_ended.failed",
+		"pay.authorised",
+		"pay.capture_due",
 		"pay.settled.succeeded",
 		"pay.settled.held",
 		"pay.settled.expired",

@@ -266,6 +266,13 @@ func (p *Pages) payStep(v *visit, e journal.Entry) (step console.Step, try moong
 		if event.Status == pay.AttemptFailed {
 			step.State = "failed"
 		}
+	case *pay.Authorised:
+		wallet(event.Try.Wallet)
+		step.State, step.Amount = "authorised", event.Outcome.Amount
+		step.Ref = console.Ref{Kind: "crossing", ID: event.Crossing.String()}
+	case *pay.CaptureDue:
+		wallet(event.Try.Wallet)
+		step.State, step.Amount = "capturing", event.Amount
 	case *pay.Settled:
 		step.What += "." + string(event.Status)
 		step.State = string(event.Status)

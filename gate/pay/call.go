@@ -41,6 +41,8 @@ func (g *Gate) call(ctx context.Context, e journal.Entry) (replica.Command, erro
 		return g.askRefund(ctx, &v.Back), nil
 	case *ReceiverSet:
 		return g.admit(ctx, &v.PayeeAt)
+	case *CaptureDue:
+		return g.capture(ctx, &v.Taking), nil
 	case *SplitOpened:
 		return g.split(ctx, &v.Share, OpSplit), nil
 	case *SplitDue:
@@ -91,6 +93,10 @@ func (g *Gate) create(ctx context.Context, t *Try) *Report {
 	}
 	g.opt.Read(func() { o.Parts = g.opt.State.orderParts(&a) })
 	can := w.Can()
+	if o.Hold = p.Capture == Manual; o.Hold && !can.Hold {
+		report.fail(Fail(string(OpCreate), Refused, t.Wallet+" cannot reserve money first and take it later", nil))
+		return report
+	}
 	if o.Freeze = can.SplitCap > 0; len(o.Parts) > can.MaxParts || can.Subs && len(o.Parts) == 0 {
 		report.fail(Fail(string(OpCreate), Refused, fmt.Sprintf("%s takes orders for up to %d sub-merchants, and this one is for %d", t.Wallet, can.MaxParts, len(o.Parts)), nil))
 		return report

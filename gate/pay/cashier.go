@@ -49,9 +49,10 @@ type TillState string
 const (
 	TillChoosing       TillState = "choosing"
 	TillAwaiting       TillState = "awaiting"
-	TillUnknown        TillState = "unknown" // the wallet is being asked
-	TillHeld           TillState = "held"    // the money came, and a person looks into it
-	TillLate           TillState = "late"    // the money came after the end, and goes back
+	TillUnknown        TillState = "unknown"    // the wallet is being asked
+	TillAuthorised     TillState = "authorised" // the money is reserved, and the merchant takes it later
+	TillHeld           TillState = "held"       // the money came, and a person looks into it
+	TillLate           TillState = "late"       // the money came after the end, and goes back
 	TillSucceeded      TillState = "succeeded"
 	TillFailed         TillState = "failed" // the wallet would not have it; another may be chosen
 	TillExpired        TillState = "expired"
@@ -79,6 +80,8 @@ func (p *Payment) Tell(a *Attempt, now moongate.Time) TillState {
 		return TillCancelled
 	case Held:
 		return TillHeld
+	case StatusAuthorised:
+		return TillAuthorised
 	}
 	switch {
 	case a.Status == AttemptAwaiting && now < a.Way.Expires:

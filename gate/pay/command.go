@@ -26,8 +26,9 @@ type Create struct {
 	// Suspend says, in at most 200 characters, why nobody knows yet whose the money is: an order that does not add up.
 	// It is taken in all the same, and waits in suspense under an exception until an operator divides it or gives it back.
 	Suspend string  `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
-	Choose  Chooser `cbor:"15,keyasint,omitempty" json:"choose,omitempty"` // who chooses the wallet; the shopper where it is missing
-	Payers  []Payer `cbor:"16,keyasint,omitempty" json:"-"`                // who the shopper is at wallets, enciphered by the gate
+	Choose  Chooser `cbor:"15,keyasint,omitempty" json:"choose,omitempty"`  // who chooses the wallet; the shopper where it is missing
+	Payers  []Payer `cbor:"16,keyasint,omitempty" json:"-"`                 // who the shopper is at wallets, enciphered by the gate
+	Capture Capture `cbor:"17,keyasint,omitempty" json:"capture,omitempty"` // automatic where it is missing; manual only at wallets that can reserve
 }
 
 // Chooser is who chooses the wallet of a payment.

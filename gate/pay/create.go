@@ -12,6 +12,7 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/crossing"
+	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
 )
@@ -44,7 +45,7 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 		Purchase: Purchase{
 			Of: Of{step.Caller, step.NewID(moongate.KindPayment)}, Order: c.Order, From: c.From, To: c.To, Agreement: c.Agreement, Class: c.Class,
 			Amount: c.Amount, Payees: c.Payees, Title: c.Title, Wallets: c.Wallets, ReturnURL: c.ReturnURL, Expires: expires, Suspend: c.Suspend,
-			Choose: c.Choose,
+			Choose: c.Choose, Capture: c.Capture,
 		},
 		Touches: c.Touches, Subject: c.Subject, Payers: c.Payers,
 	}
@@ -61,9 +62,9 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 
 // repeat answers an order that is known: the same again is the same payment, anything else a conflict.
 func (s *State) repeat(p *Payment, c *Create) (PaymentAnswer, error) {
-	if p.Amount != c.Amount || p.From != c.From || p.To != c.To || p.Agreement != c.Agreement || p.Class != c.Class {
+	if p.asked() != c.Amount || p.From != c.From || p.To != c.To || p.Agreement != c.Agreement || p.Class != c.Class {
 		return PaymentAnswer{}, &moongate.Error{
-			Code: moongate.Conflict, Field: "order", Message: fmt.Sprintf("order %.64q stands for a payment of %s already", c.Order, p.Amount),
+			Code: moongate.Conflict, Field: "order", Message: fmt.Sprintf("order %.64q stands for a payment of %s already", c.Order, p.asked()),
 			Hint: "use another order number for another purchase",
 		}
 	}
@@ -154,6 +155,10 @@ func (c *Create) check(now moongate.Time) error {
 		return malformed("payees", "whose the money is cannot be said and left open at once", "leave the payees out, or suspend")
 	case c.Choose != "" && c.Choose != ByShopper && c.Choose != ByHub:
 		return malformed("choose", fmt.Sprintf("%.20q is neither shopper nor hub", c.Choose), "leave it out for the shopper")
+	case c.Capture != "" && c.Capture != Automatic && c.Capture != Manual:
+		return malformed("capture", fmt.Sprintf("%.20q is neither automatic nor manual", c.Capture), "leave it out to have money taken when the shopper pays")
+	case c.Capture == Manual && c.Suspend != "":
+		return malformed("capture", "what must wait cannot be reserved", "leave one of both out")
 	case c.Expires != 0 && (c.Expires < now+minLife || c.Expires > now+maxLife):
 		return malformed("expires", fmt.Sprintf("%s is not between two minutes and a day from now", c.Expires), "leave it out for half an hour")
 	}
@@ -198,8 +203,16 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
+// asked is what the payment was asked for.
+func (p *Payment) asked() money.Amount {
+	if p.Asked != 0 {
+		return money.Of(p.Asked, p.Amount.Currency)
+	}
+	return p.Amount
+}
+
 func (p *Payment) stands() Status {
-	if p.Status == Open && p.Cancel {
+	if (p.Status == Open || p.Status == StatusAuthorised) && p.Cancel {
 		return Cancelled
 	}
 	return p.Status
@@ -224,10 +237,13 @@ func (s *State) cancel(step *replica.Step, c *Cancel) (PaymentAnswer, error) {
 	switch {
 	case p.stands() == Cancelled || p.Status == Expired:
 		return answer, nil
-	case p.Status != Open:
+	case p.Status != Open && p.Status != StatusAuthorised:
 		return PaymentAnswer{}, &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("the payment is %s", p.Status), Hint: "refund it instead"}
 	}
 	a, ok := s.attempts.Get(p.Attempt)
+	if ok && a.Status == AttemptCapturing {
+		return PaymentAnswer{}, &moongate.Error{Code: moongate.Conflict, Message: "the money is just being taken", Hint: "refund it when it is"}
+	}
 	if ok && a.Status.Live() {
 		s.emitClose(step, &p, p.Attempt, &a, WhyCancelled, "", "")
 		return PaymentAnswer{p.Payment, Cancelled, p.Expires}, nil

@@ -51,6 +51,7 @@ type Purchase struct {
 	Expires   moongate.Time    `cbor:"13,keyasint" json:"expires"`
 	Suspend   string           `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
 	Choose    Chooser          `cbor:"15,keyasint,omitempty" json:"choose,omitempty"`
+	Capture   Capture          `cbor:"16,keyasint,omitempty" json:"capture,omitempty"`
 }
 
 // Journey is what only the hub knows of a payment.
@@ -193,7 +194,8 @@ type Settlement struct {
 	Attempt  moongate.ID `cbor:"4,keyasint,omitzero" json:"attempt,omitzero"`
 	Wallet   string      `cbor:"5,keyasint,omitempty" json:"wallet,omitempty"`
 	Crossing moongate.ID `cbor:"6,keyasint,omitzero" json:"crossing,omitzero"`
-	Coupon   int64       `cbor:"7,keyasint,omitempty" json:"coupon,omitempty"` // of the amount, what the wallet does not owe
+	Coupon   int64       `cbor:"7,keyasint,omitempty" json:"coupon,omitempty"`   // of the amount, what the wallet does not owe
+	Captured *int64      `cbor:"8,keyasint,omitempty" json:"captured,omitempty"` // of what was authorised, what was taken, where it is less
 }
 
 // Back names a refund.

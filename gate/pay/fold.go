@@ -30,9 +30,13 @@ func (s *State) Fold(e journal.Entry) {
 		s.foldClose(e, v)
 	case *Doubted:
 		s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) {
-			a.Asked = 0
-			if a.Status == AttemptOpening {
+			down := v.turnedDown(a)
+			if a.Asked = 0; a.Status == AttemptOpening {
 				a.Status = AttemptUnknown
+			}
+			if down {
+				a.Status = AttemptReserved
+				s.changePayment(e.Position, v.Of, func(p *Payment) { p.Taking = 0 })
 			}
 		})
 	case *AttemptEnded:
@@ -50,6 +54,10 @@ func (s *State) Fold(e journal.Entry) {
 		})
 	case *Settled:
 		s.foldSettled(e, v)
+	case *Authorised:
+		s.foldAuthorised(e, v)
+	case *CaptureDue:
+		s.foldCaptureDue(e, v)
 	case *RoutingSet:
 		s.foldRouting(v)
 	case *ReceiverSet, *ReceiverStood, *SplitOpened, *SplitDue, *SplitMoved:
@@ -134,6 +142,9 @@ func (s *State) foldSettled(e journal.Entry, v *Settled) {
 	s.keep(v.Kept)
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
 		p.Status, p.Ended, p.NextTo, p.NextBy, p.Ways, p.Coupon = v.Status, e.At, "", "", nil, v.Coupon
+		if p.Taking = 0; v.Captured != nil {
+			p.Asked, p.Amount.Minor = p.Amount.Minor, *v.Captured
+		}
 		if !v.Crossing.IsZero() {
 			p.Crossing = v.Crossing
 		}

@@ -98,7 +98,7 @@ func (g *Gate) Offer(c *Create) error {
 }
 
 func fits(can Capabilities, c *Create) bool {
-	return slices.Contains(can.Currencies, c.Amount.Currency) && (can.MaxAmount == 0 || c.Amount.Minor <= can.MaxAmount)
+	return (c.Capture != Manual || can.Hold) && slices.Contains(can.Currencies, c.Amount.Currency) && (can.MaxAmount == 0 || c.Amount.Minor <= can.MaxAmount)
 }
 
 func (g *Gate) handles() []string {

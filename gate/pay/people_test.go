@@ -28,6 +28,7 @@ func people(t tester, do func(caller string, c replica.Command) any) moongate.ID
 		{"crane-pay", party.Wallet},
 		{"carp-pay", party.Wallet},
 		{"heron-pay", party.Wallet},
+		{"egret-pay", party.Wallet},
 		{"tea-shop", party.Merchant},
 		{"book-shop", party.Merchant},
 		{"stranger", party.Merchant},

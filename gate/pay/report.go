@@ -120,10 +120,18 @@ func fromHub(step *replica.Step) error {
 func (s *State) doubt(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, d Doubt) {
 	d.Try = s.try(p, id, a)
 	c := s.head(p)
-	if c.Next = a.next(step.At); a.Status == AttemptOpening {
+	switch c.Next = a.next(step.At); {
+	case a.Status == AttemptOpening:
 		c.Next = step.At + doubtFrom
+	case a.Status == AttemptReserved, d.turnedDown(a):
+		c.Next = p.Until
 	}
 	step.Emit(&Doubted{Doubt: d, Chain: c})
+}
+
+// turnedDown tells whether a wallet would not take what it has reserved. The merchant may try again, or give it up.
+func (d *Doubt) turnedDown(a *Attempt) bool {
+	return a.Status == AttemptCapturing && d.Op == OpCapture && d.Verdict == Refused
 }
 
 // told takes in a wallet's notification. One about an order that is not ours, or at another wallet, is kept as an
@@ -199,6 +207,8 @@ func (s *State) learn(step *replica.Step, p *Payment, id moongate.ID, a *Attempt
 		return
 	}
 	switch e.State {
+	case Reserved:
+		s.reserved(step, p, id, a, op, e)
 	case Paid:
 		s.paid(step, p, id, a, op, e)
 	case Closed:
@@ -250,6 +260,10 @@ func (s *State) afterwards(step *replica.Step, p *Payment, id moongate.ID, a *At
 		s.late(step, p, id, a, op, e)
 		return
 	}
+	if e.State == Reserved && a.Status != AttemptPaid {
+		s.emitClose(step, p, id, a, WhyDoubted, "", "") // what is reserved for an order that had ended is let go
+		return
+	}
 	if a.Status == AttemptPaid && e.State != Paid {
 		s.trouble(step, Trouble{
 			Of: p.Of, Kind: TroubleContradiction, Wallet: a.Wallet, Attempt: id,
@@ -263,6 +277,9 @@ func (s *State) end(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, 
 	end.Try = s.try(p, id, a)
 	step.Emit(&AttemptEnded{AttemptEnd: end, Chain: s.head(p)})
 	s.heard(step, a.Alarm)
+	if p.Status == StatusAuthorised && p.Attempt == id {
+		s.voided(step, p, a)
+	}
 	if p.Status != Open || p.Attempt != id {
 		return
 	}

@@ -13,6 +13,8 @@ import (
 // stands in suspense with an exception that says why.
 func (s *State) paid(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, op Op, e *Evidence) {
 	switch {
+	case p.Status == StatusAuthorised && p.Attempt == id:
+		s.captured(step, p, id, a, op, e)
 	case p.Status != Open:
 		s.late(step, p, id, a, op, e)
 	case e.Amount != p.Amount:
@@ -94,8 +96,8 @@ func (s *State) late(step *replica.Step, p *Payment, id moongate.ID, a *Attempt,
 		return
 	}
 	kind, facts := TroubleLate, fmt.Sprintf("%s was paid %s although its order was %s and the payment %s", a.Wallet, e.Amount, a.Status, p.Status)
-	if p.Status == Succeeded {
-		kind, facts = TroubleDouble, fmt.Sprintf("%s was paid %s for a payment that had succeeded before", a.Wallet, e.Amount)
+	if p.Status == Succeeded || p.Status == StatusAuthorised {
+		kind, facts = TroubleDouble, fmt.Sprintf("%s was paid %s for a payment that was paid, or authorised, before", a.Wallet, e.Amount)
 	}
 	plan, why := s.suspense(step, p, a.Wallet, e.owed())
 	s.endPaid(step, p, id, a, op, e)

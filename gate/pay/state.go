@@ -15,7 +15,10 @@ type Status string
 // Statuses of a payment. Succeeded, Expired, Cancelled and Returned never change; a Held one becomes Succeeded or
 // Returned.
 const (
-	Open      Status = "open"      // the shopper may pay
+	Open Status = "open" // the shopper may pay
+	// StatusAuthorised: the wallet has reserved the money, and the merchant has not said yet that it is to be taken.
+	StatusAuthorised Status = "authorised"
+
 	Succeeded Status = "succeeded" // paid, and divided under its terms
 	Held      Status = "held"      // money came that could not be divided; an exception says why
 	Expired   Status = "expired"   // nobody paid in time, and every attempt is surely closed
@@ -24,7 +27,7 @@ const (
 )
 
 // Final tells whether the status never changes.
-func (s Status) Final() bool { return s != Open && s != Held }
+func (s Status) Final() bool { return s != Open && s != Held && s != StatusAuthorised }
 
 // AttemptStatus is where an attempt stands.
 type AttemptStatus string
@@ -32,13 +35,15 @@ type AttemptStatus string
 // Statuses of an attempt. Paid never changes. Closed and failed do where a wallet takes money for what it had called
 // closed, or where an order comes to life after it was given up, which is then closed again.
 const (
-	AttemptOpening  AttemptStatus = "opening"  // the wallet is being asked to expect it
-	AttemptAwaiting AttemptStatus = "awaiting" // the shopper may pay
-	AttemptUnknown  AttemptStatus = "unknown"  // the wallet's answer is missing
-	AttemptClosing  AttemptStatus = "closing"  // the wallet is being asked to close it
-	AttemptPaid     AttemptStatus = "paid"
-	AttemptClosed   AttemptStatus = "closed" // can no longer be paid
-	AttemptFailed   AttemptStatus = "failed" // was never opened
+	AttemptOpening   AttemptStatus = "opening"  // the wallet is being asked to expect it
+	AttemptAwaiting  AttemptStatus = "awaiting" // the shopper may pay
+	AttemptUnknown   AttemptStatus = "unknown"  // the wallet's answer is missing
+	AttemptClosing   AttemptStatus = "closing"  // the wallet is being asked to close it
+	AttemptPaid      AttemptStatus = "paid"
+	AttemptReserved  AttemptStatus = "reserved"  // the wallet has reserved the money
+	AttemptCapturing AttemptStatus = "capturing" // the wallet is being asked to take it
+	AttemptClosed    AttemptStatus = "closed"    // can no longer be paid
+	AttemptFailed    AttemptStatus = "failed"    // was never opened
 )
 
 // Live tells whether the attempt may still be paid, as far as we know.
@@ -126,8 +131,11 @@ type Payment struct {
 	Ways     []WalletWay      `cbor:"19,keyasint,omitempty"` // to go on with by itself, where the hub chose
 	Coupon   int64            `cbor:"20,keyasint,omitempty"` // of the amount, what the wallet does not owe: a coupon of the merchant's own
 	// ReservedCash is Reserved counted in what the wallet owes.
-	ReservedCash int64   `cbor:"21,keyasint,omitempty"`
-	Payers       []Payer `cbor:"22,keyasint,omitempty"` // while it may be paid
+	ReservedCash int64         `cbor:"21,keyasint,omitempty"`
+	Payers       []Payer       `cbor:"22,keyasint,omitempty"` // while it may be paid
+	Until        moongate.Time `cbor:"23,keyasint,omitempty"` // when it is given up, once it is authorised
+	Taking       int64         `cbor:"24,keyasint,omitempty"` // of what is authorised, what the wallet is to take
+	Asked        int64         `cbor:"25,keyasint,omitempty"` // what was asked for, where less was taken
 }
 
 // Attempt is one order at one wallet, as the state keeps it.
@@ -264,7 +272,7 @@ func (s *State) Events() []journal.Event {
 	return []journal.Event{
 		&Created{}, &AttemptOpened{}, &CreateDue{}, &HandedOver{}, &QueryDue{}, &CloseDue{}, &Doubted{}, &AttemptEnded{}, &Settled{},
 		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{}, &RoutingSet{}, &DisputeMoved{}, &ReceiverSet{}, &ReceiverStood{},
-		&SplitOpened{}, &SplitDue{}, &SplitMoved{},
+		&SplitOpened{}, &SplitDue{}, &SplitMoved{}, &Authorised{}, &CaptureDue{},
 	}
 }
 
@@ -293,6 +301,7 @@ func (s *State) Register(m *replica.Machine) {
 	replica.Handle(m, s.admitted)
 	replica.Handle(m, s.planPayout)
 	replica.Handle(m, s.splitReport)
+	replica.Handle(m, s.capture)
 	for kind, wallet := range effects {
 		m.OnEvent(kind, func(e journal.Event) string { return "wallet:" + wallet(e) })
 	}
@@ -308,6 +317,7 @@ var effects = map[string]func(journal.Event) string{
 	(&RefundDue{}).EventKind():      func(e journal.Event) string { return e.(*RefundDue).Wallet },
 	(&RefundQueryDue{}).EventKind(): func(e journal.Event) string { return e.(*RefundQueryDue).Wallet },
 	(&ReceiverSet{}).EventKind():    func(e journal.Event) string { return e.(*ReceiverSet).Wallet },
+	(&CaptureDue{}).EventKind():     func(e journal.Event) string { return e.(*CaptureDue).Wallet },
 	(&SplitOpened{}).EventKind():    func(e journal.Event) string { return e.(*SplitOpened).Wallet },
 	(&SplitDue{}).EventKind():       func(e journal.Event) string { return e.(*SplitDue).Wallet },
 }

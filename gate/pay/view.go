@@ -49,7 +49,7 @@ func (Register) Schema() string {
 func (Register) Kinds() []string {
 	return []string{
 		"pay.created", "pay.attempt_opened", "pay.handed_over", "pay.close_due", "pay.doubted", "pay.attempt_ended", "pay.settled",
-		"pay.refund_opened", "pay.refund_due", "pay.refund_moved", "pay.refund_ended", "pay.exception_opened", "pay.exception_resolved",
+		"pay.refund_opened", "pay.refund_due", "pay.refund_moved", "pay.refund_ended", "pay.authorised", "pay.capture_due", "pay.exception_opened", "pay.exception_resolved",
 	}
 }
 
@@ -66,12 +66,25 @@ func (r Register) Fold(tx *view.Tx, e journal.Entry) error {
 	case *CloseDue:
 		return stage(tx, &v.Try, AttemptClosing)
 	case *Doubted:
+		if v.Op == OpCapture && v.Verdict == Refused {
+			return tx.Exec(`UPDATE payment SET stage = ? WHERE id = ? AND attempt = ? AND stage = ?`, string(AttemptReserved), v.Payment.String(), v.Attempt.String(), string(AttemptCapturing))
+		}
 		return tx.Exec(`UPDATE payment SET stage = ? WHERE id = ? AND attempt = ? AND stage = ?`, string(AttemptUnknown), v.Payment.String(), v.Attempt.String(), string(AttemptOpening))
 	case *AttemptEnded:
 		return stage(tx, &v.Try, v.Status)
+	case *Authorised:
+		return tx.Exec(`UPDATE payment SET status = ?, attempt = ?, stage = ?, wallet = ?, crossing = ? WHERE id = ?`, string(StatusAuthorised), v.Attempt.String(),
+			string(AttemptReserved), v.Wallet, v.Crossing.String(), v.Payment.String())
+	case *CaptureDue:
+		return stage(tx, &v.Try, AttemptCapturing)
 	case *Settled:
 		if err := tx.Exec(`UPDATE payment SET status = ?, ended = ? WHERE id = ?`, string(v.Status), int64(e.At), v.Payment.String()); err != nil {
 			return err
+		}
+		if v.Captured != nil {
+			if err := tx.Exec(`UPDATE payment SET minor = ? WHERE id = ?`, *v.Captured, v.Payment.String()); err != nil {
+				return err
+			}
 		}
 		if v.Attempt.IsZero() {
 			return nil

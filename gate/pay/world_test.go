@@ -66,7 +66,7 @@ name: {en: A market and two wallets}
 parties:
   - {role: marketplace, id: lotus-market}
   - {role: publisher, id: willow-reads}
-  - {role: wallet, members: [crane-pay, carp-pay]}
+  - {role: wallet, members: [crane-pay, carp-pay, egret-pay]}
   - {role: seller, members: [tea-shop, book-shop]}
 valid: {from: "2026-01-01T00:00:00+08:00", until: "2029-01-01T00:00:00+08:00", notice: 30d}
 calendar: "+08:00"
@@ -121,6 +121,7 @@ type world struct {
 	split   int64           // basis points of an order that the wallets split
 	people  vault
 	wechat  func(*wechatpay.Config)
+	holds   *reserver         // egret-pay, where it is connected
 	subs    map[string]string // sellers that are sub-merchants where WeChat Pay is spoken, by their numbers
 	held    bool              // the hub is in quarantine
 	deaf    bool              // notifications do not reach the hub; missed keeps them
@@ -174,6 +175,9 @@ func (w *world) begin(t tester, limits pay.Limits) {
 	w.local = replica.NewLocal(w.machine, moongate.At(start))
 	w.terms = people(t, w.submit)
 	w.links = w.connect()
+	if w.holds != nil {
+		w.links["egret-pay"] = w.holds
+	}
 	w.open()
 }
 

@@ -154,7 +154,7 @@ func balanceSeries(a ledger.Account, lines []ledger.Line) console.Series {
 		b := lines[i].Balance
 		s.Points = append(s.Points, console.Point{At: lines[i].At, Value: b.Credits - b.Debits})
 	}
-	if len(s.Points) < 2 {
+	if n := len(s.Points); n < 2 || s.Points[n-1].At < s.Points[0].At+moongate.Second { // a moment is no course
 		s.Points = nil
 	}
 	return s

@@ -76,7 +76,10 @@ const (
 	houseMaple = "House of Maple"
 	houseCrane = "House of Crane"
 	houseCarp  = "House of Carp"
+	ownHouse   = "its own"
 )
+
+var houses = map[string]string{houseLotus: "荷府", houseMaple: "枫府", houseCrane: "鹤府", houseCarp: "鲤府", ownHouse: "自家"}
 
 // Settle draws a cast. Sellers follow a power law: a few are large, most are small.
 func Settle(c Chance, sellers int) Cast {
@@ -91,9 +94,9 @@ func Settle(c Chance, sellers int) Cast {
 		},
 		Store: Garden{"pavilion-store", "Pavilion Store", "亭台应用商店", houseMaple},
 		Apps: []App{
-			{Garden{"tea-timer", "Tea Timer", "茶时", "its own"}, 9},
-			{Garden{"ink-diary", "Ink Diary", "墨迹日记", "its own"}, 3},
-			{Garden{"cricket-songs", "Cricket Songs", "蛐蛐儿", "its own"}, 1},
+			{Garden{"tea-timer", "Tea Timer", "茶时", ownHouse}, 9},
+			{Garden{"ink-diary", "Ink Diary", "墨迹日记", ownHouse}, 3},
+			{Garden{"cricket-songs", "Cricket Songs", "蛐蛐儿", ownHouse}, 1},
 		},
 		Wallets: []Purse{
 			{Garden{"crane-pay", "Crane Pay", "鹤付", houseCrane}, wechatpay, "1900000109", "wx1900000109cafe01"},
@@ -106,7 +109,7 @@ func Settle(c Chance, sellers int) Cast {
 	for i := range min(sellers, len(names)) {
 		n := names[i]
 		cast.Sellers = append(cast.Sellers, &Seller{
-			Garden: Garden{n.handle, n.name, n.nameZH, "its own"},
+			Garden: Garden{n.handle, n.name, n.nameZH, ownHouse},
 			Weight: int(math.Round(10 * power(dice, 1.6, 400))),
 		})
 	}
@@ -160,13 +163,16 @@ func (c *Cast) SellersOf(m *Market) []*Seller {
 }
 
 // NameOf is how people call a participant.
-func (c *Cast) NameOf(handle string) string {
+func (c *Cast) NameOf(handle string) string { return c.gardenOf(handle).Name }
+
+// gardenOf is a participant, or one that is called by its handle where it is none of the cast.
+func (c *Cast) gardenOf(handle string) Garden {
 	for _, g := range c.everybody() {
 		if g.Handle == handle {
-			return g.Name
+			return g
 		}
 	}
-	return handle
+	return Garden{Handle: handle, Name: handle, NameZH: handle}
 }
 
 // payees are those whom wallets pay.

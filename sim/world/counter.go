@@ -61,6 +61,7 @@ type Order struct {
 	Status  pay.Status
 
 	// What the world knows of it, and the marketplace could not.
+	speaks    speaks
 	life      time.Duration // of the payment, where it is another than the story's
 	purchase  *purchase
 	attempts  []attempt
@@ -84,12 +85,16 @@ func (o *Order) Total() int64 {
 	return total
 }
 
-// Title is what the shopper reads.
-func (o *Order) Title() string {
-	if n := len(o.Goods); n > 1 {
-		return fmt.Sprintf("%s, and %d more", o.Goods[0], n-1)
+// Title is what the shopper reads at the cashier, in the language in which it was bought.
+func (o *Order) Title() string { return o.titleIn(o.speaks) }
+
+func (o *Order) titleIn(s speaks) string {
+	first, more := o.Goods[0], len(o.Goods)-1
+	title := s.T(first.String(), first.NameZH+"，"+first.Seller.NameZH)
+	if more > 0 {
+		title += s.T(fmt.Sprintf(", and %d more", more), fmt.Sprintf("，另 %d 件", more))
 	}
-	return o.Goods[0].String()
+	return title
 }
 
 // basket puts goods together by seller.
@@ -114,16 +119,16 @@ const (
 
 func (c *counter) routes(mux *http.ServeMux) {
 	base := "/" + c.market.Handle
-	mux.HandleFunc("GET "+base+"/", func(rw http.ResponseWriter, _ *http.Request) {
-		show(rw, http.StatusOK, "market", view{Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Goods: c.market.Goods})
+	mux.HandleFunc("GET "+base+"/", func(rw http.ResponseWriter, r *http.Request) {
+		show(rw, http.StatusOK, "market", view{speaks: speaksTo(rw, r), Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Goods: c.market.Goods})
 	})
 	mux.HandleFunc("GET "+base+"/goods/{number}", c.good)
 	mux.HandleFunc("POST "+base+"/buy", c.buy)
 	mux.HandleFunc("GET "+base+"/orders/{no}", c.order)
 }
 
-func (c *counter) trouble(rw http.ResponseWriter, status int, said, more string) {
-	show(rw, status, "trouble", view{Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Said: said, More: more})
+func (c *counter) trouble(rw http.ResponseWriter, s speaks, status int, said, more, program string) {
+	show(rw, status, "trouble", view{speaks: s, Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Said: said, More: more, Program: program})
 }
 
 func (c *counter) find(number string) (Good, bool) {
@@ -152,9 +157,10 @@ func (c *counter) visit(rw http.ResponseWriter, r *http.Request) *visitor {
 }
 
 func (c *counter) good(rw http.ResponseWriter, r *http.Request) {
+	s := speaksTo(rw, r)
 	g, ok := c.find(r.PathValue("number"))
 	if !ok {
-		c.trouble(rw, http.StatusNotFound, "There is no such thing here", "It may have been sold out.")
+		c.trouble(rw, s, http.StatusNotFound, s.T("There is no such thing here", "没有这件商品"), s.T("It may have been sold out.", "可能已售罄。"), "")
 		return
 	}
 	c.mu.Lock()
@@ -167,10 +173,10 @@ func (c *counter) good(rw http.ResponseWriter, r *http.Request) {
 	}
 	from := ""
 	if n := len(v.from); n > 0 {
-		from = c.w.Cast.NameOf(v.from[n-1])
+		from = s.Of(c.w.Cast.gardenOf(v.from[n-1]))
 	}
 	c.mu.Unlock()
-	show(rw, http.StatusOK, "good", view{Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Good: g, From: from})
+	show(rw, http.StatusOK, "good", view{speaks: s, Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Good: g, From: from})
 }
 
 // buy makes an order, asks the hub for a payment and sends the shopper to the cashier.
@@ -184,20 +190,21 @@ func (c *counter) buy(rw http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	s := speaksTo(rw, r)
 	if len(goods) == 0 {
-		c.trouble(rw, http.StatusBadRequest, "There is no such thing here", "Go back to the shelves.")
+		c.trouble(rw, s, http.StatusBadRequest, s.T("There is no such thing here", "没有这件商品"), s.T("Go back to the shelves.", "请回到货架。"), "")
 		return
 	}
-	o := c.open(rw, r, goods)
+	o := c.open(rw, r, s, goods)
 	if err := c.ask(r.Context(), o); err != nil {
-		c.trouble(rw, http.StatusBadGateway, "The hub did not take the order", err.Error())
+		c.trouble(rw, s, http.StatusBadGateway, s.T("The hub did not take the order", "枢纽没有接受订单"), s.T("Try again: the same order is not made twice.", "请重试：同一订单不会重复生成。"), err.Error())
 		return
 	}
 	http.Redirect(rw, r, o.Cashier, http.StatusSeeOther)
 }
 
 // open makes an order, or finds the one that the hub did not take a moment ago.
-func (c *counter) open(rw http.ResponseWriter, r *http.Request, goods []Good) *Order {
+func (c *counter) open(rw http.ResponseWriter, r *http.Request, s speaks, goods []Good) *Order {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.visit(rw, r)
@@ -206,7 +213,7 @@ func (c *counter) open(rw http.ResponseWriter, r *http.Request, goods []Good) *O
 	}
 	v.order = &Order{
 		No: fmt.Sprintf("%s-%06d", c.market.Handle, len(c.orders)+1), Market: c.market, Goods: goods, Parts: basket(goods),
-		Tokens: slices.Clone(v.tokens), Touched: unique(v.from),
+		Tokens: slices.Clone(v.tokens), Touched: unique(v.from), speaks: s,
 	}
 	c.orders = append(c.orders, v.order)
 	return v.order
@@ -265,23 +272,38 @@ func (c *counter) orderNo(no string) *Order {
 
 // order shows what became of an order. The shopper's word counts for nothing: the hub is asked.
 func (c *counter) order(rw http.ResponseWriter, r *http.Request) {
+	s := speaksTo(rw, r)
 	o := c.orderNo(r.PathValue("no"))
 	if o == nil {
-		c.trouble(rw, http.StatusNotFound, "There is no such order", "Check the number.")
+		c.trouble(rw, s, http.StatusNotFound, s.T("There is no such order", "没有这个订单"), s.T("Check the number.", "请检查单号。"), "")
 		return
 	}
-	said := map[pay.Status]string{
-		pay.Open: "Not paid yet", pay.Succeeded: "Thank you, it is on its way", pay.Held: "Paid, and being looked into",
-		pay.Expired: "It was not paid in time", pay.Cancelled: "It was cancelled", pay.Returned: "The money went back",
-	}
-	status := "nothing, just now"
-	headline := "We are asking the hub"
+	headline, status := s.T("We are asking the hub", "正在询问枢纽"), s.T("It says nothing just now. Load the page again in a moment.", "枢纽暂无答复，请稍后刷新。")
 	if p, err := client.Get[standing](r.Context(), c.me.hub, "/v1/payments/"+o.Payment.String(), nil); err == nil {
-		status, headline = string(p.Status), said[p.Status]
+		headline, status = s.became(p.Status), s.T("So says the hub, which asked the wallet.", "以枢纽向钱包查询的结果为准。")
 	}
 	show(rw, http.StatusOK, "order", view{
-		Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Order: o.No, Title: o.Title(), Total: o.Total(), Status: status, Said: headline,
+		speaks: s, Garden: c.market.Garden, Base: c.w.base(c.market.Handle), Order: o.No, Title: o.titleIn(s), Total: o.Total(), Status: status, Said: headline,
 	})
+}
+
+// became says what became of an order.
+func (s speaks) became(status pay.Status) string {
+	switch status {
+	case pay.Open:
+		return s.T("Not paid yet", "尚未付款")
+	case pay.Succeeded:
+		return s.T("Thank you, it is on its way", "谢谢，商品即将发出")
+	case pay.Held:
+		return s.T("Paid, and being looked into", "已付款，正在核对")
+	case pay.Expired:
+		return s.T("It was not paid in time", "未在时限内付款")
+	case pay.Cancelled:
+		return s.T("It was cancelled", "订单已取消")
+	case pay.Returned:
+		return s.T("The money went back", "款项已退回")
+	}
+	return string(status)
 }
 
 // standing is a payment as its merchant sees it.

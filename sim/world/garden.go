@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/moongate-hub/moongate/console"
 )
 
 //go:embed page/*
@@ -30,25 +32,54 @@ func Yuan(fen int64) string {
 
 // view is what a garden's page shows.
 type view struct {
+	speaks
 	Garden Garden
 	Base   string // path of the garden
 
-	Shelf  []shelved
-	Goods  []Good
-	Good   Good
-	From   string
-	Order  string
-	Title  string
-	Total  int64
-	Status string
-	Said   string
-	More   string
-	Apps   []linkedApp
+	Shelf   []shelved
+	Goods   []Good
+	Good    Good
+	From    string
+	Order   string
+	Title   string
+	Total   int64
+	Status  string
+	Said    string
+	More    string
+	Program string // what a program said, in English
+	Apps    []linkedApp
 }
 
+// speaks says things in a reader's language. Gardens and hub share the choice where they share a host.
+type speaks struct {
+	Lang  console.Lang
+	Theme console.Theme
+}
+
+// speaksTo finds out a reader's language. Call it before the answer begins.
+func speaksTo(rw http.ResponseWriter, r *http.Request) speaks {
+	lang, theme := console.Preferences(rw, r)
+	return speaks{lang, theme}
+}
+
+// T is one of two texts.
+func (s speaks) T(en, zh string) string {
+	if s.Lang == console.Chinese {
+		return zh
+	}
+	return en
+}
+
+// House is to whom the garden belongs, where that is somebody.
+func (v view) House() string { return v.T(v.Garden.House, houses[v.Garden.House]) }
+
+// Of is a garden's name.
+func (s speaks) Of(g Garden) string { return s.T(g.Name, g.NameZH) }
+
 type shelved struct {
-	Link, Market string
-	Good         Good
+	Link   string
+	Market Garden
+	Good   Good
 }
 
 type linkedApp struct {
@@ -66,7 +97,9 @@ func show(rw http.ResponseWriter, status int, name string, v view) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Vary", "Cookie, Accept-Language")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'")
 	rw.WriteHeader(status)
 	_, _ = rw.Write(out.Bytes()) // a reader that has gone is its own affair
 }
@@ -87,19 +120,19 @@ func (w *World) Gardens() http.Handler {
 		mux.HandleFunc("GET /"+handle+"/garden.css", css)
 	}
 	for _, p := range w.Cast.Publishers {
-		mux.HandleFunc("GET /"+p.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
-			show(rw, http.StatusOK, "publisher", view{Garden: p, Base: w.base(p.Handle), Shelf: w.shelf(p.Handle)})
+		mux.HandleFunc("GET /"+p.Handle+"/", func(rw http.ResponseWriter, r *http.Request) {
+			show(rw, http.StatusOK, "publisher", view{speaks: speaksTo(rw, r), Garden: p, Base: w.base(p.Handle), Shelf: w.shelf(p.Handle)})
 		})
 	}
 	for _, c := range w.counters {
 		c.routes(mux)
 	}
-	mux.HandleFunc("GET /"+w.Cast.Store.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
-		show(rw, http.StatusOK, "store", view{Garden: w.Cast.Store, Base: w.base(w.Cast.Store.Handle), Apps: w.storeShelf()})
+	mux.HandleFunc("GET /"+w.Cast.Store.Handle+"/", func(rw http.ResponseWriter, r *http.Request) {
+		show(rw, http.StatusOK, "store", view{speaks: speaksTo(rw, r), Garden: w.Cast.Store, Base: w.base(w.Cast.Store.Handle), Apps: w.storeShelf()})
 	})
 	for _, a := range w.Cast.Apps {
-		mux.HandleFunc("GET /"+a.Handle+"/", func(rw http.ResponseWriter, _ *http.Request) {
-			show(rw, http.StatusOK, "app", view{Garden: a.Garden, Base: w.base(a.Handle)})
+		mux.HandleFunc("GET /"+a.Handle+"/", func(rw http.ResponseWriter, r *http.Request) {
+			show(rw, http.StatusOK, "app", view{speaks: speaksTo(rw, r), Garden: a.Garden, Base: w.base(a.Handle)})
 		})
 	}
 	return mux
@@ -119,7 +152,7 @@ func (w *World) shelf(publisher string) []shelved {
 	var list []shelved
 	for _, l := range w.links {
 		if l.publisher == publisher && l.market != nil {
-			list = append(list, shelved{Link: l.url, Market: l.market.Name, Good: l.good})
+			list = append(list, shelved{Link: l.url, Market: l.market.Garden, Good: l.good})
 		}
 	}
 	return list

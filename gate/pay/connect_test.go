@@ -78,8 +78,14 @@ func (w *world) dialAlipay(cfg sandbox.Config, carrier http.RoundTripper) (*sand
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, sub := range w.smids {
+		if err := box.AddSub(m.AppID, sub); err != nil {
+			return nil, nil, err
+		}
+	}
 	connector, err := alipay.New(alipay.Config{
-		AppID: m.AppID, PID: m.PID, PrivateKey: m.PrivateKey, AlipayKey: m.AlipayKey, BaseURL: cfg.BaseURL, SplitBPS: w.split, Carrier: carrier, Now: w.clock.Now,
+		Direct: len(w.smids) > 0,
+		AppID:  m.AppID, PID: m.PID, PrivateKey: m.PrivateKey, AlipayKey: m.AlipayKey, BaseURL: cfg.BaseURL, SplitBPS: w.split, Carrier: carrier, Now: w.clock.Now,
 	})
 	return box.Wallet, connector, err
 }

@@ -32,11 +32,12 @@ func newPlatform(t testing.TB, split int64) *world {
 func (w *world) sellers() {
 	w.t.Helper()
 	for _, wallet := range []string{"crane-pay", "carp-pay"} {
+		subs := w.subs
 		if slices.Contains(w.alipay, wallet) {
-			continue
+			subs = w.smids
 		}
 		for _, seller := range []string{"tea-shop", "book-shop"} {
-			if sub := w.subs[seller]; sub != "" {
+			if sub := subs[seller]; sub != "" {
 				w.submit(seller, &pay.SetReceiver{PayeeAt: pay.PayeeAt{Wallet: wallet, Participant: seller, Account: sub, Sub: true}})
 			}
 		}
@@ -200,6 +201,48 @@ func TestPartsLate(t *testing.T) {
 	if open := w.troubles(); len(open) != 0 {
 		t.Errorf("%+v", open)
 	}
+}
+
+// At Alipay an order for one sub-merchant (直付通) goes the same way: paid into its account, split, released, given back.
+func TestPartsAtAlipay(t *testing.T) {
+	w := &world{split: 3_000, alipay: []string{"crane-pay"}, smids: map[string]string{"tea-shop": "2088000000000201", "book-shop": "2088000000000202"}}
+	w.begin(t, pay.Limits{})
+	t.Cleanup(w.check)
+	w.sellers()
+	w.submit("lotus-market", &pay.SetReceiver{PayeeAt: pay.PayeeAt{Wallet: "crane-pay", Participant: "lotus-market", Account: "2088000000000555"}})
+	w.settle()
+	id, _ := w.paid("1001")
+	if got := w.bySub("crane-pay"); got["2088000000000201"] != 10_000 {
+		t.Errorf("%v", got)
+	}
+	w.submit("lotus-market", &pay.Refund{Payment: id, Reference: "r-1", Amount: 2_000})
+	w.pass(2*time.Minute, 5*time.Second)
+	if got := w.bySub("crane-pay"); got["2088000000000201"] != 8_000 {
+		t.Errorf("after the refund: %v", got)
+	}
+	w.paysOut(1, "lotus-market", 400)
+	w.paysOut(2, "tea-shop", 7_600)
+	both, attempt := w.basket("1002") // two sellers are not paid together there
+	if a := w.attempt(attempt); a.Status != pay.AttemptFailed {
+		t.Errorf("%+v", a)
+	}
+	w.stands(both, pay.Open)
+	w.pass(time.Hour, time.Minute)
+}
+
+func (w *world) paysOut(no byte, to string, amount int64) {
+	w.t.Helper()
+	for range 20 {
+		a, err := w.gate.PayOut(w.t.(testing.TB).Context(), "crane-pay", instruction(no), to, money.Of(amount, money.CNY))
+		if err != nil || a.Open == 0 && a.Paid != amount {
+			w.t.Fatalf("%s: %+v %v", to, a, err)
+		}
+		if a.Open == 0 {
+			return
+		}
+		w.pass(10*time.Second, time.Second)
+	}
+	w.t.Fatalf("%s is never paid", to)
 }
 
 // A seller without an account at the wallet is not paid beside one that has one; a wallet for sub-merchants alone takes no

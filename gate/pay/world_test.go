@@ -122,6 +122,7 @@ type world struct {
 	people  vault
 	wechat  func(*wechatpay.Config)
 	holds   *reserver         // egret-pay, where it is connected
+	smids   map[string]string // and where Alipay is
 	subs    map[string]string // sellers that are sub-merchants where WeChat Pay is spoken, by their numbers
 	held    bool              // the hub is in quarantine
 	deaf    bool              // notifications do not reach the hub; missed keeps them

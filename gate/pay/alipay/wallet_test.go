@@ -489,9 +489,9 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// TestSubMerchant orders for a sub-merchant of the platform's.
+// TestSubMerchant orders for a sub-merchant of the platform's, settles to it, splits off a commission and releases the rest.
 func TestSubMerchant(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.cfg.Direct = true })
+	w := newWorld(t, func(w *world) { w.cfg.Direct, w.cfg.SplitBPS = true, 3000 })
 	if err := w.sandbox.AddSub(appID, smid); err != nil {
 		t.Fatal(err)
 	}
@@ -509,6 +509,35 @@ func TestSubMerchant(t *testing.T) {
 	out, err := w.wallet.Query(t.Context(), "ORDER_01")
 	if want := []pay.PartOutcome{{No: "ORDER_01", Account: smid, WalletRef: out.WalletRef, Amount: 100, PayerTotal: 100}}; err != nil || !slices.Equal(out.Parts, want) {
 		t.Errorf("%+v %v", out, err)
+	}
+	if err := w.wallet.Admit(t.Context(), pay.Receiver{Account: "2088000000000555"}); err != nil {
+		t.Fatal(err)
+	}
+	s := pay.SplitOrder{
+		No: "SPLIT_1", OrderNo: "ORDER_01", OrderRef: out.WalletRef, Currency: money.CNY, Parts: []pay.SplitPart{{Account: "2088000000000555", Amount: 5, Note: "commission"}},
+	}
+	if _, err := w.wallet.Split(t.Context(), s); pay.VerdictOf(err) != pay.NotDone {
+		t.Errorf("split before it was settled: %v", err)
+	}
+	s.Sub = "2088000000000778"
+	if _, err := w.wallet.Split(t.Context(), s); pay.VerdictOf(err) != pay.Refused {
+		t.Errorf("split of another sub-merchant's order: %v", err)
+	}
+	s.Sub = smid
+	for range 2 {
+		if _, err := w.wallet.Split(t.Context(), s); err != nil {
+			t.Errorf("split: %v", err)
+		}
+	}
+	if out, err := w.wallet.QuerySplit(t.Context(), s); err != nil || out.State != pay.SplitDone {
+		t.Errorf("split: %+v %v", out, err)
+	}
+	release := pay.SplitOrder{No: "FREE_1", OrderNo: "ORDER_01", OrderRef: out.WalletRef, Sub: smid, Finish: true, Currency: money.CNY}
+	if _, err := w.wallet.Split(t.Context(), release); err != nil {
+		t.Errorf("release: %v", err)
+	}
+	if out, err := w.wallet.QuerySplit(t.Context(), release); err != nil || out.State != pay.SplitDone {
+		t.Errorf("release: %+v %v", out, err)
 	}
 	stranger := w.order("ORDER_02", 100)
 	stranger.Parts = []pay.OrderPart{{No: "ORDER_02", Account: "2088000000000778", Amount: 100}}

@@ -59,6 +59,7 @@ var methods = map[string]method{
 	"alipay.trade.royalty.relation.unbind":           {OpReceiver, false, (*Wallet).unbind},
 	"alipay.trade.royalty.relation.batchquery":       {OpReceiver, false, (*Wallet).listReceivers},
 	"alipay.trade.order.settle":                      {OpSplit, false, (*Wallet).settleOrder},
+	"alipay.trade.settle.confirm":                    {OpConfirm, false, (*Wallet).confirm},
 	"alipay.trade.order.settle.query":                {OpQuerySplit, false, (*Wallet).querySettle},
 	"alipay.data.dataservice.bill.downloadurl.query": {sandbox.OpBill, false, (*Wallet).billAddress},
 	"alipay.open.app.alipaycert.download":            {OpCertificates, false, (*Wallet).certificate},

@@ -66,6 +66,7 @@ type order struct {
 	RefundNos []string `json:",omitempty"`
 	Split     int64    `json:",omitempty"` // fen split off and not taken back
 	SettleNos []string `json:",omitempty"`
+	Confirm   string   `json:",omitempty"` // out_request_no of the settlement's confirmation, of a sub-merchant's order
 	Released  bool     `json:",omitempty"` // nothing of it is frozen any more
 }
 

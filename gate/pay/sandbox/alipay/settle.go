@@ -263,6 +263,8 @@ func (w *Wallet) maySettle(m *merchant, o *order, s *settle) *refusal {
 		return refuse("ACQ.ALLOC_REFUSE_AFTER_REFUND", "")
 	case o.State != success:
 		return refuse("ACQ.TRADE_STATUS_ERROR", "")
+	case o.SMID != "" && o.Confirm == "":
+		return refuse("ACQ.ALLOC_REFUSE_BEFORE_SETTLE", "")
 	case o.Released:
 		return refuse("ACQ.ILLEGAL_SETTLE_STATE", "")
 	}

@@ -157,6 +157,7 @@ func FuzzGateway(f *testing.F) {
 		"alipay.trade.create":                  `{"out_trade_no":"A2","total_amount":1,"subject":"x","buyer_id":"2088000000000009"}`,
 		"alipay.trade.refund":                  `{"out_trade_no":"ORDER1","refund_amount":-1,"refund_royalty_parameters":[{}]}`,
 		"alipay.trade.order.settle":            `{"out_request_no":"S","trade_no":"1","extend_params":{"royalty_finish":"true"}}`,
+		"alipay.trade.settle.confirm":          `{"out_request_no":"C","trade_no":"1","settle_info":{"settle_detail_infos":[{}]}}`,
 		"alipay.trade.merge.precreate":         `{"out_merge_no":"M","order_details":[{},{}]}`,
 		"alipay.trade.royalty.relation.bind":   `{"out_request_no":"B","receiver_list":[{"type":"userId"}]}`,
 		"alipay.trade.wap.pay":                 `{"timeout_express":"1c"}`,

@@ -35,6 +35,7 @@ const (
 	OpReceiver     sandbox.Op = "receiver" // bind, unbind, and the list
 	OpSplit        sandbox.Op = "split"    // alipay.trade.order.settle
 	OpQuerySplit   sandbox.Op = "query_split"
+	OpConfirm      sandbox.Op = "confirm" // alipay.trade.settle.confirm
 	OpCertificates sandbox.Op = "certificates"
 )
 

@@ -21,6 +21,9 @@ import (
 //go:embed page/reference.html
 var referencePage string
 
+//go:embed page/mark.svg
+var referenceMark []byte
+
 //go:embed page/reference.css
 var referenceStyle []byte
 
@@ -44,6 +47,11 @@ func (a *API) referenceRoutes() {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		_, _ = w.Write(referenceStyle)
+	})
+	a.mux.HandleFunc("GET /docs/mark.svg", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/svg+xml")
+		w.Header().Set("Cache-Control", "public, max-age=86400")
+		_, _ = w.Write(referenceMark)
 	})
 	a.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, r *http.Request) {
 		a.reference.once.Do(func() { a.reference.page, a.reference.err = a.drawReference(style) })
@@ -128,7 +136,7 @@ func (a *API) chapters() (all []chapter) {
 		i := slices.IndexFunc(all, func(c chapter) bool { return c.Name == o.Tags[0] })
 		if i < 0 {
 			i = len(all)
-			all = append(all, chapter{Name: o.Tags[0], Anchor: strings.ReplaceAll(strings.ToLower(o.Tags[0]), " ", "-")})
+			all = append(all, chapter{Name: o.Tags[0], Anchor: "about-" + strings.ReplaceAll(strings.ToLower(o.Tags[0]), " ", "-")})
 		}
 		all[i].Operations = append(all[i].Operations, a.view(o))
 	}

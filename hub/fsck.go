@@ -73,6 +73,7 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 		return rep, nil
 	}
 	rep.Position, rep.Records, rep.Hash = done.Position, done.Records, fmt.Sprintf("%x", done.Hash)
+	add(&Finding{Check: "the state is what it was recorded to be, wherever its hash was", Invariant: 5, OK: true, Looked: int64(done.Hashes)})
 	audit.finish()
 	rep.Crossings = int64(len(audit.recorded))
 	keys := add(&Finding{Check: "no idempotency key was used twice within its window", Invariant: 3, OK: true})
@@ -112,11 +113,14 @@ func Fsck(ctx context.Context, c *Config, s *Secrets, now func() time.Time) (*Re
 func noted(err error, whole, events *Finding) error {
 	var damage *journal.Damage
 	var unfit *replica.Unfit
+	var diverged *replica.Diverged
 	switch {
 	case errors.As(err, &damage):
 		whole.bad("%v", damage)
 	case errors.As(err, &unfit):
 		events.bad("%v", unfit)
+	case errors.As(err, &diverged):
+		events.bad("%v", diverged)
 	default:
 		return err
 	}

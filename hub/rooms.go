@@ -51,7 +51,7 @@ func NewRooms(c *Config) *Rooms {
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
 	r.Statement = statement.New(r.Party, r.Agreement, r.Ledger, r.Settle)
 	r.Webhook = webhook.New(r.Party, webhook.Limits{Loopback: c.local()})
-	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys}, r.all()...)
+	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys, Basis: fmt.Sprint("refundable ", c.Limits.RefundDays)}, r.all()...)
 	for _, one := range r.all() {
 		if commands, ok := one.(interface{ Register(*replica.Machine) }); ok {
 			commands.Register(r.machine)

@@ -15,6 +15,7 @@ type Limits struct {
 	KeyWindow moongate.Time // how long an idempotency key is remembered; 24 hours unless set
 	Keys      int           // how many at most; 4,000,000 unless set
 	Due       int           // how many due items one tick handles; 1,000 unless set
+	Basis     string        // what else the rooms' folds depend on beside events: hashes are compared where it is the same
 }
 
 // Window is how long an idempotency key is remembered.
@@ -169,6 +170,11 @@ type core struct {
 	oldest  []aged            // keys by age; derived
 	queues  map[string]*queue // pending effects by peer; derived
 	turns   uint64
+
+	// Of the command that is being applied, until it is settled: see takeMarks.
+	asked    journal.Position
+	written  []*Hashed
+	hashedAt journal.Position // the last position at which the state was hashed, as far as this process knows
 }
 
 type aged struct {
@@ -190,7 +196,7 @@ func newCore(m *Machine, l Limits) *core {
 func (c *core) Name() string { return "core" }
 
 func (c *core) Events() []journal.Event {
-	return []journal.Event{&Refused{}, &Ticked{}, &EffectDone{}, &EffectBuried{}, &EffectRevived{}, &Erased{}}
+	return []journal.Event{&Refused{}, &Ticked{}, &EffectDone{}, &EffectBuried{}, &EffectRevived{}, &Erased{}, &HashTaken{}, &Hashed{}}
 }
 
 func (c *core) Tables() []Stored { return []Stored{c.clock, c.keys, c.pending, c.dead} }
@@ -206,6 +212,10 @@ func (c *core) Fold(e journal.Entry) {
 			c.settled(v.Effect)
 			c.dead.Put(v.Effect, Dead{Pending: p, Tries: v.Tries, Reason: v.Reason, At: e.At})
 		}
+	case *HashTaken:
+		c.asked = e.Position
+	case *Hashed:
+		c.written = append(c.written, v)
 	case *EffectRevived:
 		if d, ok := c.dead.Get(v.Effect); ok {
 			c.dead.Delete(v.Effect)

@@ -18,6 +18,8 @@ type counter struct {
 	moves  *replica.List[int64]
 	due    *replica.Due[string]
 
+	skew int64 // a fault: what every fold puts beside
+
 	answers *replica.Table[journal.Position, int] // how often an effect's outcome was folded: once, or something is wrong
 }
 
@@ -123,7 +125,7 @@ func (c *counter) Fold(e journal.Entry) {
 	case *putDone:
 		p, _ := c.purses.Get(v.Shared.Purse)
 		for _, l := range v.Lines {
-			p.Coins += l.Coins
+			p.Coins += l.Coins + c.skew
 			c.total.Set(c.total.Get() + l.Coins)
 			c.moves.Append(l.Coins)
 		}

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"path/filepath"
 
 	"github.com/hashicorp/raft"
@@ -60,3 +61,9 @@ func (n *Node) Vote(term uint64) error { return n.store.SetUint64([]byte("LastVo
 
 // StopRaft tells raft to stop, and does not wait.
 func (n *Node) StopRaft() { n.raft.Shutdown() }
+
+// TakeHash has the state hashed now.
+func (n *Node) TakeHash(ctx context.Context) error { return n.takeHash(ctx) }
+
+// Compared counts the hashes that were recorded and found to be the same.
+func (m *Machine) Compared() uint64 { return m.hashes.compared() }

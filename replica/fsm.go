@@ -75,6 +75,11 @@ func (f *fsm) apply(l *raft.Log) {
 	if hash, ok := n.opt.Skip[l.Index]; ok && hash == sha256.Sum256(l.Data) {
 		a.first = n.machine.next
 	} else if err := f.decide(l, a); err != nil {
+		if d := (*Diverged)(nil); errors.As(err, &d) {
+			n.fatal(err) // no entry is to blame
+			a.abandon()
+			return
+		}
 		n.fatal(fmt.Errorf("replica: entry %d: %w; if it can never be applied, every node may leave it out with --skip-entry %d@%x", l.Index, err, l.Index, sha256.Sum256(l.Data)))
 		a.abandon()
 		return
@@ -110,6 +115,14 @@ func (f *fsm) decide(l *raft.Log, a *applied) (err error) {
 		if a.outcomes[i].trace {
 			m.settle(&a.outcomes[i].done, journal.Ref{Index: l.Index, Number: done})
 			done++
+			mark, written := m.takeMarks()
+			if mark != nil {
+				n.done.Add(1)
+				go n.hash(mark)
+			}
+			if err := m.recorded(written); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -27,7 +27,7 @@ func (n *Node) tick(ctx context.Context) {
 	}
 }
 
-// housekeep takes a snapshot when enough log has gathered.
+// housekeep takes a snapshot when enough log has gathered, and has the state hashed from time to time.
 func (n *Node) housekeep(ctx context.Context) {
 	defer n.done.Done()
 	t := time.NewTicker(100 * time.Millisecond)
@@ -48,6 +48,9 @@ func (n *Node) housekeep(ctx context.Context) {
 			if err := n.Snapshot(); err != nil && ctx.Err() == nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
 				n.opt.Log.Error("snapshot", "error", err)
 			}
+		}
+		if n.opt.TickEvery > 0 && n.Leads() && n.hashDue() {
+			_ = n.takeHash(ctx) // the next look does what this one would have done
 		}
 	}
 }

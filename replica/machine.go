@@ -52,6 +52,9 @@ type Machine struct {
 	step     Step            // of the command at hand: there is one at a time
 	entries  []journal.Entry // memory for lists of events
 	core     *core
+	hashes   hashes
+	shaped   sync.Once
+	digest   [8]byte // see shape
 }
 
 type handler struct {
@@ -87,6 +90,8 @@ func NewMachine(hub moongate.Hub, limits Limits, rooms ...Room) *Machine {
 	Handle(m, m.core.bury)
 	Handle(m, m.core.revive)
 	Handle(m, m.core.erase)
+	Handle(m, m.core.takeHash)
+	Handle(m, m.core.reportHash)
 	return m
 }
 
@@ -320,7 +325,8 @@ func (u *Unfit) Error() string {
 	return fmt.Sprintf("replica: event %d (journal record %d): %s", u.Event, u.Record, u.Reason)
 }
 
-// refold takes a record of the journal back into the state, as applying its commands did. What cannot be is an [*Unfit].
+// refold takes a record of the journal back into the state, as applying its commands did. What cannot be is an [*Unfit]; a state that
+// is not what it was recorded to be is [*Diverged].
 func (m *Machine) refold(r *journal.Record) (err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -344,6 +350,9 @@ func (m *Machine) refold(r *journal.Record) (err error) {
 			m.fold(journal.Entry{Position: m.next, At: d.At, Caller: d.Caller, Event: e})
 		}
 		m.settle(d, journal.Ref{Index: r.Index, Number: uint32(i)})
+		if err := m.refoldMarks(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

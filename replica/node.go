@@ -36,6 +36,7 @@ type Options struct {
 	EraseEvery    time.Duration // how often the bytes of erased keys are cleared from the disk: see Compact; 1 h
 	SnapshotBytes int64         // of raft log after which a snapshot is due, or as many as the last one has; 128 MiB
 	TrailingBytes int64         // of raft log kept behind a snapshot; 16 MiB
+	HashEvery     int64         // events after which the state is hashed, or ten times what it holds; 10,000
 	TickEvery     time.Duration // how often time passes by itself; 0: only when told, and Clock is not a wall clock
 	AcceptClock   bool          // an operator's consent to a wall clock that is far from the state's time
 	// ClockWitness asks somebody outside what time it is, and tells whether this machine's clock agrees. It is asked at a start
@@ -61,6 +62,7 @@ func (o *Options) withDefaults() error {
 	def(&o.QueueBytes, 64<<20)
 	def(&o.SnapshotBytes, 128<<20)
 	def(&o.TrailingBytes, 16<<20)
+	def(&o.HashEvery, 10_000)
 	if o.EraseEvery == 0 {
 		o.EraseEvery = time.Hour
 	}
@@ -113,6 +115,8 @@ type Node struct {
 	items  atomic.Int64 // entries since then
 	imaged atomic.Int64 // bytes of the last snapshot
 	macs   sync.Pool
+	// hashFrom is how many events are to pass before the state may be due to be hashed: see hashDue.
+	hashFrom uint64
 }
 
 // ticket is a request that waits for its answer.
@@ -164,16 +168,16 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 	if n.log, err = journal.OpenLog(filepath.Join(opt.Dir, "log"), n.journal, LogSecret(opt.Secret)); err != nil {
 		return fail(err)
 	}
+	n.life, n.stop = context.WithCancel(context.Background())
 	n.fsm = &fsm{node: n, written: make(chan *applied, 1<<14), folded: map[uint64]uint32{}}
 	if err := n.startRaft(); err != nil {
+		n.stop()
 		return fail(err)
 	}
-	ctx2, stop := context.WithCancel(context.Background())
-	n.life, n.stop = ctx2, stop
 	n.done.Add(3)
 	go n.write()
-	go n.batch(ctx2)
-	go n.housekeep(ctx2)
+	go n.batch(n.life)
+	go n.housekeep(n.life)
 	if err := n.ready(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -183,7 +187,7 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 			return nil, errors.Join(err, n.Close())
 		}
 		n.done.Add(1)
-		go n.tick(ctx2)
+		go n.tick(n.life)
 	}
 	return n, nil
 }

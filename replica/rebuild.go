@@ -18,6 +18,7 @@ type Replayed struct {
 	Index    uint64 // of the last raft entry
 	Term     uint64
 	Hash     [32]byte // of the rooms' state
+	Hashes   uint64   // recorded ones that were compared on the way
 }
 
 // Replay folds the whole journal of a directory into a fresh machine, and touches nothing. Watch sees every event.
@@ -57,7 +58,7 @@ func Replay(dir string, m *Machine, watch func(journal.Entry) error) (*Replayed,
 		return nil, nil, err
 	}
 	f.rebuild()
-	r.Position = m.next - 1
+	r.Position, r.Hashes = m.next-1, m.hashes.compared()
 	r.Hash, err = m.Hash()
 	return r, j, err
 }

@@ -17,6 +17,7 @@ import (
 
 const (
 	batchRows      = 512       // rows that are looked up at once
+	batches        = 12        // on their way: reading goes on while the matching waits for a processor, and the other way round
 	maxDifferences = 20_000    // of one bill: what differs in more is another wallet's, or another day's
 	partBytes      = 400 << 20 // of a bill, whose rows' numbers are held in memory at once: about two million
 )
@@ -66,9 +67,9 @@ type batch struct {
 // read reads the bill once, and matches the rows of one part.
 func (m *matching) read(ctx context.Context, b *bill.Bill) error {
 	m.seen = make(map[moongate.ID]int)
-	rows := make(chan *batch, 2)
-	spent := make(chan *batch, 3)
-	for range 3 {
+	rows := make(chan *batch, batches)
+	spent := make(chan *batch, batches)
+	for range batches {
 		spent <- &batch{}
 	}
 	stop := make(chan struct{})
@@ -213,23 +214,23 @@ func (m *matching) row(b *batch, j int) error {
 		return m.stranger(row, sum)
 	}
 	m.figures.Rows++
-	line := lineOf(row)
 	id := b.ids[j]
 	if first := m.named(b, j); first != 0 {
-		return m.differs(sum, Item{Class: Duplicate, Line: line, No: id, Facts: fmt.Sprintf("%s stands in line %d already", row.No, first)})
+		return m.differs(sum, Item{Class: Duplicate, Line: lineOf(row), No: id, Facts: fmt.Sprintf("%s stands in line %d already", row.No, first)})
 	}
 	var fee *ourFee
 	if one := b.clear[j]; one != nil {
 		if m.hasFees() && one.told {
 			fee = &one.fee
 		}
-		m.charge(sum, &line, fee)
-		m.agree(sum, &line, one.settled)
+		m.charge(sum, row.Fee, fee)
+		m.agree(sum, row.Settled, one.settled)
 		return nil
 	}
 	if b.told[j] {
 		fee = &b.fees[j]
 	}
+	line := lineOf(row)
 	return m.settle(sum, &line, &b.found[j], b.known[j], fee)
 }
 
@@ -242,11 +243,11 @@ func (m *matching) settle(sum *Sum, line *Line, found *pay.Movement, known bool,
 		sum.Aside += line.Settled
 		return nil
 	case v.class == 0:
-		m.charge(sum, line, fee)
-		m.agree(sum, line, v.ours)
+		m.charge(sum, line.Fee, fee)
+		m.agree(sum, line.Settled, v.ours)
 		return nil
 	}
-	m.charge(sum, line, fee)
+	m.charge(sum, line.Fee, fee)
 	item := Item{Class: v.class, Line: *line, No: found.No, Ours: v.ours, Facts: v.facts}
 	if !known {
 		item.No, _ = moongate.ParseID(line.Number)
@@ -258,21 +259,21 @@ func (m *matching) settle(sum *Sum, line *Line, found *pay.Movement, known bool,
 }
 
 // charge counts a line's fee.
-func (m *matching) charge(sum *Sum, line *Line, fee *ourFee) {
-	sum.Fee += line.Fee
+func (m *matching) charge(sum *Sum, theirs int64, fee *ourFee) {
+	sum.Fee += theirs
 	if fee == nil {
-		sum.Untold += line.Fee
+		sum.Untold += theirs
 		return
 	}
 	sum.Terms += fee.minor
-	if fee.fits(line.Fee) {
-		sum.Rounding += line.Fee - 1000*fee.minor
+	if fee.fits(theirs) {
+		sum.Rounding += theirs - 1000*fee.minor
 	}
 }
 
-func (m *matching) agree(sum *Sum, line *Line, ours int64) {
+func (m *matching) agree(sum *Sum, theirs, ours int64) {
 	m.figures.Matched++
-	sum.Theirs += line.Settled
+	sum.Theirs += theirs
 	sum.Ours += ours
 }
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,8 +26,17 @@ func (m *matching) count(at moongate.Time) {
 	}
 }
 
+// namedWithin counts the movements that were named of a time that begins and ends with a minute.
+func (m *matching) namedWithin(from, until moongate.Time) (sum int64) {
+	first := m.p.from - near
+	for _, n := range m.counted[(from-first)/moongate.Minute : (until-first)/moongate.Minute] {
+		sum += n
+	}
+	return sum
+}
+
 // unnamed walks through what moved at the wallet about that day by our books, and keeps what no row of this part has
-// named. A minute in which as many movements were named as there are has none.
+// named. A minute in which as many movements were named as there are has none, and so has the day.
 func (m *matching) unnamed(ctx context.Context) error {
 	from, until := m.p.from-near, m.p.until+near
 	if len(m.loose) == 0 { // nothing is looked for in the days beside
@@ -34,6 +44,10 @@ func (m *matching) unnamed(ctx context.Context) error {
 	}
 	if m.parts > 1 {
 		return m.walk(ctx, from, until)
+	}
+	all, err := m.movements(ctx, from, until)
+	if err != nil || all == m.namedWithin(from, until) {
+		return err
 	}
 	first := m.p.from - near
 	counts, err := m.i.opt.Views.QueryContext(ctx, `SELECT (at - ?) / ?, count(*) FROM movement WHERE wallet = ? AND at >= ? AND at < ? GROUP BY 1 ORDER BY 1`,
@@ -69,6 +83,22 @@ func (m *matching) unnamed(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// movements counts what moved at the wallet in a time.
+func (m *matching) movements(ctx context.Context, from, until moongate.Time) (n int64, err error) {
+	found, err := m.i.opt.Views.QueryContext(ctx, `SELECT count(*) FROM movement WHERE wallet = ? AND at >= ? AND at < ?`, m.name.Wallet, int64(from), int64(until))
+	if err != nil {
+		return 0, fmt.Errorf("reconcile: movements: %w", err)
+	}
+	defer found.Close()
+	if found.Next() {
+		err = found.Scan(&n)
+	}
+	if err = errors.Join(err, found.Err()); err != nil {
+		return 0, fmt.Errorf("reconcile: movements: %w", err)
+	}
+	return n, nil
 }
 
 // walk keeps what moved in a time and was not named.

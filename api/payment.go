@@ -263,7 +263,7 @@ func (a *API) refundRoutes() {
 	})
 	type listInput struct {
 		Payment string `query:"payment" maxLength:"40"`
-		Status  string `query:"status" enum:"asked,accepted,unknown,held_up,succeeded,failed"`
+		Status  string `query:"status" enum:"recalling,asked,accepted,unknown,held_up,succeeded,failed"`
 		PageInput
 	}
 	list(a, op{path: "/v1/refunds", id: "refunds", tag: paymentTag, summary: "List refunds", detail: "The caller's, newest first; for an operator all.", scope: party.PaymentsRead},

@@ -20,7 +20,7 @@ var states = map[string]tone{
 	"bill.differs": wait, "bill.taking": wait, "later": wait, "difference.open": wait, "cashier.held": wait, "late": wait, "payment.open": wait, "exception.open": wait, "pending": wait, "unknown": wait, "awaiting": wait, "choosing": wait,
 	"created": wait, "held": wait, "opening": wait, "closing": wait, "asked": wait, "accepted": wait, "held_up": wait,
 	"closed": wait, "planned": wait, "manual": wait, "contested": wait, "waiting": wait, "behind": wait, "asking": wait,
-	"sent": wait, "partly_refunded": wait, "authorised": wait, "reserved": wait, "capturing": wait, "paused": wait, "failing": wait, "wallet.failing": wait,
+	"sent": wait, "partly_refunded": wait, "authorised": wait, "recalling": wait, "reserved": wait, "capturing": wait, "paused": wait, "failing": wait, "wallet.failing": wait,
 
 	"blocked": bad, "standing": bad, "upheld": bad, "refused": bad, "failed": bad, "disputed": bad, "dead": bad,
 	"disabled": bad, "revoked": bad, "suspended": bad, "aborted": bad, "exception": bad,
@@ -44,13 +44,13 @@ func stateOf(kind, state string) string {
 // vocabularies are the closed sets of words that a page may meet in a field; each word stands in the catalogue under
 // SET.WORD. A word that is not here is shown as it came: an older console must not hide what a newer hub says.
 var vocabularies = map[string][]string{
-	"kind": {"link", "payment", "refund", "conversion", "exception"},
+	"kind": {"link", "payment", "refund", "conversion", "exception", "takeback"},
 	"party": {
 		"platform", "wallet", "merchant", "publisher", "app", "data-holder", "observer", "operator",
 	},
 	"purpose": {
 		"payable", "receivable", "wallet", "fee", "clearing", "accrual", "suspense", "instructed", "goods", "freight",
-		"share", "held", "commission", "traffic", "wallet_fee", "tax", "kept", "refund", "settlement", "total",
+		"share", "held", "commission", "traffic", "wallet_fee", "tax", "kept", "refund", "settlement", "total", "taken_back",
 	},
 	"exception": {
 		"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute",

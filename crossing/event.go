@@ -72,15 +72,16 @@ type What uint8
 
 // What lines are for. A number, once used, is never given to another meaning.
 const (
-	Goods    What = 1 // of a sale, freight left out
-	Freight  What = 2
-	FeeLine  What = 3
-	ShareOut What = 4 // a part of a pool
-	Held     What = 5 // money that came to a wallet, or left it
-	Suspense What = 6 // money that waits for its exception to be resolved
+	Goods     What = 1 // of a sale, freight left out
+	Freight   What = 2
+	FeeLine   What = 3
+	ShareOut  What = 4 // a part of a pool
+	Held      What = 5 // money that came to a wallet, or left it
+	Suspense  What = 6 // money that waits for its exception to be resolved
+	TakenBack What = 7 // what a party gave back to a wallet that had paid it
 )
 
-var whats = [...]string{Goods: "goods", Freight: "freight", FeeLine: "fee", ShareOut: "share", Held: "held", Suspense: "suspense"}
+var whats = [...]string{Goods: "goods", Freight: "freight", FeeLine: "fee", ShareOut: "share", Held: "held", Suspense: "suspense", TakenBack: "taken_back"}
 
 // String is the name, such as "freight".
 func (w What) String() string {

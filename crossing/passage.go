@@ -30,6 +30,7 @@ const (
 	Payment    Kind = 2 // money paid through a wallet, which holds it
 	Refund     Kind = 3 // part or all of a payment, a conversion or an exception goes back
 	Conversion Kind = 4 // a sale made elsewhere, that a link led to
+	Takeback   Kind = 6 // what a wallet had paid a party of a payment comes back to the wallet, because the payment is refunded
 	Exception  Kind = 5 // money that came in without terms to divide it; it stands in suspense until it is resolved
 )
 
@@ -38,7 +39,7 @@ var kinds = [...]struct {
 	as   agreement.Kind
 }{
 	Link: {"link", agreement.Link}, Payment: {"payment", agreement.Payment}, Refund: {"refund", agreement.Refund},
-	Conversion: {"conversion", agreement.Conversion}, Exception: {name: "exception"},
+	Conversion: {"conversion", agreement.Conversion}, Exception: {name: "exception"}, Takeback: {name: "takeback"},
 }
 
 // Known tells whether there is such a kind.
@@ -63,7 +64,7 @@ func (k *Kind) UnmarshalText(b []byte) error {
 			return nil
 		}
 	}
-	return malformed("kind", fmt.Sprintf("%.40q is no kind of crossing", b), "write link, payment, refund, conversion or exception")
+	return malformed("kind", fmt.Sprintf("%.40q is no kind of crossing", b), "write link, payment, refund, conversion, exception or takeback")
 }
 
 // Passage is what a gate asks to be recorded. Amounts are minor units and not negative.
@@ -82,6 +83,8 @@ type Passage struct {
 	// Reverses is, of a refund, the crossing of which the amount goes back. Payees, where given, say from whom it is
 	// taken; else it is taken from all in proportion to what is left of each.
 	Reverses moongate.ID
+	// Of is, of a takeback, the payment of which the wallet had paid the one payee.
+	Of moongate.ID
 	// Releases is, of a payment, the exception from whose suspense the money comes in place of the wallet.
 	Releases moongate.ID
 	// Pending holds the value until PlanComplete or PlanVoid, at most until Expires, 0 for no limit.
@@ -122,10 +125,12 @@ func (p *Passage) check() error {
 		return &moongate.Error{Code: moongate.TooLarge, Field: "touches", Message: fmt.Sprintf("a journey of %d touches", len(p.Touches)), Hint: fmt.Sprintf("leave out the oldest: %d are read", share.MaxTouches)}
 	case p.Expires != 0 && !p.Pending:
 		return malformed("expires", "only a pending crossing expires", "leave it out")
-	case (p.Kind == Payment || p.Kind == Exception) != (p.Wallet != "") && p.Kind != Refund:
+	case (p.Kind == Payment || p.Kind == Exception || p.Kind == Takeback) != (p.Wallet != "") && p.Kind != Refund:
 		return malformed("wallet", fmt.Sprintf("a %s with wallet %.40q", p.Kind, p.Wallet), "payments and exceptions name the wallet that holds the money, others none")
 	case (p.Kind == Refund) == p.Reverses.IsZero():
 		return malformed("reverses", fmt.Sprintf("a %s that reverses %q", p.Kind, p.Reverses), "a refund names the crossing it reverses, others none")
+	case (p.Kind == Takeback) == p.Of.IsZero():
+		return malformed("of", fmt.Sprintf("a %s of %q", p.Kind, p.Of), "a takeback names the payment, others none")
 	case !p.Releases.IsZero() && p.Kind != Payment:
 		return malformed("releases", fmt.Sprintf("a %s that releases an exception", p.Kind), "a payment under the right terms releases it, a refund gives it back")
 	case p.Kind != Link || !p.Currency.IsZero():

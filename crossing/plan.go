@@ -210,6 +210,8 @@ func (b *builder) build() (*Plan, error) {
 		err = b.refund()
 	case Exception:
 		err = b.exception()
+	case Takeback:
+		err = b.takeback()
 	default:
 		err = b.sale()
 	}

@@ -177,7 +177,7 @@ func (a *audit) crossing(e journal.Entry, v *crossing.Recorded) {
 		}
 	}
 	a.terms.Looked++
-	if v.Kind != crossing.Exception && v.Kind != crossing.Refund {
+	if v.Kind != crossing.Exception && v.Kind != crossing.Refund && v.Kind != crossing.Takeback {
 		t, err := a.rooms.Agreement.InForce(v.Agreement, v.At)
 		if err != nil || t.Doc.Version != v.Version {
 			a.terms.bad("event %d: crossing %s of %s under version %d of %s: %v", e.Position, v.ID, v.At, v.Version, v.Agreement, err)
@@ -187,7 +187,7 @@ func (a *audit) crossing(e journal.Entry, v *crossing.Recorded) {
 	}
 	a.shares.Looked++
 	if whole := sum(v, func(l *crossing.Line) bool {
-		return l.What == crossing.Goods || l.What == crossing.Freight || l.What == crossing.Suspense
+		return l.What == crossing.Goods || l.What == crossing.Freight || l.What == crossing.Suspense || l.What == crossing.TakenBack
 	}); v.Kind != crossing.Link && whole != signed(v) {
 		a.shares.bad("event %d: what crossing %s brings its payees comes to %d, of %d", e.Position, v.ID, whole, signed(v))
 	}

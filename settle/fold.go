@@ -85,7 +85,7 @@ func claimsOf(e *crossing.Recorded) []Claim {
 	for _, side := range e.Sides {
 		for _, l := range side.Lines {
 			switch l.What {
-			case crossing.Goods, crossing.Freight:
+			case crossing.Goods, crossing.Freight, crossing.TakenBack:
 				if e.Wallet != "" {
 					add(e.Wallet, side.Party, l.Amount)
 				}

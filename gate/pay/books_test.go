@@ -1,6 +1,7 @@
 package pay_test
 
 import (
+	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/ledger"
 )
 
@@ -39,6 +40,12 @@ func (w *world) mirror(name string) {
 	for _, r := range book.Refunds {
 		if r.State == "SUCCESS" {
 			out += r.Owed
+		}
+	}
+	w.catchUp()
+	for _, e := range w.entries { // what was paid out is settlement's to book, so what comes back of it comes on top here
+		if c, ok := e.Event.(*crossing.Recorded); ok && c.Kind == crossing.Takeback && c.Wallet == name {
+			in += c.Amount
 		}
 	}
 	if got := w.owed(name, ledger.Wallet); got != in-out {

@@ -33,6 +33,13 @@ func (g *Gate) call(ctx context.Context, e journal.Entry) (replica.Command, erro
 		return g.ask(ctx, &v.Try, OpQuery), nil
 	case *CloseDue:
 		return g.ask(ctx, &v.Try, OpClose), nil
+	case *RecallOpened:
+		return g.unsplit(ctx, &v.Recall, OpUnsplit), nil
+	case *RecallDue:
+		if v.Ask {
+			return g.unsplit(ctx, &v.Recall, OpUnsplit), nil
+		}
+		return g.unsplit(ctx, &v.Recall, OpQueryUnsplit), nil
 	case *RefundOpened:
 		return g.refund(ctx, &v.Back), nil
 	case *RefundDue:
@@ -185,7 +192,7 @@ func (g *Gate) refund(ctx context.Context, b *Back) *RefundReport {
 	case !ok:
 		report.fail(noAccount(b.Wallet))
 		return report
-	case r.Status == "" || r.Status.Final() || a.Outcome == nil:
+	case r.Status == "" || r.Status.Final() || r.Status == RefundRecalling || a.Outcome == nil:
 		report.fail(Fail(string(OpRefund), Unknown, "the refund was not wanted any more", nil))
 		return report
 	case g.held():

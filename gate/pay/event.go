@@ -230,6 +230,7 @@ type Origin struct {
 	Note      string      `cbor:"6,keyasint,omitempty"` // why an operator gave it back
 	Part      moongate.ID `cbor:"7,keyasint,omitzero"`  // of the order, where it has parts
 	Kept      int64       `cbor:"8,keyasint,omitempty"` // of it, what its seller and the wallet would have kept
+	Recalls   int         `cbor:"9,keyasint,omitempty"` // shares that come back first; then it is asked for
 }
 
 // RefundDue says that the refund is asked for once more, under its number. Effect: refund, the same.

@@ -60,6 +60,8 @@ func (s *State) Fold(e journal.Entry) {
 		s.foldCaptureDue(e, v)
 	case *RoutingSet:
 		s.foldRouting(v)
+	case *RecallOpened, *RecallDue, *RecallMoved:
+		s.foldRecalls(e)
 	case *ReceiverSet, *ReceiverStood, *SplitOpened, *SplitDue, *SplitMoved:
 		s.foldSplits(e)
 	default:
@@ -167,11 +169,16 @@ func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 		Reversal: v.Reversal, Status: RefundAsked, Opened: e.At, Attempt: v.Attempt, Exception: v.Origin.Exception, Asked: e.At, Next: v.Next, Asks: 1,
 		Part: v.Part, Kept: v.Kept,
 	}
+	if v.Recalls > 0 {
+		r.Status, r.Asks, r.Asked = RefundRecalling, 0, 0
+	}
 	if !v.Origin.Exception.IsZero() {
 		r.By, r.Note = v.By, v.Note // for the exception's end
 	}
 	s.refunds.Put(v.Refund, r)
-	s.due.Add(v.Next, dueKey{dueRefund, v.Refund})
+	if v.Next != 0 {
+		s.due.Add(v.Next, dueKey{dueRefund, v.Refund})
+	}
 	s.thaw(cmp.Or(v.Part, v.Attempt), v.cash(), v.Kept)
 	s.reservePart(v.Part, v.Amount.Minor, v.cash())
 	s.of[v.Payment] = append(s.of[v.Payment], v.Refund)
@@ -298,6 +305,7 @@ func (s *State) Rebuild() {
 		s.ofDisputes[d.Payment] = append(s.ofDisputes[d.Payment], key)
 	}
 	s.rebuildSplits()
+	s.rebuildRecalls()
 	for id, p := range s.payments.All() {
 		if p.Status == Open && !p.Overdue {
 			s.due.Add(p.Expires, dueKey{dueExpiry, id})
@@ -356,7 +364,9 @@ func (s *State) forget(now moongate.Time) {
 			if a, ok := s.attempts.Get(id); ok {
 				for _, part := range a.Parts {
 					s.parts.Delete(part)
+					s.forgetShares(part)
 				}
+				s.forgetShares(id)
 			}
 			s.attempts.Delete(id)
 		}

@@ -88,10 +88,25 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 		kept = -keeps(recorded, part.Party)
 	}
 	id := step.NewID(moongate.KindRefund)
+	order, owes, reserved := p.Attempt, p.owes(), p.ReservedCash
+	if part, ok := s.parts.Get(of); ok {
+		order, owes, reserved = of, part.owes(), part.ReservedCash
+	}
+	recalls := s.recalls(step, id, a.Wallet, order, s.missing(&p, order, owes, reserved, cash))
+	next := step.At + patience
+	if len(recalls) > 0 {
+		next = 0
+	}
 	step.Emit(&RefundOpened{
 		Reversal: Reversal{Back: Back{p.Of, id, a.Wallet}, Reference: c.Reference, Amount: money.Of(c.Amount, p.Amount.Currency), Reason: c.Reason, Crossing: recorded.ID, Cash: coupon},
-		Origin:   Origin{Chain: Chain{s.head(&p).Before, step.At + patience}, Attempt: p.Attempt, By: step.Caller, Part: of, Kept: kept},
+		Origin:   Origin{Chain: Chain{s.head(&p).Before, next}, Attempt: p.Attempt, By: step.Caller, Part: of, Kept: kept, Recalls: len(recalls)},
 	})
+	for _, r := range recalls {
+		step.Emit(&RecallOpened{Recall: r, Wait: Wait{Next: step.At + patience}})
+	}
+	if len(recalls) > 0 {
+		return RefundAnswer{id, RefundRecalling}, nil
+	}
 	return RefundAnswer{id, RefundAsked}, nil
 }
 
@@ -139,7 +154,7 @@ func (s *State) refundReport(step *replica.Step, c *RefundReport) (Done, error) 
 		s.learnRefund(step, c.Refund, &r, c.Op, c.Outcome)
 		return Done{}, nil
 	}
-	if r.Status.Final() {
+	if r.Status.Final() || r.Status == RefundRecalling {
 		return Done{}, nil
 	}
 	stand := RefundStand{By: c.Op, Verdict: c.Verdict, Code: c.Code, Message: c.Message, Outcome: r.Outcome}

@@ -481,6 +481,9 @@ func (s *State) foldSplitMoved(at moongate.Time, v *SplitMoved) {
 	o.Open -= v.Amount.Minor
 	f.Open--
 	if v.Status == SplitSucceeded {
+		if !x.Release {
+			s.foldShared(&x, v)
+		}
 		o.Paid += v.Amount.Minor
 	} else {
 		o.Failed = v.Message

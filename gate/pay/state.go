@@ -218,6 +218,8 @@ type State struct {
 	splits     *replica.Table[moongate.ID, splitting]
 	payouts    *replica.Table[moongate.ID, payout]
 	parts      *replica.Table[moongate.ID, Part]
+	shares     *replica.Table[moongate.ID, shared]
+	recall     *replica.Table[moongate.ID, recalling]
 
 	// Derived from the tables.
 	due      *replica.Due[dueKey]
@@ -226,8 +228,10 @@ type State struct {
 	of       map[moongate.ID][]moongate.ID // attempts and refunds of a payment
 	troubled map[moongate.ID]int           // open exceptions of a payment
 
-	ofDisputes map[moongate.ID][]disputeKey // of a payment
-	queue      map[string][]moongate.ID     // attempts whose money is frozen at a wallet, oldest first
+	ofDisputes map[moongate.ID][]disputeKey  // of a payment
+	sharesOf   map[moongate.ID][]moongate.ID // of an order, what receivers got
+	recallsOf  map[moongate.ID]int           // of a refund, shares on their way back
+	queue      map[string][]moongate.ID      // attempts whose money is frozen at a wallet, oldest first
 }
 
 // New makes an empty room over those below it.
@@ -259,6 +263,8 @@ func New(parties *party.State, crossings *crossing.State, limits Limits) *State 
 		splits:     replica.NewTable[moongate.ID, splitting]("splits"),
 		payouts:    replica.NewTable[moongate.ID, payout]("payouts"),
 		parts:      replica.NewTable[moongate.ID, Part]("parts"),
+		shares:     replica.NewTable[moongate.ID, shared]("shares"),
+		recall:     replica.NewTable[moongate.ID, recalling]("recalls"),
 	}
 	s.Rebuild()
 	return s
@@ -272,13 +278,13 @@ func (s *State) Events() []journal.Event {
 	return []journal.Event{
 		&Created{}, &AttemptOpened{}, &CreateDue{}, &HandedOver{}, &QueryDue{}, &CloseDue{}, &Doubted{}, &AttemptEnded{}, &Settled{},
 		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{}, &RoutingSet{}, &DisputeMoved{}, &ReceiverSet{}, &ReceiverStood{},
-		&SplitOpened{}, &SplitDue{}, &SplitMoved{}, &Authorised{}, &CaptureDue{},
+		&SplitOpened{}, &SplitDue{}, &SplitMoved{}, &Authorised{}, &CaptureDue{}, &RecallOpened{}, &RecallDue{}, &RecallMoved{},
 	}
 }
 
 // Tables lists the room's state.
 func (s *State) Tables() []replica.Stored {
-	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates, s.disputes, s.receivers, s.frozen, s.splits, s.payouts, s.parts}
+	return []replica.Stored{s.payments, s.attempts, s.refunds, s.exceptions, s.orders, s.routing, s.rates, s.disputes, s.receivers, s.frozen, s.splits, s.payouts, s.parts, s.shares, s.recall}
 }
 
 // Listens has time forget what is over.
@@ -302,6 +308,7 @@ func (s *State) Register(m *replica.Machine) {
 	replica.Handle(m, s.planPayout)
 	replica.Handle(m, s.splitReport)
 	replica.Handle(m, s.capture)
+	replica.Handle(m, s.recallReport)
 	for kind, wallet := range effects {
 		m.OnEvent(kind, func(e journal.Event) string { return "wallet:" + wallet(e) })
 	}
@@ -317,6 +324,8 @@ var effects = map[string]func(journal.Event) string{
 	(&RefundDue{}).EventKind():      func(e journal.Event) string { return e.(*RefundDue).Wallet },
 	(&RefundQueryDue{}).EventKind(): func(e journal.Event) string { return e.(*RefundQueryDue).Wallet },
 	(&ReceiverSet{}).EventKind():    func(e journal.Event) string { return e.(*ReceiverSet).Wallet },
+	(&RecallOpened{}).EventKind():   func(e journal.Event) string { return e.(*RecallOpened).Wallet },
+	(&RecallDue{}).EventKind():      func(e journal.Event) string { return e.(*RecallDue).Wallet },
 	(&CaptureDue{}).EventKind():     func(e journal.Event) string { return e.(*CaptureDue).Wallet },
 	(&SplitOpened{}).EventKind():    func(e journal.Event) string { return e.(*SplitOpened).Wallet },
 	(&SplitDue{}).EventKind():       func(e journal.Event) string { return e.(*SplitDue).Wallet },

@@ -30,6 +30,7 @@ const (
 	dueSplit
 	dueFrozen
 	duePayout
+	dueRecall
 )
 
 // Tick looks at what is due. An item that is stale (its thing has moved on since) does not count: not every node has
@@ -75,6 +76,12 @@ func (s *State) lookAt(step *replica.Step, at moongate.Time, key dueKey) bool {
 			return false
 		}
 		s.lookAtException(step, &x)
+	case dueRecall:
+		x, ok := s.recall.Get(key.id)
+		if !ok || x.Next != at {
+			return false
+		}
+		s.lookAtRecall(step, &x)
 	case dueSplit:
 		x, ok := s.splits.Get(key.id)
 		if !ok || x.Next != at {

@@ -102,8 +102,12 @@ func stage(tx *view.Tx, t *Try, s AttemptStatus) error {
 func (r Register) foldRefund(tx *view.Tx, e journal.Entry) error {
 	switch v := e.Event.(type) {
 	case *RefundOpened:
+		status := RefundAsked
+		if v.Recalls > 0 {
+			status = RefundRecalling
+		}
 		return tx.Exec(`INSERT INTO refund VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, 0)`, v.Refund.String(), v.Payment.String(), v.Merchant, v.Reference,
-			v.Wallet, v.Amount.Currency.String(), v.Amount.Minor, string(RefundAsked), orNone(v.Origin.Exception), v.Crossing.String(), int64(e.At))
+			v.Wallet, v.Amount.Currency.String(), v.Amount.Minor, string(status), orNone(v.Origin.Exception), v.Crossing.String(), int64(e.At))
 	case *RefundDue:
 		return tx.Exec(`UPDATE refund SET status = ? WHERE id = ?`, string(RefundAsked), v.Refund.String())
 	case *RefundMoved:

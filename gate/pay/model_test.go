@@ -1,6 +1,7 @@
 package pay_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 	wechatbox "github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
 	"github.com/moongate-hub/moongate/ledger"
+	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/replica"
 )
 
@@ -53,8 +55,12 @@ func TestWhateverHappens(t *testing.T) {
 		if rapid.Bool().Draw(r, "platform") {
 			w.subs = map[string]string{"tea-shop": "1900000201", "book-shop": "1900000202"}
 		}
+		if rapid.Bool().Draw(r, "split") {
+			w.split = 5_000
+		}
 		w.begin(r, pay.Limits{})
 		w.sellers()
+		w.paidPlatform()
 		w.live(r)
 		w.heal()
 		w.judge(r)
@@ -63,7 +69,7 @@ func TestWhateverHappens(t *testing.T) {
 
 var (
 	requestFaults = []sandbox.Kind{sandbox.DropBefore, sandbox.DropAfter, sandbox.Garbage, sandbox.Unsigned, sandbox.Probe, sandbox.Skew}
-	requestOps    = []sandbox.Op{sandbox.OpCreate, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund, wechatbox.OpCertificates}
+	requestOps    = []sandbox.Op{wechatbox.OpSplit, wechatbox.OpReturn, wechatbox.OpQueryReturn, sandbox.OpCreate, sandbox.OpQuery, sandbox.OpClose, sandbox.OpRefund, sandbox.OpQueryRefund, wechatbox.OpCertificates}
 	noticeFaults  = []sandbox.Kind{sandbox.Delay, sandbox.Duplicate, sandbox.Reorder, sandbox.Lose, sandbox.Probe, sandbox.WrongAmount}
 	walletFaults  = []sandbox.Fault{{Kind: sandbox.PayClosed, Op: sandbox.OpApprove}, {Kind: sandbox.RefundAbnormal, Op: sandbox.OpRefund}, {Kind: sandbox.RefundClosed, Op: sandbox.OpRefund}, {Kind: sandbox.Coupon, Op: sandbox.OpApprove, Amount: 700}}
 )
@@ -75,7 +81,7 @@ func (w *world) live(r *rapid.T) {
 	try := func(caller string, c replica.Command) { _, _ = w.do(replica.Request{Caller: caller, Command: c}) } // refusals are fine
 	n := 0
 	for range rapid.IntRange(10, 60).Draw(r, "length") {
-		what := rapid.SampledFrom([]int{0, 1, 1, 1, 3, 4, 4, 4, 4, 7, 8, 9, 9, 10, 10, 11, 12, 12, 13}).Draw(r, "what")
+		what := rapid.SampledFrom([]int{0, 1, 1, 1, 3, 4, 4, 4, 4, 7, 8, 9, 9, 10, 10, 11, 12, 12, 13, 14}).Draw(r, "what")
 		if len(payments) == 0 {
 			what = 0
 		}
@@ -122,6 +128,9 @@ func (w *world) live(r *rapid.T) {
 			w.inject(wallet, sandbox.Fault{Kind: rapid.SampledFrom(noticeFaults).Draw(r, "fault"), Op: sandbox.OpNotify, Delay: time.Minute, Amount: 1, Times: rapid.IntRange(1, 3).Draw(r, "times")})
 		case 12:
 			w.inject(wallet, rapid.SampledFrom(walletFaults).Draw(r, "fault"))
+		case 14:
+			n++
+			_, _ = w.gate.PayOut(context.Background(), wallet, instruction(byte(n)), "lotus-market", money.Of(int64(rapid.IntRange(1, 2_000).Draw(r, "payout")), money.CNY))
 		case 13:
 			switch rapid.IntRange(0, 3).Draw(r, "of the world") {
 			case 0:
@@ -140,6 +149,19 @@ func (w *world) live(r *rapid.T) {
 		step := time.Duration(rapid.SampledFrom([]int{0, 0, 0, 0, 1, 10, 60, 600, 3600}).Draw(r, "seconds")) * time.Second
 		w.pass(step, max(step/4, time.Second))
 	}
+}
+
+// paidPlatform has the market be paid out of what every wallet holds, where they split.
+func (w *world) paidPlatform() {
+	w.t.Helper()
+	for _, wallet := range []string{"crane-pay", "carp-pay"} {
+		account := "1900000777"
+		if slices.Contains(w.alipay, wallet) {
+			account = "2088000000000777"
+		}
+		w.submit("lotus-market", &pay.SetReceiver{PayeeAt: pay.PayeeAt{Wallet: wallet, Participant: "lotus-market", Account: account}})
+	}
+	w.settle()
 }
 
 // placed is an order that a wallet was asked to expect.

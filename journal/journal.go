@@ -250,7 +250,8 @@ func (j *Journal) visit(beyond func(mark) bool, visit func(*Record) error) error
 	}
 	done := j.done
 	j.mu.RUnlock()
-	start := sort.Search(len(segs), func(i int) bool { return len(segs[i].marks) > 0 && beyond(segs[i].marks[0]) })
+	// A segment without a mark has just begun: whatever comes into it is beyond all that can be asked for.
+	start := sort.Search(len(segs), func(i int) bool { return len(segs[i].marks) == 0 || beyond(segs[i].marks[0]) })
 	start = max(start-1, 0)
 	for i, s := range segs[start:] {
 		from := int64(segmentHeader)

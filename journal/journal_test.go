@@ -330,6 +330,35 @@ func TestReadOnlyTouchesNothing(t *testing.T) {
 	}
 }
 
+// A segment that has begun and holds nothing yet hides nothing of the one before.
+func TestReadersBesideASegmentThatBegins(t *testing.T) {
+	j := openJournal(t, t.TempDir(), Options{Sync: NoSync})
+	rng := rand.New(rand.NewPCG(5, 6))
+	var w written
+	for i := range 40 {
+		w = append(w, w.next(rng))
+		if err := j.Append(w[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	last, _ := j.Last()
+	if err := j.rotate(last + 1); err != nil {
+		t.Fatal(err)
+	}
+	at, _ := j.Durable()
+	for from := Position(1); from <= at; from++ {
+		if e, err := j.Entry(from); err != nil || e.Position != from {
+			t.Fatalf("event %d of %d: %d, %v", from, at, e.Position, err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestReadersBesideTheWriter has several goroutines read while one writes and syncs; run it with -race.
 func TestReadersBesideTheWriter(t *testing.T) {
 	t.Parallel()

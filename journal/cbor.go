@@ -31,7 +31,7 @@ type Appender interface {
 // Marshal is Encoding.Marshal with the shortcut, where the type has one.
 func Marshal(v any) ([]byte, error) {
 	if a, ok := v.(Appender); ok {
-		return a.AppendCBOR(nil), nil
+		return a.AppendCBOR(make([]byte, 0, 128)), nil
 	}
 	return Encoding.Marshal(v)
 }

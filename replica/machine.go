@@ -260,7 +260,7 @@ func (m *Machine) apply(env *envelope, c Command) (out outcome) {
 		out.done.Error = e
 		step.Emit(step.refusal)
 	} else if out.answer != nil {
-		b, err := journal.Encoding.Marshal(out.answer)
+		b, err := journal.Marshal(out.answer)
 		if err != nil {
 			panic(fmt.Errorf("%w: %s: the answer %T has no encoding: %w", errHalfDone, env.Kind, out.answer, err))
 		}

@@ -50,9 +50,17 @@ func (p writtenPool) put(m *written) {
 	}
 }
 
+// usualBytes is what the events of a command usually have.
+const usualBytes = 1024
+
 // encode makes the records of a group. Slices of them stay good when the memory behind them grows: they keep the old.
 func (n *Node) encode(group []*applied) (*written, error) {
 	m := n.written.get()
+	outcomes := 0
+	for _, a := range group {
+		outcomes += len(a.outcomes)
+	}
+	m.bytes.Grow(outcomes * usualBytes)
 	for _, a := range group {
 		first := len(m.done)
 		for i := range a.outcomes {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kong"
 
 	"github.com/moongate-hub/moongate/party"
@@ -61,11 +62,7 @@ func (versionVerb) Run(e *env) error {
 }
 
 func main() {
-	// A hub's state is long-lived and pointer-poor, and its garbage is short-lived: collecting at four times the live
-	// heap instead of twice halves the collector's share of the time. GOGC overrules it.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300)
-	}
+	collectSeldom()
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signals = append(signals, syscall.SIGHUP)
@@ -76,6 +73,22 @@ func main() {
 	code := run(e, os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// collectSeldom has the garbage collected when the heap is eleven times what lives, as long as it is within half of the
+// machine's memory (or the control group's), and at four times where nobody can say how much there is. A hub's state is
+// long-lived and its garbage short-lived: collecting at twice costs it a fifth of its processors. GOGC and GOMEMLIMIT
+// overrule it.
+func collectSeldom() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	percent := 300
+	most := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)
+	if limit, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithRatio(0.5), memlimit.WithProvider(most)); err == nil && (limit > 0 || os.Getenv("GOMEMLIMIT") != "") {
+		percent = 1000
+	}
+	debug.SetGCPercent(percent)
 }
 
 func random(b []byte) {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -14,6 +15,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/journal"
+	"github.com/moongate-hub/moongate/share"
 )
 
 // These tests measure nothing: they run every case with tiny numbers, and hold its figures against each other.
@@ -296,4 +301,22 @@ func TestNginxStandsBesideWhereItIsInstalled(t *testing.T) {
 		t.Errorf("without nginx: %+v, %v", n, err)
 	}
 	n.stop() // none
+}
+
+// What the bench's command and answer append by hand is what the library writes.
+func TestEncodingIsTheLibrarys(t *testing.T) {
+	for _, v := range []journal.Appender{
+		&buy{},
+		paid{},
+		paid{moongate.ID{3, 1}},
+		&buy{Agreement: moongate.ID{2, 1}, Seller: "seller", Amount: 10_000, Touches: []share.Touch{{Party: "a", At: -5}, {Party: "b", At: 7, Channel: "feed", Weight: 3}}},
+	} {
+		want, err := journal.Encoding.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.AppendCBOR(nil); !bytes.Equal(got, want) {
+			t.Errorf("%T: appended %x, the library writes %x", v, got, want)
+		}
+	}
 }

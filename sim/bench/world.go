@@ -15,6 +15,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/crossing"
+	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/party"
@@ -44,9 +45,36 @@ type buy struct {
 
 func (*buy) CommandKind() string { return "bench.buy" }
 
+// AppendCBOR writes the command as the library would: what is measured is the core, not a gate's own encoding.
+func (c *buy) AppendCBOR(b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.ID(1, c.Agreement)
+	w.Text(2, c.Seller)
+	w.Int(3, c.Amount)
+	if len(c.Touches) > 0 {
+		w.Array(4, len(c.Touches), false)
+		for i := range c.Touches {
+			t := journal.BeginMap(w.End())
+			t.Text(1, c.Touches[i].Party)
+			t.Int(2, int64(c.Touches[i].At))
+			t.SomeText(3, c.Touches[i].Channel)
+			t.SomeInt(4, c.Touches[i].Weight)
+			w.Resume(t.End())
+		}
+	}
+	return w.End()
+}
+
 // paid is the answer.
 type paid struct {
 	Crossing moongate.ID `cbor:"1,keyasint"`
+}
+
+// AppendCBOR writes the answer as the library would.
+func (p paid) AppendCBOR(b []byte) []byte {
+	w := journal.BeginMap(b)
+	w.ID(1, p.Crossing)
+	return w.End()
 }
 
 func (g *gate) buy(step *replica.Step, c *buy) (paid, error) {
@@ -133,7 +161,7 @@ func newWorld(ctx context.Context, opt Options, dir string) (*world, error) {
 }
 
 // snapshotBytes is less than a hub's default, so that even a short run has snapshots in it.
-const snapshotBytes = 32 << 20
+const snapshotBytes = 64 << 20
 
 // open puts the rooms behind a node.
 func open(ctx context.Context, opt Options, dir string) (*world, error) {
@@ -278,6 +306,15 @@ func (w *world) load(ctx context.Context, submitters int, hot bool, during time.
 	for i := range names {
 		names[i] = seller(i)
 	}
+	type reply struct {
+		ch     chan error
+		answer func(any, error)
+	}
+	replies := make([]reply, submitters)
+	for i := range replies {
+		ch := make(chan error, 1)
+		replies[i] = reply{ch, func(_ any, err error) { ch <- err }}
+	}
 	m, err := spell(ctx, submitters, during, w.now, func(s, i int) error {
 		n := (s*7919 + i*104729) % w.sellers
 		if hot {
@@ -287,7 +324,8 @@ func (w *world) load(ctx context.Context, submitters int, hot bool, during time.
 			hold()
 		}
 		c := &buy{Agreement: w.agreement, Seller: names[n], Amount: 10_000 + int64(i%977), Touches: touches}
-		_, err := w.node.Submit(ctx, replica.Request{Caller: market, Key: began + "/" + strconv.Itoa(s) + "/" + strconv.Itoa(i), Command: c})
+		w.node.Go(replica.Request{Caller: market, Key: began + "/" + strconv.Itoa(s) + "/" + strconv.Itoa(i), Command: c}, replies[s].answer)
+		err := <-replies[s].ch // the node answers everybody, at the latest when it is closed
 		if err == nil {
 			w.paid.Add(c.Amount)
 		}

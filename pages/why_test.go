@@ -65,7 +65,7 @@ func TestEveryCodeHasItsWords(t *testing.T) {
 		{"verdicts", constants(pay, "Verdict"), 3, []string{"why.verdict."}, nil},
 		{"grounds of a choice", constants(pay, "Because"), 3, []string{"chosen.", "step.pay.attempt_opened."}, nil},
 		{"states of a payment", constants(pay, "Status"), 6, []string{"state.", "payment.means."}, nil},
-		{"ends of a payment", constants(pay, "Status"), 6, []string{"step.pay.settled."}, []string{"open"}},
+		{"ends of a payment", constants(pay, "Status"), 6, []string{"step.pay.settled."}, []string{"open", "authorised"}},
 		{"states of an attempt", constants(pay, "AttemptStatus"), 6, []string{"state."}, nil},
 		{"states of a refund", constants(pay, "RefundStatus"), 5, []string{"state."}, nil},
 		{"states of a dispute", constants(pay, "DisputeState"), 4, []string{"step.pay.dispute_moved."}, nil},

@@ -95,7 +95,7 @@ func TestBehindTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	h, err := hub.Open(ctx, hub.Options{Config: c, Secrets: secrets, Now: time.Now, Random: func(b []byte) { rand.Read(b) }, NoSync: true, Fatal: func(err error) { panic(err) }})
 	if err != nil {

@@ -171,7 +171,7 @@ func open(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w.hub, err = hub.Open(ctx, hub.Options{
 		Config: config, Secrets: secrets, Now: w.clock, Random: random, NoSync: true, Wallets: wallets, WebhookPauses: []time.Duration{10 * time.Millisecond},
@@ -361,7 +361,7 @@ func (w *world) approve(payment moongate.ID) {
 // until waits for a condition.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-deadline:
@@ -374,7 +374,7 @@ func (w *world) until(what string, holds func() bool) {
 // level waits until the lists show all that happened.
 func (w *world) level() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := w.hub.Views.Wait(ctx, w.hub.Machine().Position()); err != nil {
 		w.t.Fatal(err)
@@ -400,7 +400,7 @@ func (w *world) visitor() *visitor {
 		w.t.Fatal(err)
 	}
 	return &visitor{w: w, client: &http.Client{
-		Jar: jar, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 

@@ -28,6 +28,7 @@ type Health struct {
 	Effects    int              `json:"effects" doc:"That wait for their outcome."`
 	Buried     int              `json:"buried" doc:"Effects that were given up."`
 	Exceptions int              `json:"exceptions" doc:"That wait to be resolved."`
+	Rules      replica.Rules    `json:"rules" doc:"By which version of the rules the hub decides, and up to which it knows them."`
 	Requests   int64            `json:"requests" doc:"Under way."`
 	Streams    int64            `json:"streams" doc:"Of events, open."`
 }
@@ -89,6 +90,7 @@ func (a *API) operatorRoutes() {
 		}
 		return prepared[struct{}]{command: &replica.Erase{Subject: subject}}, nil
 	}, done[Erasure])
+	command[replica.Rules, replica.RaiseRules](a, op{path: "/v1/rules/raise", id: "raise-rules", tag: operatorTag, summary: "Have the hub decide by later rules", detail: "Once every node runs a version that knows them. There is no way back.", scope: party.OperatorScope})
 	a.backupRoute()
 	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if !a.hub.Node.Leads() {
@@ -137,7 +139,7 @@ func (a *API) health() Health {
 	if views := a.hub.Views.Position(); views < at {
 		h.ViewsLag = at - views
 	}
-	a.hub.Machine().Read(func() { h.Exceptions = a.hub.Pay.Exceptions() })
+	a.hub.Machine().Read(func() { h.Exceptions, h.Rules = a.hub.Pay.Exceptions(), a.hub.Machine().Rules() })
 	_, err := os.Stat(filepath.Join(a.hub.Config.Data, hub.QuarantineFile))
 	h.Quarantine = err == nil
 	return h

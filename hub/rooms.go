@@ -37,6 +37,12 @@ type Rooms struct {
 	machine *replica.Machine
 }
 
+// newestRules are the newest rules that this program knows: see [replica.RaiseRules]. A change to what a room decides
+// takes the next number, asks step.Rules() which way to go, and says here what it is about.
+//
+//	0  the first
+const newestRules = 0
+
 // NewRooms wires the rooms, each with those below it, in the order in which time reaches them.
 func NewRooms(c *Config) *Rooms {
 	r := &Rooms{Party: party.New(party.Limits{})}
@@ -51,7 +57,7 @@ func NewRooms(c *Config) *Rooms {
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
 	r.Statement = statement.New(r.Party, r.Agreement, r.Ledger, r.Settle)
 	r.Webhook = webhook.New(r.Party, webhook.Limits{Loopback: c.local()})
-	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys, Basis: fmt.Sprint("refundable ", c.Limits.RefundDays)}, r.all()...)
+	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys, Rules: newestRules, Basis: fmt.Sprint("refundable ", c.Limits.RefundDays)}, r.all()...)
 	for _, one := range r.all() {
 		if commands, ok := one.(interface{ Register(*replica.Machine) }); ok {
 			commands.Register(r.machine)

@@ -15,6 +15,7 @@ type Limits struct {
 	KeyWindow moongate.Time // how long an idempotency key is remembered; 24 hours unless set
 	Keys      int           // how many at most; 4,000,000 unless set
 	Due       int           // how many due items one tick handles; 1,000 unless set
+	Rules     uint32        // the newest rules that the rooms know; 0: there were never others
 	Basis     string        // what else the rooms' folds depend on beside events: hashes are compared where it is the same
 }
 
@@ -196,7 +197,7 @@ func newCore(m *Machine, l Limits) *core {
 func (c *core) Name() string { return "core" }
 
 func (c *core) Events() []journal.Event {
-	return []journal.Event{&Refused{}, &Ticked{}, &EffectDone{}, &EffectBuried{}, &EffectRevived{}, &Erased{}, &HashTaken{}, &Hashed{}}
+	return []journal.Event{&Refused{}, &Ticked{}, &EffectDone{}, &EffectBuried{}, &EffectRevived{}, &Erased{}, &HashTaken{}, &Hashed{}, &RulesRaised{}}
 }
 
 func (c *core) Tables() []Stored { return []Stored{c.clock, c.keys, c.pending, c.dead} }
@@ -212,6 +213,13 @@ func (c *core) Fold(e journal.Entry) {
 			c.settled(v.Effect)
 			c.dead.Put(v.Effect, Dead{Pending: p, Tries: v.Tries, Reason: v.Reason, At: e.At})
 		}
+	case *RulesRaised:
+		if err := c.follow(v.To); err != nil {
+			panic(err) // this node cannot go on
+		}
+		clock := c.clock.Get()
+		clock.Rule = v.To
+		c.clock.Set(clock)
 	case *HashTaken:
 		c.asked = e.Position
 	case *Hashed:

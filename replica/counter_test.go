@@ -186,6 +186,9 @@ type balance struct {
 
 func (c *counter) put(step *replica.Step, cmd *put) (balance, error) {
 	p, _ := c.purses.Get(cmd.Purse)
+	if step.Rules() >= 1 && cmd.Coins > 100 { // rules 1: no more than a hundred at once
+		return balance{}, &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("%d coins at once", cmd.Coins)}
+	}
 	switch {
 	case cmd.Fail == "panic":
 		panic("as told")

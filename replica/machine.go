@@ -90,6 +90,7 @@ func NewMachine(hub moongate.Hub, limits Limits, rooms ...Room) *Machine {
 	Handle(m, m.core.bury)
 	Handle(m, m.core.revive)
 	Handle(m, m.core.erase)
+	Handle(m, m.core.raiseRules)
 	Handle(m, m.core.takeHash)
 	Handle(m, m.core.reportHash)
 	return m

@@ -165,6 +165,9 @@ func (m *Machine) load(r io.Reader) (uint64, error) {
 	if err := tail.verify(dec); err != nil {
 		return 0, err
 	}
+	if err := m.core.follow(m.core.clock.Get().Rule); err != nil {
+		return 0, err
+	}
 	m.next = head.Next
 	for _, room := range m.rooms {
 		if b, ok := room.(Rebuilder); ok {

@@ -40,6 +40,7 @@ type cli struct {
 	Init      initVerb      `cmd:"" help:"Make a configuration, keys and the first operator."`
 	Config    configVerb    `cmd:"" help:"Explain what is wrong with a configuration."`
 	Serve     serveVerb     `cmd:"" help:"Run a hub."`
+	Rules     rulesVerb     `cmd:"" help:"Show and raise the version of the rules that a running hub decides by."`
 	Party     partyVerb     `cmd:"" help:"Let participants in, and manage their keys and credentials, at a running hub."`
 	Agreement agreementVerb `cmd:"" help:"Check and explain agreements; propose, sign and list them at a running hub."`
 	Demo      demoVerb      `cmd:"" help:"Run wallets, gardens and a hub, and watch purchases cross."`

@@ -120,6 +120,26 @@ func TestPageStates(t *testing.T) {
 }
 
 // TestControls drives the wallet over HTTP as a foreign test would.
+// TestSubMerchantsOverHTTP: a foreign program makes an account a platform without Go.
+func TestSubMerchantsOverHTTP(t *testing.T) {
+	w := newWorld(t, nil)
+	for body, want := range map[string]int{
+		`{"mchid":"1900000109","sub_mchid":"1900000201"}`: 200, `{"mchid":"1900000109","sub_mchid":"shop"}`: 409, `{"mchid":"1900000000","sub_mchid":"1900000201"}`: 409, `{`: 409,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://wallet.test/sandbox/sub_merchants", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		if a, err := w.send(r); err != nil || a.status != want {
+			t.Errorf("%s: %d %s %v", body, a.status, a.body, err)
+		}
+	}
+	if a := w.ask("POST", "/v3/pay/transactions/native", native("ORDER-01", 100)); a.json["code"] != "NO_AUTH" {
+		t.Errorf("a platform sells by itself: %s", a.body)
+	}
+}
+
 func TestControls(t *testing.T) {
 	w := newWorld(t, nil)
 	post := func(method, path, kind, body string) answered {

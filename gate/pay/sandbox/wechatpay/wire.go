@@ -66,6 +66,16 @@ func (w *Wallet) routes() {
 	w.Handle("GET /cgi-bin/mmpayweb-bin/checkmweb", func(rw http.ResponseWriter, r *http.Request) {
 		w.ServePage(rw, r, r.URL.Query().Get("prepay_id"))
 	})
+	w.Control("POST /sandbox/sub_merchants", func(r *http.Request) error { // makes an account a platform: {"mchid":…,"sub_mchid":…}
+		var p struct {
+			MchID    string `json:"mchid"`
+			SubMchID string `json:"sub_mchid"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
+			return err
+		}
+		return w.AddSub(p.MchID, p.SubMchID)
+	})
 	w.Control("POST /sandbox/rotate", func(*http.Request) error { return w.RotateNow() }) // a new certificate, which signs at once
 }
 

@@ -26,12 +26,14 @@ type logVerify struct {
 	URL  string `help:"A running hub's log, such as https://hub.example.org/log." xor:"where" required:""`
 	Dir  string `help:"A downloaded copy." type:"existingdir" xor:"where" required:""`
 	Then string `help:"An older checkpoint: check that the log still begins as it said." type:"existingfile" placeholder:"FILE"`
+	// ThenKey is for a log whose key was changed between the two.
+	ThenKey string `help:"The key that signed the older checkpoint, where the log's key was changed since; or a file that holds it." placeholder:"KEY"`
 }
 
 // verifier reads a log's public key. What stands where a key should is not repeated: it may be a secret.
-func verifier(key string) (note.Verifiers, string, error) {
+func verifier(flag, key string) (note.Verifiers, string, error) {
 	bad := func(format string, args ...any) (note.Verifiers, string, error) {
-		return nil, "", &moongate.Error{Code: moongate.Malformed, Field: "--key", Message: fmt.Sprintf(format, args...), Hint: "a verifier key looks like hub.example.org/moongate+33d7b496+AeHT…; the hub's log.pub holds it"}
+		return nil, "", &moongate.Error{Code: moongate.Malformed, Field: flag, Message: fmt.Sprintf(format, args...), Hint: "a verifier key looks like hub.example.org/moongate+33d7b496+AeHT…; the hub's log.pub holds it"}
 	}
 	what := "this"
 	if b, err := readFile(key, 4096); err == nil {
@@ -50,7 +52,10 @@ func verifier(key string) (note.Verifiers, string, error) {
 }
 
 func (v logVerify) Run(e *env) error {
-	known, origin, err := verifier(v.Key)
+	if v.ThenKey != "" && v.Then == "" {
+		return &moongate.Error{Code: moongate.Malformed, Field: "--then-key", Message: "a key, and no older checkpoint", Hint: "name the checkpoint with --then"}
+	}
+	known, origin, err := verifier("--key", v.Key)
 	if err != nil {
 		return err
 	}
@@ -69,6 +74,11 @@ func (v logVerify) Run(e *env) error {
 	}
 	older := int64(0)
 	if v.Then != "" {
+		if v.ThenKey != "" {
+			if known, origin, err = verifier("--then-key", v.ThenKey); err != nil {
+				return err
+			}
+		}
 		if older, err = consistent(v.Then, c, origin, known, read); err != nil {
 			return err
 		}
@@ -167,7 +177,7 @@ type logReceipt struct {
 }
 
 func (v logReceipt) Run(e *env) error {
-	known, _, err := verifier(v.Key)
+	known, _, err := verifier("--key", v.Key)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ func house(t *testing.T) *httptest.Server {
 		}
 		http.NotFound(w, q)
 	})
+	mux.Handle("GET /favicon.ico", http.RedirectHandler(r.Icon(), http.StatusFound)) // which a browser asks for when it likes
 	mux.HandleFunc("GET /garden", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<!doctype html><title>Garden</title><p id="garden">Welcome</p>`)

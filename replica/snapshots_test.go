@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,14 @@ func snapshotsOf(t testing.TB, dir string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(all) // their terms and indexes have as many digits here
+	indexOf := func(path string) (index int) {
+		var term int
+		if _, err := fmt.Sscanf(filepath.Base(path), "%d-%d-", &term, &index); err != nil {
+			t.Fatal(err)
+		}
+		return index
+	}
+	slices.SortFunc(all, func(a, b string) int { return indexOf(a) - indexOf(b) })
 	return all
 }
 

@@ -18,6 +18,7 @@ import (
 // model is the toy room once more, written without the core: maps, a slice, and the order of the journal. Fed with a
 // node's journal it says what each command must have come to, and which events it must have left.
 type model struct {
+	hashes   uint64                       // recorded ones that the journal was held against
 	commands map[[16]byte]replica.Command // by what the journal knows an idempotency key by
 	keyOf    map[[16]byte]string
 	done     map[string]int // how often a key's command was decided
@@ -100,8 +101,13 @@ func text(e journal.Event) string {
 
 // decide is what the command must have come to, and changes the model's state.
 func (m *model) decide(d *journal.Done, got []journal.Event) ([]string, error) {
-	if d.Kind == "core.tick" {
+	switch d.Kind {
+	case "core.tick":
 		return m.tick(), nil
+	case "core.take_hash":
+		return []string{"core.hash_taken"}, nil
+	case "core.report_hash":
+		return []string{"core.hashed"}, nil
 	}
 	if d.Kind == "purse.told" { // an outcome: of which effect, its events say
 		for _, e := range got {
@@ -214,6 +220,7 @@ func checkNode(t testing.TB, m *model, n *replica.Node, c *counter) error {
 	if err := n.Journal().Records(0, func(r *journal.Record) error { return replica.Refold(other, r) }); err != nil {
 		return err
 	}
+	m.hashes = other.Compared()
 	got, err := other.NodeHash()
 	if err != nil {
 		return err

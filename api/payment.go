@@ -284,7 +284,7 @@ func (a *API) exceptionRoutes() {
 		example: `{"exception":"exc_aeaqc_mfrggzdfmztwq2lknnwa","action":"give_back","note":"the order was cancelled before the money came"}`,
 	})
 	type listInput struct {
-		Kind    string `query:"kind" enum:"amount,unclear,refused,late,double,stranger,silent,refund_stuck,contradiction,give_back,dispute"`
+		Kind    string `query:"kind" enum:"amount,unclear,refused,late,double,stranger,silent,refund_stuck,contradiction,give_back,dispute,payout"`
 		Payment string `query:"payment" maxLength:"40"`
 		Open    bool   `query:"open" doc:"Only those that wait."`
 		PageInput

@@ -137,7 +137,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pay.Status]():        {"open", "authorised", "succeeded", "held", "expired", "cancelled", "returned"},
 	reflect.TypeFor[pay.AttemptStatus](): {"awaiting", "opening", "unknown", "closing", "reserved", "capturing", "paid", "closed", "failed"},
 	reflect.TypeFor[pay.RefundStatus]():  {"recalling", "asked", "accepted", "unknown", "held_up", "succeeded", "failed"},
-	reflect.TypeFor[pay.TroubleKind]():   {"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute"},
+	reflect.TypeFor[pay.TroubleKind]():   {"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute", "payout"},
 	reflect.TypeFor[pay.Action]():        {"give_back", "release", "dismiss"},
 	reflect.TypeFor[pay.Channel]():       {"qr", "redirect", "in_app", "app"},
 	reflect.TypeFor[pay.Chooser]():       {"shopper", "hub"},

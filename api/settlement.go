@@ -88,7 +88,7 @@ func (a *API) settlementRoutes() {
 		})
 	command[settle.Answer, settle.Report](a, op{
 		path: "/v1/settlement/payouts/report", id: "report-payout", tag: settlementTag, summary: "Say what became of a payout", scope: party.SettlementWrite, signed: true,
-		detail:  "The payee confirms what it received; an operator may also say that it came back, or that a person sees to it.",
+		detail:  "The payee confirms what it received; an operator may also say that it came back, or that a person sees to it, and has the wallet of a `manual` one told again, of what is left, by saying `sent`.",
 		example: `{"instruction":"ins_aeaqc_mfrggzdfmztwq2lknnwa","progress":"paid","ref":"4200002311"}`,
 	})
 	command[settle.Answer, settle.Close](a, op{path: "/v1/settlement/windows/close", id: "close-window", tag: settlementTag, summary: "Close a window before its time", scope: party.OperatorScope, signed: true})

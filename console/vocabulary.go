@@ -53,7 +53,7 @@ var vocabularies = map[string][]string{
 		"share", "held", "commission", "traffic", "wallet_fee", "tax", "kept", "refund", "settlement", "total", "taken_back",
 	},
 	"exception": {
-		"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute",
+		"amount", "unclear", "refused", "late", "double", "stranger", "silent", "refund_stuck", "contradiction", "give_back", "dispute", "payout",
 	},
 	"difference":     {"duplicate", "missing_ours", "missing_theirs", "status", "amount", "fee", "timing"},
 	"difference.how": {"explained", "corrected", "at_wallet", "written_off", "healed", "other_day"},

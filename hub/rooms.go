@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"context"
 	"fmt"
 	"maps"
 
@@ -55,6 +54,7 @@ func NewRooms(c *Config) *Rooms {
 	r.Pay = pay.New(r.Party, r.Crossing, pay.Limits{Refundable: refundable})
 	r.Reconcile = reconcile.New(r.Party, r.Crossing, r.Pay, reconcile.Limits{})
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
+	r.Pay.Follow(r.Settle)
 	r.Statement = statement.New(r.Party, r.Agreement, r.Ledger, r.Settle)
 	r.Webhook = webhook.New(r.Party, webhook.Limits{Loopback: c.local()})
 	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys, Rules: newestRules, Basis: fmt.Sprint("refundable ", c.Limits.RefundDays)}, r.all()...)
@@ -94,28 +94,7 @@ func (h *Hub) payers() map[string]settle.Payer {
 		if all[wallet] != nil {
 			continue
 		}
-		all[wallet] = func(ctx context.Context, o settle.Order) (settle.Outcome, error) {
-			id, err := moongate.ParseID(o.No)
-			if err != nil {
-				return settle.Outcome{}, err
-			}
-			a, err := h.Payments.PayOut(ctx, wallet, id, o.To, o.Amount)
-			switch {
-			case err != nil:
-				return settle.Outcome{}, err
-			case a.Paid == o.Amount.Minor:
-				return settle.Outcome{Paid: true, Ref: o.No}, nil
-			case a.Open > 0:
-				return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid, %d under way", a.Paid, o.Amount.Minor, a.Open)}, nil
-			case a.Waits != "":
-				return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s", a.Paid, o.Amount.Minor, a.Waits)}, nil
-			case a.Paid == 0 && a.Failed != "":
-				return settle.Outcome{Refused: true, Said: a.Failed}, nil
-			case a.Paid == 0:
-				return settle.Outcome{Manual: true, Said: a.Manual}, nil
-			}
-			return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s%s", a.Paid, o.Amount.Minor, a.Failed, a.Manual)}, nil
-		}
+		all[wallet] = h.Payments.Payer(wallet)
 	}
 	return all
 }
@@ -124,7 +103,8 @@ func (h *Hub) payers() map[string]settle.Payer {
 func (h *Hub) handlers() map[string]effect.Handler {
 	all := h.Payments.Handlers()
 	all[(&reconcile.FetchDue{}).EventKind()] = effect.HandlerFunc(h.Bills.Handle)
-	all[(&settle.Instructed{}).EventKind()] = settle.Handler(h.payers())
+	instructed := settle.Handler(h.payers())
+	all[(&settle.Instructed{}).EventKind()], all[(&settle.Reported{}).EventKind()] = instructed, instructed
 	all[(&webhook.RedeliveryAsked{}).EventKind()] = h.Webhooks.Redeliver()
 	return all
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/ledger"
+	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
 )
@@ -256,16 +257,20 @@ func (s *State) report(step *replica.Step, c *Report) (Answer, error) {
 			legs[0].Credit = s.account(&i, i.From, ledger.Wallet)
 		}
 	}
-	if c.Progress != Manual {
+	if c.Progress == Paid || c.Progress == Returned {
 		plan, err := s.books.Plan(step, ledger.Transfer{Crossing: w.ID, Legs: legs})
 		if err != nil {
 			return Answer{}, err
 		}
 		plan.Emit(step)
 	}
+	part := i.Part
+	if step.Effect != 0 && c.Progress == Manual {
+		part = min(max(c.Part, 0), i.Amount)
+	}
 	step.Emit(&Reported{Ending{
 		Instruction: i.ID, Window: i.Window, From: i.From, To: i.To, Currency: i.Currency, Amount: i.Amount, Progress: c.Progress,
-		Ref: c.Ref, Reason: c.Reason,
+		Ref: c.Ref, Reason: c.Reason, Part: part,
 	}})
 	if w, _ = s.windows.Get(i.Window); w.Left == 0 && w.Next == len(w.Plan) {
 		s.settled(step, &w)
@@ -278,12 +283,19 @@ func (s *State) report(step *replica.Step, c *Report) (Answer, error) {
 func (s *State) mayReport(step *replica.Step, c *Report, i *Instruction) error {
 	trusted := step.Effect != 0 || s.parties.IsOperator(step.Caller)
 	switch {
-	case c.Progress != Paid && c.Progress != Returned && c.Progress != Manual:
-		return &moongate.Error{Code: moongate.Malformed, Field: "progress", Message: fmt.Sprintf("%s cannot be reported", c.Progress), Hint: "report paid, returned or manual"}
+	case c.Progress != Paid && c.Progress != Returned && c.Progress != Manual && c.Progress != Sent || c.Progress == Sent && step.Effect != 0:
+		return &moongate.Error{Code: moongate.Malformed, Field: "progress", Message: fmt.Sprintf("%s cannot be reported", c.Progress), Hint: "report paid, returned or manual, or sent to have the wallet told again"}
 	case c.Progress != Paid && !trusted || step.Caller == i.From && !trusted:
 		return &moongate.Error{Code: moongate.Forbidden, Field: "progress", Message: fmt.Sprintf("%s may not say that an instruction is %s", step.Caller, c.Progress), Hint: "the payee confirms what it received; for everything else ask the operator"}
 	case i.Progress == Planned:
 		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("instruction %s has not gone out yet", i.ID), Hint: "wait until its window is due"}
+	case c.Progress == Sent && (i.Progress != Manual || !i.Wallet):
+		return &moongate.Error{Code: moongate.Conflict, Field: "progress", Message: fmt.Sprintf("instruction %s does not wait for a payment by hand from a wallet", i.ID), Hint: "only such a one is told to its wallet again"}
+	case c.Progress == Returned && i.Part > 0: // the claim would be made anew for all of it
+		return &moongate.Error{
+			Code: moongate.Conflict, Field: "progress", Message: fmt.Sprintf("%s of instruction %s were paid already, of %s", money.Of(i.Part, i.Currency), i.ID, money.Of(i.Amount, i.Currency)),
+			Hint: "pay the rest by hand and report it paid, or report it sent to have the wallet told again",
+		}
 	case c.Progress == Returned && c.Reason == "":
 		return &moongate.Error{Code: moongate.Malformed, Field: "reason", Message: "the reason is empty", Hint: "say why it could not be paid"}
 	}

@@ -78,7 +78,7 @@ type Instructed struct {
 	Instruction `audience:"sides"`
 }
 
-// Reported says what became of an instruction.
+// Reported says what became of an instruction. Where that is [Sent], telling the wallet once more is its effect.
 type Reported struct {
 	Ending `audience:"sides"`
 }
@@ -93,7 +93,8 @@ type Ending struct {
 	Amount      int64          `json:"amount" cbor:"6,keyasint"`
 	Progress    Progress       `json:"progress" cbor:"7,keyasint"`
 	Ref         string         `json:"ref,omitempty" cbor:"8,keyasint,omitempty"`    // the wallet's or bank's own number
-	Reason      string         `json:"reason,omitempty" cbor:"9,keyasint,omitempty"` // of a returned one
+	Reason      string         `json:"reason,omitempty" cbor:"9,keyasint,omitempty"` // of a returned one, and why it is manual
+	Part        int64          `json:"part,omitempty" cbor:"10,keyasint,omitempty"`  // see [Instruction]
 }
 
 // WindowSettled says that every instruction of a window was paid or returned.

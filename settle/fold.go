@@ -250,7 +250,7 @@ func (s *State) foldInstructed(v *Instructed) {
 
 func (s *State) foldReported(v *Reported, at moongate.Time) {
 	i, _ := s.instructions.Get(v.Instruction)
-	if i.Progress = v.Progress; i.Progress == Manual {
+	if i.Progress, i.Part = v.Progress, v.Part; i.Progress == Manual || i.Progress == Sent {
 		s.instructions.Put(i.ID, i)
 		return
 	}

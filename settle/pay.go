@@ -22,7 +22,8 @@ type Order struct {
 type Outcome struct {
 	Paid    bool
 	Refused bool   // for good: the money stayed
-	Manual  bool   // the wallet cannot be told: somebody must pay by hand
+	Manual  bool   // the wallet cannot be told, or refuses to pay more: somebody must pay by hand
+	Part    int64  // with Manual, what it did pay of the amount
 	Ref     string // the wallet's own number
 	Said    string // the wallet's own words, for people
 }
@@ -35,8 +36,13 @@ type Payer func(ctx context.Context, o Order) (Outcome, error)
 // [Manual], and wait for an operator or the payee to confirm them.
 func Handler(payers map[string]Payer) effect.Handler {
 	return effect.HandlerFunc(func(ctx context.Context, e journal.Entry) (replica.Command, error) {
-		i, ok := e.Event.(*Instructed)
-		if !ok {
+		var i Instruction
+		switch v := e.Event.(type) {
+		case *Instructed:
+			i = v.Instruction
+		case *Reported: // once more
+			i = Instruction{ID: v.Instruction, From: v.From, To: v.To, Currency: v.Currency, Amount: v.Amount}
+		default:
 			return nil, fmt.Errorf("settle: %s is no instruction", e.Event.EventKind())
 		}
 		pay := payers[i.From]
@@ -50,7 +56,7 @@ func Handler(payers map[string]Payer) effect.Handler {
 		case o.Paid:
 			return &Report{Instruction: i.ID, Progress: Paid, Ref: short(o.Ref, 128)}, nil
 		case o.Manual:
-			return &Report{Instruction: i.ID, Progress: Manual, Reason: short(o.Said, 500)}, nil
+			return &Report{Instruction: i.ID, Progress: Manual, Reason: short(o.Said, 500), Part: o.Part}, nil
 		case o.Refused:
 			said := short(o.Said, 500)
 			if said == "" {

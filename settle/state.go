@@ -89,6 +89,12 @@ func (s *State) Register(m *replica.Machine) {
 		}
 		return ""
 	})
+	m.OnEvent((&Reported{}).EventKind(), func(e journal.Event) string {
+		if r, ok := e.(*Reported); ok && r.Progress == Sent {
+			return r.From
+		}
+		return ""
+	})
 }
 
 // Rebuild makes what is derived from the tables.

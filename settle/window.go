@@ -118,6 +118,7 @@ type Instruction struct {
 	Amount   int64          `json:"amount" cbor:"6,keyasint"`
 	Wallet   bool           `json:"wallet,omitempty" cbor:"7,keyasint,omitempty"` // From is a wallet, paying out of what it holds
 	Progress Progress       `json:"progress" cbor:"8,keyasint"`
+	Part     int64          `json:"part,omitempty" cbor:"9,keyasint,omitempty"` // of the amount, what the payee got before the rest was left to a person
 }
 
 // openKey finds the window that is open.

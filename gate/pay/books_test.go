@@ -3,6 +3,7 @@ package pay_test
 import (
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/ledger"
+	"github.com/moongate-hub/moongate/settle"
 )
 
 // check sees at the end of every test that the books balance and mirror what the wallets hold, that nothing was asked of
@@ -24,7 +25,7 @@ func (w *world) check() {
 		w.mirror(name)
 	}
 	w.alike()
-	if err := w.local.Refold(newRooms(w.limits).machine); err != nil {
+	if err := w.local.Refold(newRooms(w.limits, w.settles).machine); err != nil {
 		w.t.Error(err)
 	}
 }
@@ -43,12 +44,25 @@ func (w *world) mirror(name string) {
 		}
 	}
 	w.catchUp()
-	for _, e := range w.entries { // what was paid out is settlement's to book, so what comes back of it comes on top here
-		if c, ok := e.Event.(*crossing.Recorded); ok && c.Kind == crossing.Takeback && c.Wallet == name {
-			in += c.Amount
+	for _, e := range w.entries {
+		switch v := e.Event.(type) {
+		case *crossing.Recorded: // what was paid out is settlement's to book, so what comes back of it comes on top here
+			if v.Kind == crossing.Takeback && v.Wallet == name {
+				in += v.Amount
+			}
+		case *settle.WindowClosed: // the wallet keeps its fee
+			for _, s := range v.Standings {
+				if s.Party == name {
+					out += s.Position.Fee
+				}
+			}
+		case *settle.Reported:
+			if v.Progress == settle.Paid && v.From == name {
+				out += v.Amount
+			}
 		}
 	}
 	if got := w.owed(name, ledger.Wallet); got != in-out {
-		w.t.Errorf("%s holds %d after payments of %d and refunds of %d; the hub's books say %d", name, in-out, in, out, got)
+		w.t.Errorf("%s holds %d after payments of %d, and refunds, payouts and fees of %d; the hub's books say %d", name, in-out, in, out, got)
 	}
 }

@@ -384,7 +384,7 @@ func TestWhateverIsAuthorised(t *testing.T) {
 			r.Errorf("books: %+v", p)
 		}
 		w.alike()
-		if err := w.local.Refold(newRooms(w.limits).machine); err != nil {
+		if err := w.local.Refold(newRooms(w.limits, w.settles).machine); err != nil {
 			r.Error(err)
 		}
 		if r.Failed() {

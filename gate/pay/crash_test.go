@@ -80,7 +80,7 @@ func serve(dir string) error {
 	}
 	clock := fast(cfg.Began)
 	now := func() moongate.Time { return moongate.At(clock()) }
-	r := newRooms(pay.Limits{})
+	r := newRooms(pay.Limits{}, false)
 	n, err := replica.Open(context.Background(), r.machine, replica.Options{
 		Dir: dir, Hub: moongate.Hub{1, 2, 3}, Secret: []byte("0123456789abcdef"), Clock: now, TickEvery: 20 * time.Millisecond,
 		Seed:  func(*replica.Request) (s [32]byte) { _, _ = rand.Read(s[:]); return s },

@@ -285,6 +285,9 @@ type Trouble struct {
 	Crossing  moongate.ID  `cbor:"8,keyasint,omitzero" json:"crossing,omitzero"` // of the money in suspense
 	Amount    money.Amount `cbor:"9,keyasint,omitzero" json:"amount,omitzero"`
 	Facts     string       `cbor:"10,keyasint" json:"facts"`
+	// Instruction is settlement's, where a payout came to nothing further. Amount is what is left of it.
+	Instruction moongate.ID `cbor:"11,keyasint,omitzero" json:"instruction,omitzero"`
+	PaidOut     int64       `cbor:"12,keyasint,omitempty" json:"paid_out,omitempty"` // minor units of it that the participant has
 }
 
 // Handling is what only the hub knows of an exception.

@@ -6,11 +6,14 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/replica"
+	"github.com/moongate-hub/moongate/settle"
 )
 
 // Fold is the only code that changes the room's state.
 func (s *State) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
+	case *settle.Reported:
+		s.foldReported(e.At, v)
 	case *replica.Ticked:
 		s.forget(e.At)
 		s.forgetSplits(e.At)
@@ -92,6 +95,9 @@ func (s *State) foldRefunds(e journal.Entry) {
 	case *ExceptionOpened:
 		s.foldTrouble(e, v)
 	case *ExceptionResolved:
+		if x, ok := s.exceptions.Get(v.Exception); ok && x.Kind == TroublePayout {
+			s.changePayout(e.At, x.Instruction, func(o *payout) { o.Alarm = moongate.ID{} })
+		}
 		s.exceptions.Delete(v.Exception)
 		if s.troubled[v.Payment]--; s.troubled[v.Payment] <= 0 {
 			delete(s.troubled, v.Payment)
@@ -232,6 +238,9 @@ func (s *State) foldTrouble(e journal.Entry, v *ExceptionOpened) {
 	}
 	if v.Next != 0 {
 		s.due.Add(v.Next, dueKey{dueException, v.Exception})
+	}
+	if v.Kind == TroublePayout {
+		s.changePayout(e.At, v.Instruction, func(o *payout) { o.Alarm, o.Stuck = v.Exception, v.Facts })
 	}
 	if v.Kind == TroubleDispute {
 		for _, key := range s.ofDisputes[v.Payment] {

@@ -81,7 +81,7 @@ func (s *State) forgetSplits(now moongate.Time) {
 			if !known || o.Forget != at {
 				continue
 			}
-			if o.Open > 0 {
+			if o.Open > 0 || o.partly() && !o.Over { // forgotten, what was paid of it would be paid again
 				s.keepPayout(now, key.id, &o)
 			} else {
 				s.payouts.Delete(key.id)
@@ -110,5 +110,8 @@ func (s *State) rebuildSplits() {
 	}
 	for id, o := range s.payouts.All() {
 		s.passing.Add(o.Forget, dueKey{duePayout, id})
+		if !o.Alarm.IsZero() && o.Told != 0 {
+			s.due.Add(o.Told, dueKey{dueRest, id})
+		}
 	}
 }

@@ -226,7 +226,7 @@ func (w *world) judge(r *rapid.T) {
 		r.Error(err)
 	}
 	w.alike()
-	if err := w.local.Refold(newRooms(w.limits).machine); err != nil {
+	if err := w.local.Refold(newRooms(w.limits, w.settles).machine); err != nil {
 		r.Error(err)
 	}
 	if r.Failed() {

@@ -136,6 +136,7 @@ type SplitStand struct {
 	Status  SplitStatus `cbor:"6,keyasint" json:"status"`
 	Ref     string      `cbor:"7,keyasint,omitempty" json:"ref,omitempty"`
 	Message string      `cbor:"8,keyasint,omitempty" json:"message,omitempty"`
+	Code    string      `cbor:"9,keyasint,omitempty" json:"code,omitempty"` // the wallet's own
 }
 
 // Wait is when the room looks at a split again.
@@ -225,6 +226,15 @@ type payout struct {
 	Open   int64         `cbor:"5,keyasint,omitempty"`
 	Failed string        `cbor:"6,keyasint,omitempty"`
 	Forget moongate.Time `cbor:"7,keyasint,omitempty"`
+	Code   string        `cbor:"8,keyasint,omitempty"`  // the wallet's, with which the last part failed
+	Broke  bool          `cbor:"9,keyasint,omitempty"`  // of the splits that are under way, or were with them, one failed
+	Gained bool          `cbor:"10,keyasint,omitempty"` // and one succeeded
+	Rounds int           `cbor:"11,keyasint,omitempty"` // of splits in a row that brought nothing
+	Next   moongate.Time `cbor:"12,keyasint,omitempty"` // when the rest may be tried again
+	Stuck  string        `cbor:"13,keyasint,omitempty"` // why the rest waits for a person
+	Alarm  moongate.ID   `cbor:"14,keyasint,omitzero"`  // the open exception that says so
+	Told   moongate.Time `cbor:"15,keyasint,omitempty"` // when settlement said that it waits no more
+	Over   bool          `cbor:"16,keyasint,omitempty"` // its instruction was settled
 }
 
 // Bounds of splitting.
@@ -279,12 +289,18 @@ func (s *State) planPayout(step *replica.Step, c *PlanPayout) (PayoutAnswer, err
 	if o.Open > 0 || left <= 0 {
 		return o.answer(), nil
 	}
+	if a, waits := o.rests(step.At); waits {
+		return a, nil
+	}
+	if o.Rounds >= maxRounds && o.partly() {
+		return s.stuck(step, c.No, &o, "%s refused it %d times in a row, the last time with: %s", c.Wallet, o.Rounds, o.refusal()), nil
+	}
 	account, ok := s.receivers.Get(payeeKey{c.Wallet, c.To})
 	switch {
 	case !ok:
-		return o.manual("%s has named no account at %s", c.To, c.Wallet), nil
+		return s.stuck(step, c.No, &o, "%s has named no account at %s", c.To, c.Wallet), nil
 	case !account.Admitted:
-		return o.manual("%s does not admit the account of %s: %s", c.Wallet, c.To, account.Reason), nil
+		return s.stuck(step, c.No, &o, "%s does not admit the account of %s: %s", c.Wallet, c.To, account.Reason), nil
 	}
 	parts, covered, waits := s.allocate(step, c, account.Sub, left)
 	if covered < left && len(parts) < maxSplits && waits {
@@ -293,7 +309,7 @@ func (s *State) planPayout(step *replica.Step, c *PlanPayout) (PayoutAnswer, err
 		return a, nil
 	}
 	if covered < left && len(parts) < maxSplits {
-		return o.manual("%s holds %s that may be split, and %s is due", c.Wallet, money.Of(covered, c.Amount.Currency), money.Of(left, c.Amount.Currency)), nil
+		return s.stuck(step, c.No, &o, "%s holds %s that may be split, and %s is due", c.Wallet, money.Of(covered, c.Amount.Currency), money.Of(left, c.Amount.Currency)), nil
 	}
 	for _, p := range parts {
 		step.Emit(&SplitOpened{
@@ -376,7 +392,7 @@ func (s *State) splitReport(step *replica.Step, c *SplitReport) (Done, error) {
 	if !ok {
 		return Done{}, nil // it has ended
 	}
-	stand := SplitStand{Share: x.Share, Status: x.Status, Ref: c.Ref, Message: c.Message}
+	stand := SplitStand{Share: x.Share, Status: x.Status, Ref: c.Ref, Message: c.Message, Code: c.Code}
 	wait := x.pause()
 	switch {
 	case c.State == SplitDone:
@@ -484,9 +500,9 @@ func (s *State) foldSplitMoved(at moongate.Time, v *SplitMoved) {
 		if !x.Release {
 			s.foldShared(&x, v)
 		}
-		o.Paid += v.Amount.Minor
+		o.Paid, o.Gained = o.Paid+v.Amount.Minor, true
 	} else {
-		o.Failed = v.Message
+		o.Failed, o.Code, o.Broke = v.Message, v.Code, true
 		f.Left += v.Amount.Minor
 		if x.Release {
 			f.Kept += v.Amount.Minor
@@ -494,6 +510,7 @@ func (s *State) foldSplitMoved(at moongate.Time, v *SplitMoved) {
 			f.Split -= v.Amount.Minor
 		}
 	}
+	o.round(at)
 	switch {
 	case !frozen:
 	case f.Left == 0 && f.Open == 0:

@@ -6,6 +6,7 @@ import (
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
+	"github.com/moongate-hub/moongate/settle"
 	"github.com/moongate-hub/moongate/share"
 )
 
@@ -87,6 +88,7 @@ const (
 	TroubleContradiction TroubleKind = "contradiction" // a wallet takes back what it had said for good
 	TroubleGiveBack      TroubleKind = "give_back"     // money should go back by itself, and cannot
 	TroubleDispute       TroubleKind = "dispute"       // the shopper contests the payment at the wallet: somebody must answer there
+	TroublePayout        TroubleKind = "payout"        // a participant got a part of a payout, and the wallet keeps refusing the rest
 )
 
 // Limits bound what the room keeps. What is zero takes the default.
@@ -232,6 +234,8 @@ type State struct {
 	sharesOf   map[moongate.ID][]moongate.ID // of an order, what receivers got
 	recallsOf  map[moongate.ID]int           // of a refund, shares on their way back
 	queue      map[string][]moongate.ID      // attempts whose money is frozen at a wallet, oldest first
+
+	instructed bool // settlement stands in the same machine
 }
 
 // New makes an empty room over those below it.
@@ -288,7 +292,13 @@ func (s *State) Tables() []replica.Stored {
 }
 
 // Listens has time forget what is over.
-func (s *State) Listens() []string { return []string{(&replica.Ticked{}).EventKind()} }
+func (s *State) Listens() []string {
+	kinds := []string{(&replica.Ticked{}).EventKind()}
+	if s.instructed {
+		kinds = append(kinds, (&settle.Reported{}).EventKind())
+	}
+	return kinds
+}
 
 // Register tells the machine which commands the room answers, and which of its events ask something of a wallet: each
 // waits in the queue of that wallet.

@@ -31,6 +31,7 @@ const (
 	dueFrozen
 	duePayout
 	dueRecall
+	dueRest
 )
 
 // Tick looks at what is due. An item that is stale (its thing has moved on since) does not count: not every node has
@@ -82,6 +83,12 @@ func (s *State) lookAt(step *replica.Step, at moongate.Time, key dueKey) bool {
 			return false
 		}
 		s.lookAtRecall(step, &x)
+	case dueRest:
+		o, ok := s.payouts.Get(key.id)
+		if !ok || o.Told != at || o.Alarm.IsZero() {
+			return false
+		}
+		s.unalarm(step, &o)
 	case dueSplit:
 		x, ok := s.splits.Get(key.id)
 		if !ok || x.Next != at {

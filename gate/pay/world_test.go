@@ -30,6 +30,7 @@ import (
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
+	"github.com/moongate-hub/moongate/settle"
 )
 
 // rooms is a hub as far as payments need one.
@@ -40,20 +41,30 @@ type rooms struct {
 	books      *ledger.State
 	crossings  *crossing.State
 	payments   *pay.State
+	settlement *settle.State // where the world settles
 }
 
-func newRooms(limits pay.Limits) rooms {
+func newRooms(limits pay.Limits, settles bool) rooms {
 	var r rooms
 	r.parties = party.New(party.Limits{})
 	r.agreements = agreement.New(r.parties, agreement.Limits{})
 	r.books = ledger.New(ledger.Bounds{}, r.parties.IsOperator)
 	r.crossings = crossing.New(r.parties, r.agreements, r.books, crossing.Bounds{})
 	r.payments = pay.New(r.parties, r.crossings, limits)
-	r.machine = replica.NewMachine(moongate.Hub{1, 2, 3}, replica.Limits{}, r.parties, r.agreements, r.books, r.crossings, r.payments)
+	all := []replica.Room{r.parties, r.agreements, r.books, r.crossings, r.payments}
+	if settles {
+		r.settlement = settle.New(r.parties, r.agreements, r.books)
+		r.payments.Follow(r.settlement)
+		all = append(all, r.settlement)
+	}
+	r.machine = replica.NewMachine(moongate.Hub{1, 2, 3}, replica.Limits{}, all...)
 	r.parties.Register(r.machine)
 	r.agreements.Register(r.machine)
 	r.books.Register(r.machine)
 	r.payments.Register(r.machine)
+	if settles {
+		r.settlement.Register(r.machine)
+	}
 	return r
 }
 
@@ -107,6 +118,7 @@ type tester interface {
 type world struct {
 	*clock
 	rooms
+	settles bool // windows close, and wallets are told to pay out
 	t       tester
 	local   *replica.Local
 	shadows []*replica.Local // machines that a restart left behind: they go on as if there had been none
@@ -170,7 +182,7 @@ func newBareWorld(t tester, limits pay.Limits, speakAlipay ...string) *world {
 // begin fills a world.
 func (w *world) begin(t tester, limits pay.Limits) {
 	t.Helper()
-	w.clock, w.rooms, w.t, w.limits = sandbox.NewClock(start), newRooms(limits), t, limits
+	w.clock, w.rooms, w.t, w.limits = sandbox.NewClock(start), newRooms(limits, w.settles), t, limits
 	w.people = vault{}
 	w.wallets, w.down, w.entries = map[string]*sandbox.Wallet{}, map[string]bool{}, map[journal.Position]journal.Entry{}
 	w.local = replica.NewLocal(w.machine, moongate.At(start))
@@ -291,17 +303,35 @@ func (w *world) settle() {
 		if len(pending) == 0 {
 			return
 		}
+		moved := false
 		for _, p := range pending {
-			w.carry(p)
+			moved = w.carry(p) || moved
+		}
+		if !moved {
+			return
 		}
 	}
 	w.t.Fatalf("effects never end: %v", w.called[max(0, len(w.called)-20):])
 }
 
-// carry carries one effect out.
-func (w *world) carry(p replica.PendingEffect) {
+// carry carries one effect out. It tells whether that came to an end: an instruction may still be on its way.
+func (w *world) carry(p replica.PendingEffect) bool {
 	w.t.Helper()
 	h := w.gate.Handlers()[p.Kind]
+	if h == nil && w.settles {
+		payers := map[string]settle.Payer{}
+		for _, wallet := range w.gate.Splitters() {
+			payers[wallet] = w.gate.Payer(wallet)
+		}
+		c, err := settle.Handler(payers).Handle(context.Background(), w.entry(p.Position))
+		if err != nil {
+			return false
+		}
+		if _, err := w.do(replica.Request{Command: c, Effect: p.Position}); err != nil {
+			w.t.Fatalf("outcome of %s: %v", p.Kind, err)
+		}
+		return true
+	}
 	if h == nil {
 		w.t.Fatalf("nobody carries out %s", p.Kind)
 	}
@@ -320,6 +350,7 @@ func (w *world) carry(p replica.PendingEffect) {
 	if _, err := w.do(replica.Request{Command: c, Effect: p.Position}); err != nil {
 		w.t.Fatalf("outcome of %s: %v", p.Kind, err)
 	}
+	return true
 }
 
 // entry reads the journal.
@@ -363,7 +394,7 @@ func (w *world) pass(d, step time.Duration) {
 // restart writes the state down and goes on with another machine, as after a snapshot: what is derived is made anew.
 func (w *world) restart() {
 	w.t.Helper()
-	r := newRooms(w.limits)
+	r := newRooms(w.limits, w.settles)
 	local, err := w.local.Resume(r.machine)
 	if err != nil {
 		w.t.Fatal(err)

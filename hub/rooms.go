@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 	"maps"
 
@@ -54,7 +55,7 @@ func NewRooms(c *Config) *Rooms {
 	r.Pay = pay.New(r.Party, r.Crossing, pay.Limits{Refundable: refundable})
 	r.Reconcile = reconcile.New(r.Party, r.Crossing, r.Pay, reconcile.Limits{})
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
-	r.Pay.Follow(r.Settle)
+	r.Pay.Follow((&settle.Reported{}).EventKind())
 	r.Statement = statement.New(r.Party, r.Agreement, r.Ledger, r.Settle)
 	r.Webhook = webhook.New(r.Party, webhook.Limits{Loopback: c.local()})
 	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys, Rules: newestRules, Basis: fmt.Sprint("refundable ", c.Limits.RefundDays)}, r.all()...)
@@ -94,9 +95,35 @@ func (h *Hub) payers() map[string]settle.Payer {
 		if all[wallet] != nil {
 			continue
 		}
-		all[wallet] = h.Payments.Payer(wallet)
+		all[wallet] = payer(h.Payments, wallet)
 	}
 	return all
+}
+
+// payer has a wallet carry out settlement's instructions by splitting orders.
+func payer(g *pay.Gate, wallet string) settle.Payer {
+	return func(ctx context.Context, o settle.Order) (settle.Outcome, error) {
+		id, err := moongate.ParseID(o.No)
+		if err != nil {
+			return settle.Outcome{}, err
+		}
+		a, err := g.PayOut(ctx, wallet, id, o.To, o.Amount)
+		switch {
+		case err != nil:
+			return settle.Outcome{}, err
+		case a.Paid == o.Amount.Minor:
+			return settle.Outcome{Paid: true, Ref: o.No}, nil
+		case a.Open > 0:
+			return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid, %d under way", a.Paid, o.Amount.Minor, a.Open)}, nil
+		case a.Waits != "":
+			return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s", a.Paid, o.Amount.Minor, a.Waits)}, nil
+		case a.Paid == 0 && a.Failed != "":
+			return settle.Outcome{Refused: true, Said: a.Failed}, nil
+		case a.Paid == 0 || a.Manual != "":
+			return settle.Outcome{Manual: true, Said: a.Manual, Part: a.Paid}, nil
+		}
+		return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s%s", a.Paid, o.Amount.Minor, a.Failed, a.Manual)}, nil
+	}
 }
 
 // handlers carry out what events ask of the outside.

@@ -146,3 +146,9 @@ func sides(audience, from, to string) []string {
 	}
 	return []string{from, to}
 }
+
+// Became tells whose instruction it is, whether its wallet is told again, and whether it is over. The room that pays
+// listens for it.
+func (e *Reported) Became() (instruction moongate.ID, again, over bool) {
+	return e.Instruction, e.Progress == Sent, e.Progress == Paid || e.Progress == Returned
+}

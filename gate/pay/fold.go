@@ -6,14 +6,13 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/replica"
-	"github.com/moongate-hub/moongate/settle"
 )
 
 // Fold is the only code that changes the room's state.
 func (s *State) Fold(e journal.Entry) {
 	switch v := e.Event.(type) {
-	case *settle.Reported:
-		s.foldReported(e.At, v)
+	case Ending:
+		s.foldEnding(e.At, v)
 	case *replica.Ticked:
 		s.forget(e.At)
 		s.forgetSplits(e.At)

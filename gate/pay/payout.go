@@ -7,7 +7,6 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/replica"
-	"github.com/moongate-hub/moongate/settle"
 )
 
 // Splitters lists the wallets that pay participants out of what they hold.
@@ -49,32 +48,6 @@ func (g *Gate) PayOut(ctx context.Context, wallet string, no moongate.ID, to str
 		return PayoutAnswer{}, fmt.Errorf("pay: a payout was answered with %T", answer)
 	}
 	return a, nil
-}
-
-// Payer has a wallet carry out settlement's instructions by splitting orders.
-func (g *Gate) Payer(wallet string) settle.Payer {
-	return func(ctx context.Context, o settle.Order) (settle.Outcome, error) {
-		id, err := moongate.ParseID(o.No)
-		if err != nil {
-			return settle.Outcome{}, err
-		}
-		a, err := g.PayOut(ctx, wallet, id, o.To, o.Amount)
-		switch {
-		case err != nil:
-			return settle.Outcome{}, err
-		case a.Paid == o.Amount.Minor:
-			return settle.Outcome{Paid: true, Ref: o.No}, nil
-		case a.Open > 0:
-			return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid, %d under way", a.Paid, o.Amount.Minor, a.Open)}, nil
-		case a.Waits != "":
-			return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s", a.Paid, o.Amount.Minor, a.Waits)}, nil
-		case a.Paid == 0 && a.Failed != "":
-			return settle.Outcome{Refused: true, Said: a.Failed}, nil
-		case a.Paid == 0 || a.Manual != "":
-			return settle.Outcome{Manual: true, Said: a.Manual, Part: a.Paid}, nil
-		}
-		return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s%s", a.Paid, o.Amount.Minor, a.Failed, a.Manual)}, nil
-	}
 }
 
 // admit tells a wallet of a receiver. A wallet that gives no answer is told again.

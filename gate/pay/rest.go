@@ -6,7 +6,6 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/money"
 	"github.com/moongate-hub/moongate/replica"
-	"github.com/moongate-hub/moongate/settle"
 )
 
 // A payout of which a part was paid cannot be returned any more, and its rest is tried again: some times, further and
@@ -79,24 +78,29 @@ func (o *payout) refusal() string {
 	return o.Code + " " + o.Failed
 }
 
-// Follow has payouts learn from settlement what became of the instructions that they carry out. It is called before the
-// machine is made of the rooms.
-func (s *State) Follow(*settle.State) { s.instructed = true }
+// Ending is an event of settlement's that says what became of an instruction: that its wallet is told again, or that it is
+// over; neither says nothing here.
+type Ending interface {
+	Became() (instruction moongate.ID, again, over bool)
+}
 
-// foldReported learns from settlement what became of a payout's instruction.
-func (s *State) foldReported(at moongate.Time, v *settle.Reported) {
-	s.changePayout(at, v.Instruction, func(o *payout) {
-		switch v.Progress {
-		case settle.Sent: // once more
+// Follow has payouts learn from events of a kind, each an [Ending], what became of the instructions that they carry out.
+// It is called before the machine is made of the rooms.
+func (s *State) Follow(kind string) { s.follows = append(s.follows, kind) }
+
+// foldEnding learns from settlement what became of a payout's instruction.
+func (s *State) foldEnding(at moongate.Time, e Ending) {
+	id, again, over := e.Became()
+	if !again && !over {
+		return
+	}
+	s.changePayout(at, id, func(o *payout) {
+		if o.Over = over; again {
 			o.Rounds, o.Next, o.Stuck = 0, 0, ""
-		case settle.Paid, settle.Returned:
-			o.Over = true
-		default:
-			return
 		}
 		if !o.Alarm.IsZero() {
 			o.Told = at
-			s.due.Add(at, dueKey{dueRest, v.Instruction})
+			s.due.Add(at, dueKey{dueRest, id})
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/replica"
-	"github.com/moongate-hub/moongate/settle"
 	"github.com/moongate-hub/moongate/share"
 )
 
@@ -235,7 +234,7 @@ type State struct {
 	recallsOf  map[moongate.ID]int           // of a refund, shares on their way back
 	queue      map[string][]moongate.ID      // attempts whose money is frozen at a wallet, oldest first
 
-	instructed bool // settlement stands in the same machine
+	follows []string // kinds of events that are an [Ending]
 }
 
 // New makes an empty room over those below it.
@@ -293,11 +292,7 @@ func (s *State) Tables() []replica.Stored {
 
 // Listens has time forget what is over.
 func (s *State) Listens() []string {
-	kinds := []string{(&replica.Ticked{}).EventKind()}
-	if s.instructed {
-		kinds = append(kinds, (&settle.Reported{}).EventKind())
-	}
-	return kinds
+	return append([]string{(&replica.Ticked{}).EventKind()}, s.follows...)
 }
 
 // Register tells the machine which commands the room answers, and which of its events ask something of a wallet: each

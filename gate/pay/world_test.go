@@ -54,7 +54,7 @@ func newRooms(limits pay.Limits, settles bool) rooms {
 	all := []replica.Room{r.parties, r.agreements, r.books, r.crossings, r.payments}
 	if settles {
 		r.settlement = settle.New(r.parties, r.agreements, r.books)
-		r.payments.Follow(r.settlement)
+		r.payments.Follow((&settle.Reported{}).EventKind())
 		all = append(all, r.settlement)
 	}
 	r.machine = replica.NewMachine(moongate.Hub{1, 2, 3}, replica.Limits{}, all...)
@@ -321,7 +321,7 @@ func (w *world) carry(p replica.PendingEffect) bool {
 	if h == nil && w.settles {
 		payers := map[string]settle.Payer{}
 		for _, wallet := range w.gate.Splitters() {
-			payers[wallet] = w.gate.Payer(wallet)
+			payers[wallet] = w.payer(wallet)
 		}
 		c, err := settle.Handler(payers).Handle(context.Background(), w.entry(p.Position))
 		if err != nil {

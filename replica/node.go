@@ -174,13 +174,14 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 		n.stop()
 		return fail(err)
 	}
-	n.done.Add(3)
+	n.done.Add(2)
 	go n.write()
 	go n.batch(n.life)
-	go n.housekeep(n.life)
 	if err := n.ready(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
+	n.done.Add(1)
+	go n.housekeep(n.life) // it submits commands, and ready looks at what was applied before any
 	if opt.TickEvery > 0 {
 		n.clock.agreed.Store(opt.AcceptClock)
 		if err := n.clock.check(opt.Clock()); err != nil && !n.stoodStill(ctx) {

@@ -279,6 +279,9 @@ func TestSecretsComeBeforeTheJournal(t *testing.T) {
 
 // TestEveryFlippedBitOfTheVault is named, or changes no key.
 func TestEveryFlippedBitOfTheVault(t *testing.T) {
+	if raceDetector {
+		t.Skip("bbolt follows the offsets of a damaged page beyond it, into memory that others write: to the detector a race")
+	}
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "vault")
 	v, err := replica.OpenVault(path)

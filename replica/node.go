@@ -30,8 +30,8 @@ type Options struct {
 	Seed   func(*Request) [32]byte
 	Secret []byte // keys and fingerprints are HMACs under it, the same on every node
 
-	BatchBytes    int           // of one raft entry; 256 KiB
-	InFlight      int           // raft entries not yet committed; 4
+	BatchBytes    int           // of one raft entry; 64 KiB
+	InFlight      int           // raft entries not yet committed; 8
 	QueueBytes    int64         // of admitted requests not yet answered; 64 MiB
 	EraseEvery    time.Duration // how often the bytes of erased keys are cleared from the disk: see Compact; 1 h
 	SnapshotBytes int64         // of raft log after which a snapshot is due, or as many as the last one has; 128 MiB
@@ -70,10 +70,10 @@ func (o *Options) withDefaults() error {
 		o.ID = "a"
 	}
 	if o.BatchBytes == 0 {
-		o.BatchBytes = 256 << 10
+		o.BatchBytes = 64 << 10
 	}
 	if o.InFlight == 0 {
-		o.InFlight = 4
+		o.InFlight = 8
 	}
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()

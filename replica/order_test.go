@@ -100,10 +100,10 @@ func editRaft(t testing.TB, dir string, edit func(*raftboltdb.BoltStore)) {
 	}
 }
 
-// However much waits, an entry takes 256 KiB and the command that reached over it, no more; and it does take that much.
+// However much waits, an entry takes 64 KiB and the command that reached over it, no more; and it does take that much.
 func TestAnEntryIsBounded(t *testing.T) {
 	t.Parallel()
-	const count, size, bound = 1500, 2000, 256 << 10
+	const count, size, bound = 1500, 2000, 64 << 10
 	opt := options(t, t.TempDir())
 	n, _ := open(t, opt)
 	var answered sync.WaitGroup

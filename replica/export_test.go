@@ -62,6 +62,9 @@ func (n *Node) Vote(term uint64) error { return n.store.SetUint64([]byte("LastVo
 // StopRaft tells raft to stop, and does not wait.
 func (n *Node) StopRaft() { n.raft.Shutdown() }
 
+// Hashing tells whether a state is being hashed: a command that says the hash is still to come.
+func (n *Node) Hashing() bool { return n.hashing.Load() > 0 }
+
 // TakeHash has the state hashed now.
 func (n *Node) TakeHash(ctx context.Context) error { return n.takeHash(ctx) }
 

@@ -118,6 +118,7 @@ func (f *fsm) decide(l *raft.Log, a *applied) (err error) {
 			mark, written := m.takeMarks()
 			if mark != nil {
 				n.done.Add(1)
+				n.hashing.Add(1)
 				go n.hash(mark)
 			}
 			if err := m.recorded(written); err != nil {

@@ -211,6 +211,7 @@ func describe(w io.Writer, t reflect.Type, within []reflect.Type) {
 // hash hashes a marked state beside the live one, and has it recorded where this node leads.
 func (n *Node) hash(mark *marked) {
 	defer n.done.Done()
+	defer n.hashing.Add(-1)
 	hash, err := n.machine.hashed(mark)
 	if err != nil {
 		n.fatal(err)

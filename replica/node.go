@@ -117,6 +117,7 @@ type Node struct {
 	macs   sync.Pool
 	// hashFrom is how many events are to pass before the state may be due to be hashed: see hashDue.
 	hashFrom uint64
+	hashing  atomic.Int32 // states that are being hashed, and reported
 }
 
 // ticket is a request that waits for its answer.

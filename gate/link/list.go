@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/moongate-hub/moongate"
@@ -178,11 +177,7 @@ func parseCursor(after string) (at int64, id string, err error) {
 	if after == "" {
 		return 1<<63 - 1, "", nil
 	}
-	first, id, ok := strings.Cut(after, ".")
-	if at, err = strconv.ParseInt(first, 10, 64); err != nil || !ok {
-		return 0, "", malformed("after", "%.40q is not a cursor", "pass what the page before gave as next", after)
-	}
-	return at, id, nil
+	return view.ParseCursor(after)
 }
 
 // like is a pattern that finds a text anywhere.

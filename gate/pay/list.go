@@ -2,10 +2,7 @@ package pay
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
@@ -104,43 +101,46 @@ type ExceptionFilter struct {
 
 // Payments lists payments.
 func Payments(ctx context.Context, db view.DB, f Filter, after string, limit int) ([]Row, string, error) {
-	q := query{table: "payment", at: "created", columns: "id, merchant, number, source, target, agreement, currency, minor, refunded, status, stage, wallet, crossing, created, expires, ended"}
-	q.is("merchant", f.Merchant)
-	q.is("status", string(f.Status))
-	q.is("stage", string(f.Stage))
-	q.is("wallet", f.Wallet)
-	q.is("number", f.Order)
-	q.within(f.Since, f.Until)
-	return list(ctx, db, &q, after, limit, func(r *Row) []any {
+	q := view.Query{Table: "payment", At: "created", Columns: "id, merchant, number, source, target, agreement, currency, minor, refunded, status, stage, wallet, crossing, created, expires, ended"}
+	q.Is("merchant", f.Merchant)
+	q.Is("status", string(f.Status))
+	q.Is("stage", string(f.Stage))
+	q.Is("wallet", f.Wallet)
+	q.Is("number", f.Order)
+	q.Within(f.Since, f.Until)
+	return view.List(ctx, db, &q, after, limit, func(r *Row) []any {
 		return []any{
-			text{&r.ID},
+			view.Text{To: &r.ID},
 			&r.Merchant, &r.Order, &r.From, &r.To,
-			text{&r.Agreement},
-			text{&r.Amount.Currency},
+			view.Text{To: &r.Agreement},
+			view.Text{To: &r.Amount.Currency},
 			&r.Amount.Minor, &r.Refunded.Minor,
 			&r.Status, &r.Stage, &r.Wallet,
-			text{&r.Crossing},
+			view.Text{To: &r.Crossing},
 			&r.Created, &r.Expires, &r.Ended,
 		}
-	}, func(r *Row) { r.Refunded.Currency = r.Amount.Currency })
+	}, func(r *Row) error {
+		r.Refunded.Currency = r.Amount.Currency
+		return nil
+	})
 }
 
 // Refunds lists refunds.
 func Refunds(ctx context.Context, db view.DB, f RefundFilter, after string, limit int) ([]RefundRow, string, error) {
-	q := query{table: "refund", at: "opened", columns: "id, payment, merchant, reference, wallet, currency, minor, status, exception, crossing, message, opened, ended"}
-	q.is("merchant", f.Merchant)
-	q.is("payment", orNone(f.Payment))
-	q.is("status", string(f.Status))
-	q.is("wallet", f.Wallet)
-	return list(ctx, db, &q, after, limit, func(r *RefundRow) []any {
+	q := view.Query{Table: "refund", At: "opened", Columns: "id, payment, merchant, reference, wallet, currency, minor, status, exception, crossing, message, opened, ended"}
+	q.Is("merchant", f.Merchant)
+	q.Is("payment", orNone(f.Payment))
+	q.Is("status", string(f.Status))
+	q.Is("wallet", f.Wallet)
+	return view.List(ctx, db, &q, after, limit, func(r *RefundRow) []any {
 		return []any{
-			text{&r.ID},
-			text{&r.Payment},
+			view.Text{To: &r.ID},
+			view.Text{To: &r.Payment},
 			&r.Merchant, &r.Reference, &r.Wallet,
-			text{&r.Amount.Currency},
+			view.Text{To: &r.Amount.Currency},
 			&r.Amount.Minor, &r.Status,
-			text{&r.Exception},
-			text{&r.Crossing},
+			view.Text{To: &r.Exception},
+			view.Text{To: &r.Crossing},
 			&r.Message, &r.Opened, &r.Ended,
 		}
 	}, nil)
@@ -148,131 +148,32 @@ func Refunds(ctx context.Context, db view.DB, f RefundFilter, after string, limi
 
 // Exceptions lists exceptions.
 func Exceptions(ctx context.Context, db view.DB, f ExceptionFilter, after string, limit int) ([]ExceptionRow, string, error) {
-	q := query{table: "exception", at: "opened", oldest: f.Oldest, columns: "id, kind, payment, merchant, wallet, refund, currency, minor, facts, held, opened, ended, action, decider, note"}
-	q.is("merchant", f.Merchant)
-	q.is("id", orNone(f.ID))
-	q.is("kind", string(f.Kind))
-	q.is("wallet", f.Wallet)
-	q.is("payment", orNone(f.Payment))
-	q.within(f.Since, f.Until)
+	q := view.Query{Table: "exception", At: "opened", Oldest: f.Oldest, Columns: "id, kind, payment, merchant, wallet, refund, currency, minor, facts, held, opened, ended, action, decider, note"}
+	q.Is("merchant", f.Merchant)
+	q.Is("id", orNone(f.ID))
+	q.Is("kind", string(f.Kind))
+	q.Is("wallet", f.Wallet)
+	q.Is("payment", orNone(f.Payment))
+	q.Within(f.Since, f.Until)
 	if f.Open {
-		q.where = append(q.where, "ended = 0")
+		q.Where("ended = 0")
 	}
 	if f.Settled {
-		q.where = append(q.where, "ended > 0")
+		q.Where("ended > 0")
 	}
-	return list(ctx, db, &q, after, limit, func(r *ExceptionRow) []any {
+	return view.List(ctx, db, &q, after, limit, func(r *ExceptionRow) []any {
 		return []any{
-			text{&r.ID},
+			view.Text{To: &r.ID},
 			&r.Kind,
-			text{&r.Payment},
+			view.Text{To: &r.Payment},
 			&r.Merchant, &r.Wallet,
-			text{&r.Refund},
-			text{&r.Amount.Currency},
+			view.Text{To: &r.Refund},
+			view.Text{To: &r.Amount.Currency},
 			&r.Amount.Minor,
 			&r.Facts, &r.Held, &r.Opened, &r.Ended, &r.Action, &r.By, &r.Note,
 		}
 	}, nil)
 }
-
-// query is a keyset query: only the conditions that narrow it stand in it, so that an index can serve them.
-type query struct {
-	table, columns, at string
-	oldest             bool // first
-	where              []string
-	args               []any
-}
-
-// within narrows by the time that the list is sorted by; until is not included.
-func (q *query) within(since, until moongate.Time) {
-	if since != 0 {
-		q.where, q.args = append(q.where, q.at+" >= ?"), append(q.args, int64(since))
-	}
-	if until != 0 {
-		q.where, q.args = append(q.where, q.at+" < ?"), append(q.args, int64(until))
-	}
-}
-
-func (q *query) is(column, value string) {
-	if value != "" {
-		q.where = append(q.where, column+" = ?")
-		q.args = append(q.args, value)
-	}
-}
-
-func list[R any](ctx context.Context, db view.DB, q *query, after string, limit int, columns func(*R) []any, finish func(*R)) ([]R, string, error) {
-	if limit < 1 || limit > 500 {
-		return nil, "", malformed("limit", fmt.Sprintf("%d rows at once", limit), "ask for 1 to 500")
-	}
-	where, args, behind, order := q.where, q.args, "<", " DESC"
-	if q.oldest {
-		behind, order = ">", ""
-	}
-	if after != "" {
-		at, id, err := parseCursor(after)
-		if err != nil {
-			return nil, "", err
-		}
-		where = append(where, "("+q.at+", id) "+behind+" (?, ?)")
-		args = append(args, at, id)
-	}
-	statement := "SELECT " + q.columns + ", " + q.at + ", id FROM " + q.table
-	if len(where) > 0 {
-		statement += " WHERE " + strings.Join(where, " AND ")
-	}
-	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.at+order+", id"+order+" LIMIT ?", append(args, limit+1)...)
-	if err != nil {
-		return nil, "", fmt.Errorf("pay: list of %ss: %w", q.table, err)
-	}
-	defer found.Close()
-	rows := []R{}
-	var at int64
-	var id string
-	for found.Next() {
-		if len(rows) == limit { // the one too many says that there is a next page
-			return rows, fmt.Sprintf("%d.%s", at, id), nil
-		}
-		var r R
-		if err := found.Scan(append(columns(&r), &at, &id)...); err != nil {
-			return nil, "", fmt.Errorf("pay: list of %ss: %w", q.table, err)
-		}
-		if finish != nil {
-			finish(&r)
-		}
-		rows = append(rows, r)
-	}
-	if err := found.Err(); err != nil {
-		return nil, "", fmt.Errorf("pay: list of %ss: %w", q.table, err)
-	}
-	return rows, "", nil
-}
-
-func parseCursor(after string) (at int64, id string, err error) {
-	first, id, ok := strings.Cut(after, ".")
-	if at, err = strconv.ParseInt(first, 10, 64); err != nil || !ok {
-		return 0, "", malformed("after", fmt.Sprintf("%.40q is not a cursor", after), "pass what the page before gave as next")
-	}
-	return at, id, nil
-}
-
-// text scans a column into something with a text form; an empty one leaves it as it is.
-type text struct {
-	to interface{ UnmarshalText([]byte) error }
-}
-
-// Scan reads the column.
-func (t text) Scan(v any) error {
-	s, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("a column holds %T, not text", v)
-	}
-	if s == "" {
-		return nil
-	}
-	return t.to.UnmarshalText([]byte(s))
-}
-
-var _ sql.Scanner = text{}
 
 // Reader reads the journal's entry at a position.
 type Reader func(journal.Position) (journal.Entry, error)

@@ -27,7 +27,7 @@ func Ages(ctx context.Context, db view.DB, standing Standing, now moongate.Time)
 	of := map[Class]Aging{}
 	for rows.Next() {
 		var a Aging
-		if err := rows.Scan(text{&a.Class}, &a.ByAge[0], &a.ByAge[1], &a.ByAge[2], &a.ByAge[3]); err != nil {
+		if err := rows.Scan(view.Text{To: &a.Class}, &a.ByAge[0], &a.ByAge[1], &a.ByAge[2], &a.ByAge[3]); err != nil {
 			return nil, fmt.Errorf("reconcile: ages: %w", err)
 		}
 		of[a.Class] = a

@@ -2,10 +2,8 @@ package reconcile
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/moongate-hub/moongate"
@@ -117,18 +115,18 @@ const billColumns = `id, wallet, kind, day, hash, published, bytes, lines, match
 // Bills lists bills, newest first, up to limit of them (1 to 500) from a cursor on: "" for the start, later what the call
 // before gave as next, which is "" at the end.
 func Bills(ctx context.Context, db view.DB, f BillFilter, after string, limit int) ([]BillRow, string, error) {
-	q := query{columns: billColumns, table: "bill", at: "began"}
-	q.is("wallet", f.Wallet)
-	q.is("kind", string(f.Kind))
-	q.is("day", f.Day)
-	return list(ctx, db, &q, after, limit, billFields, (*BillRow).finish)
+	q := view.Query{Columns: billColumns, Table: "bill", At: "began"}
+	q.Is("wallet", f.Wallet)
+	q.Is("kind", string(f.Kind))
+	q.Is("day", f.Day)
+	return view.List(ctx, db, &q, after, limit, billFields, (*BillRow).finish)
 }
 
 // FindBill gives one bill.
 func FindBill(ctx context.Context, db view.DB, id moongate.ID) (BillRow, error) {
-	q := query{columns: billColumns, table: "bill", at: "began"}
-	q.is("id", id.String())
-	rows, _, err := list(ctx, db, &q, "", 1, billFields, (*BillRow).finish)
+	q := view.Query{Columns: billColumns, Table: "bill", At: "began"}
+	q.Is("id", id.String())
+	rows, _, err := view.List(ctx, db, &q, "", 1, billFields, (*BillRow).finish)
 	if err != nil {
 		return BillRow{}, err
 	}
@@ -140,10 +138,10 @@ func FindBill(ctx context.Context, db view.DB, id moongate.ID) (BillRow, error) 
 
 func billFields(r *BillRow) []any {
 	return []any{
-		text{&r.ID},
+		view.Text{To: &r.ID},
 		&r.Wallet, &r.Kind, &r.Day, &r.Hash, &r.Published, &r.Bytes, &r.Rows, &r.Matched, &r.Guessed, &r.Aside,
 		&r.Differences, &r.Missing, &r.Healed, &r.Open, &r.sums,
-		text{&r.Earlier},
+		view.Text{To: &r.Earlier},
 		&r.By, &r.Began, &r.Ended,
 	}
 }
@@ -155,25 +153,25 @@ const differenceColumns = `id, bill, wallet, kind, day, class, refund, number, r
 
 // Differences lists differences like [Bills].
 func Differences(ctx context.Context, db view.DB, f DifferenceFilter, after string, limit int) ([]DifferenceRow, string, error) {
-	q := query{columns: differenceColumns, table: "difference", at: "opened", oldest: f.Oldest}
-	q.is("bill", f.Bill.String())
-	q.within(f.Since, f.Until)
-	q.is("wallet", f.Wallet)
-	q.is("assignee", f.Assignee)
+	q := view.Query{Columns: differenceColumns, Table: "difference", At: "opened", Oldest: f.Oldest}
+	q.Is("bill", f.Bill.String())
+	q.Within(f.Since, f.Until)
+	q.Is("wallet", f.Wallet)
+	q.Is("assignee", f.Assignee)
 	if f.Class != 0 {
-		q.is("class", f.Class.String())
+		q.Is("class", f.Class.String())
 	}
 	if f.Standing != 0 {
-		q.is("standing", f.Standing.String())
+		q.Is("standing", f.Standing.String())
 	}
-	return list(ctx, db, &q, after, limit, differenceFields, nil)
+	return view.List(ctx, db, &q, after, limit, differenceFields, nil)
 }
 
 // FindDifference gives one difference with its notes, oldest first.
 func FindDifference(ctx context.Context, db view.DB, id moongate.ID) (DifferenceRow, error) {
-	q := query{columns: differenceColumns, table: "difference", at: "opened"}
-	q.is("id", id.String())
-	rows, _, err := list(ctx, db, &q, "", 1, differenceFields, nil)
+	q := view.Query{Columns: differenceColumns, Table: "difference", At: "opened"}
+	q.Is("id", id.String())
+	rows, _, err := view.List(ctx, db, &q, "", 1, differenceFields, nil)
 	if err != nil {
 		return DifferenceRow{}, err
 	}
@@ -200,20 +198,20 @@ func FindDifference(ctx context.Context, db view.DB, id moongate.ID) (Difference
 
 func differenceFields(r *DifferenceRow) []any {
 	return []any{
-		text{&r.ID},
-		text{&r.Bill},
+		view.Text{To: &r.ID},
+		view.Text{To: &r.Bill},
 		&r.Wallet, &r.Kind, &r.Day,
-		text{&r.Class},
+		view.Text{To: &r.Class},
 		&r.Refund, &r.Number, &r.Ref, &r.Line, &r.At,
-		text{&r.Currency},
+		view.Text{To: &r.Currency},
 		&r.Theirs, &r.Ours, &r.Fee, &r.Terms,
-		text{&r.Payment},
-		text{&r.Own},
+		view.Text{To: &r.Payment},
+		view.Text{To: &r.Own},
 		&r.Facts,
-		text{&r.Standing},
+		view.Text{To: &r.Standing},
 		&r.Opened, &r.Ended, &r.Assignee,
 		&r.Action, &r.By, &r.Note,
-		text{&r.FoundIn},
+		view.Text{To: &r.FoundIn},
 	}
 }
 
@@ -251,7 +249,7 @@ func Fetches(ctx context.Context, db view.DB, wallet, after string, limit int) (
 			return rows, last.Day + " " + string(last.Kind) + " " + last.Wallet, nil
 		}
 		var r FetchRow
-		if err := found.Scan(&r.Wallet, &r.Kind, &r.Day, &r.Result, text{&r.Bill}, &r.Message, &r.Tries, &r.At); err != nil {
+		if err := found.Scan(&r.Wallet, &r.Kind, &r.Day, &r.Result, view.Text{To: &r.Bill}, &r.Message, &r.Tries, &r.At); err != nil {
 			return nil, "", fmt.Errorf("reconcile: fetches: %w", err)
 		}
 		rows = append(rows, r)
@@ -261,95 +259,3 @@ func Fetches(ctx context.Context, db view.DB, wallet, after string, limit int) (
 	}
 	return rows, "", nil
 }
-
-// query is a keyset query: only the conditions that narrow it stand in it, so that an index can serve them.
-type query struct {
-	columns, table, at string
-	oldest             bool // first
-	where              []string
-	args               []any
-}
-
-// within narrows by time; what is zero is no bound.
-func (q *query) within(since, until moongate.Time) {
-	if since != 0 {
-		q.where, q.args = append(q.where, q.at+" >= ?"), append(q.args, int64(since))
-	}
-	if until != 0 {
-		q.where, q.args = append(q.where, q.at+" < ?"), append(q.args, int64(until))
-	}
-}
-
-func (q *query) is(column, value string) {
-	if value != "" {
-		q.where = append(q.where, column+" = ?")
-		q.args = append(q.args, value)
-	}
-}
-
-func list[R any](ctx context.Context, db view.DB, q *query, after string, limit int, fields func(*R) []any, finish func(*R) error) ([]R, string, error) {
-	if limit < 1 || limit > 500 {
-		return nil, "", malformed("limit", fmt.Sprintf("%d rows at once", limit), "ask for 1 to 500")
-	}
-	where, args, beyond, order := q.where, q.args, "<", " DESC"
-	if q.oldest {
-		beyond, order = ">", ""
-	}
-	if after != "" {
-		first, id, ok := strings.Cut(after, ".")
-		at, err := strconv.ParseInt(first, 10, 64)
-		if err != nil || !ok {
-			return nil, "", malformed("after", fmt.Sprintf("%.40q is not a cursor", after), "pass what the page before gave as next")
-		}
-		where, args = append(where, "("+q.at+", id) "+beyond+" (?, ?)"), append(args, at, id)
-	}
-	statement := "SELECT " + q.columns + ", " + q.at + ", id FROM " + q.table
-	if len(where) > 0 {
-		statement += " WHERE " + strings.Join(where, " AND ")
-	}
-	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.at+order+", id"+order+" LIMIT ?", append(args, limit+1)...)
-	if err != nil {
-		return nil, "", fmt.Errorf("reconcile: list of %ss: %w", q.table, err)
-	}
-	defer found.Close()
-	rows := []R{}
-	var at int64
-	var id string
-	for found.Next() {
-		if len(rows) == limit { // the one too many says that there is a next page
-			return rows, fmt.Sprintf("%d.%s", at, id), nil
-		}
-		var r R
-		err := found.Scan(append(fields(&r), &at, &id)...)
-		if err == nil && finish != nil {
-			err = finish(&r)
-		}
-		if err != nil {
-			return nil, "", fmt.Errorf("reconcile: list of %ss: %w", q.table, err)
-		}
-		rows = append(rows, r)
-	}
-	if err := found.Err(); err != nil {
-		return nil, "", fmt.Errorf("reconcile: list of %ss: %w", q.table, err)
-	}
-	return rows, "", nil
-}
-
-// text scans a column into something with a text form; an empty one leaves it as it is.
-type text struct {
-	to interface{ UnmarshalText([]byte) error }
-}
-
-// Scan reads the column.
-func (t text) Scan(v any) error {
-	s, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("a column holds %T, not text", v)
-	}
-	if s == "" {
-		return nil
-	}
-	return t.to.UnmarshalText([]byte(s))
-}
-
-var _ sql.Scanner = text{}

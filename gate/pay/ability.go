@@ -10,11 +10,22 @@ import (
 
 // What some wallets can do beyond [Wallet]. A connector says so in its [Capabilities], and implements the interface.
 
-// Capturer is a wallet that can reserve a shopper's money first and take it later.
+// Capturer is a wallet that can reserve a shopper's money first and take it later. That may be long after the order, so a
+// reservation is named by the wallet's own number, too.
 type Capturer interface {
 	// Capture takes at most what was reserved, once; what is left goes back to the shopper. The answer is Paid, with the
-	// amount that was taken. To give a reservation up, close the order.
-	Capture(ctx context.Context, no string, amount money.Amount) (Outcome, error)
+	// amount that was taken, or what has become of the order since: Closed where nothing is reserved any more.
+	Capture(ctx context.Context, r Reservation, amount money.Amount) (Outcome, error)
+	// QueryReserved asks as [Wallet.Query] does.
+	QueryReserved(ctx context.Context, r Reservation) (Outcome, error)
+	// Release gives what was reserved back to the shopper. It answers as [Wallet.Close] does.
+	Release(ctx context.Context, r Reservation) (Outcome, error)
+}
+
+// Reservation names money that a wallet has reserved for an order.
+type Reservation struct {
+	No  string // our number of the order
+	Ref string // the wallet's; "" where it was not told
 }
 
 // Splitter is a wallet that divides what it holds of a paid order among accounts of its own (分账, 分润, transfers). As

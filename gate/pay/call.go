@@ -152,12 +152,13 @@ func (g *Gate) ask(ctx context.Context, t *Try, op Op) *Report {
 		report.fail(quarantined(op))
 		return report
 	}
+	var a Attempt
 	var parts []OrderPart
 	g.opt.Read(func() {
-		a, _ := g.opt.State.Attempt(t.Attempt)
+		a, _ = g.opt.State.Attempt(t.Attempt)
 		parts = g.opt.State.orderParts(&a)
 	})
-	out, err := askOrder(ctx, w, op, t.Attempt.String(), parts)
+	out, err := askOrder(ctx, w, op, Reservation{t.Attempt.String(), a.Ref}, parts)
 	if err == nil && out.No != t.Attempt.String() {
 		err = Fail(string(op), Unknown, "the answer is about another order", nil)
 	}
@@ -170,17 +171,23 @@ func (g *Gate) ask(ctx context.Context, t *Try, op Op) *Report {
 }
 
 // askOrder queries or closes an order as the wallet knows it.
-func askOrder(ctx context.Context, w Wallet, op Op, no string, parts []OrderPart) (Outcome, error) {
+func askOrder(ctx context.Context, w Wallet, op Op, r Reservation, parts []OrderPart) (Outcome, error) {
+	if c, ok := w.(Capturer); ok && r.Ref != "" {
+		if op == OpClose {
+			return c.Release(ctx, r)
+		}
+		return c.QueryReserved(ctx, r)
+	}
 	q, ok := w.(PartQuerier)
 	switch ok = ok && len(parts) > 0; {
 	case ok && op == OpClose:
-		return q.CloseParts(ctx, no, parts)
+		return q.CloseParts(ctx, r.No, parts)
 	case ok:
-		return q.QueryParts(ctx, no, parts)
+		return q.QueryParts(ctx, r.No, parts)
 	case op == OpClose:
-		return w.Close(ctx, no)
+		return w.Close(ctx, r.No)
 	}
-	return w.Query(ctx, no)
+	return w.Query(ctx, r.No)
 }
 
 // refund asks for money to go back.
@@ -297,7 +304,7 @@ func clip(s string, most int) string {
 func (o *Outcome) evidence() *Evidence {
 	e := &Evidence{
 		State: o.State, WalletRef: clip(o.WalletRef, 64), Amount: o.Amount, PayerTotal: o.PayerTotal, PaidAt: o.PaidAt, Said: clip(o.Said, 200),
-		Settled: o.Settled,
+		Settled: o.Settled, Until: o.Until,
 	}
 	for i := range o.Parts {
 		if o.State == Paid {

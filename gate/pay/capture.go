@@ -72,8 +72,18 @@ func (*CaptureDue) EventKind() string { return "pay.capture_due" }
 // OpCapture is the call to a wallet that takes what it has reserved.
 const OpCapture Op = "capture"
 
-// reservedFor is how long a payment stays authorised. Cards hold a reservation for seven days; a day is left for closing it.
+// reservedFor is how long a payment stays authorised, at the most. Cards hold a reservation for seven days; a day is left for
+// closing it.
 const reservedFor = 6 * moongate.Day
+
+// held is for how long a payment is authorised whose money a wallet has just reserved: where the wallet says when it lets go,
+// a seventh of the time is left for closing it.
+func (e *Evidence) held(now moongate.Time) moongate.Time {
+	if e.Until <= now {
+		return reservedFor
+	}
+	return min(reservedFor, (e.Until-now)/7*6)
+}
 
 // reserved takes in that a wallet has reserved the money.
 func (s *State) reserved(step *replica.Step, p *Payment, id moongate.ID, a *Attempt, op Op, e *Evidence) {
@@ -100,7 +110,7 @@ func (s *State) reserved(step *replica.Step, p *Payment, id moongate.ID, a *Atte
 		return
 	}
 	recorded := plan.Emit(step)
-	until := step.At + reservedFor
+	until := step.At + e.held(step.At)
 	step.Emit(&Authorised{
 		Authorisation: Authorisation{Try: s.try(p, id, a), Outcome: e, Crossing: recorded.ID, Until: until},
 		Chain:         Chain{s.head(p).Before, until},
@@ -213,7 +223,12 @@ func (s *State) voided(step *replica.Step, p *Payment, a *Attempt) {
 }
 
 func (s *State) foldAuthorised(e journal.Entry, v *Authorised) {
-	s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) { a.Status, a.Asked, a.Tries, a.Way = AttemptReserved, 0, 0, Way{} })
+	s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) {
+		a.Status, a.Asked, a.Tries, a.Way = AttemptReserved, 0, 0, Way{}
+		if v.Outcome != nil {
+			a.Ref = v.Outcome.WalletRef
+		}
+	})
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
 		p.Status, p.Attempt, p.Crossing, p.Until, p.NextTo, p.NextBy, p.Ways = StatusAuthorised, v.Attempt, v.Crossing, v.Until, "", "", nil
 	})
@@ -241,7 +256,7 @@ func (g *Gate) capture(ctx context.Context, t *Taking) *Report {
 		report.fail(quarantined(OpCapture))
 		return report
 	}
-	out, err := w.Capture(ctx, t.Attempt.String(), t.Amount)
+	out, err := w.Capture(ctx, Reservation{t.Attempt.String(), a.Ref}, t.Amount)
 	if err == nil && out.No != t.Attempt.String() {
 		err = Fail(string(OpCapture), Unknown, "the answer is about another order", nil)
 	}

@@ -23,6 +23,7 @@ type reserver struct {
 	orders map[string]*reservation
 	fail   []string // "before" and "after", used up one by one; "refuse" says no
 	takes  map[string]int
+	until  moongate.Time // when it lets go of what is reserved; 0: it does not say
 }
 
 type reservation struct {
@@ -77,6 +78,9 @@ func (w *reserver) stands(no string) pay.Outcome {
 		return pay.Outcome{No: no, State: pay.Absent}
 	}
 	out := pay.Outcome{No: no, State: o.state, Amount: money.Of(o.amount, money.CNY), WalletRef: "c-" + no, Said: string(o.state)}
+	if o.state == pay.Reserved {
+		out.Until = w.until
+	}
 	if o.state == pay.Paid {
 		out.Amount.Minor, out.PayerTotal, out.PaidAt = o.taken, o.taken, w.now()
 	}
@@ -99,7 +103,22 @@ func (w *reserver) Close(_ context.Context, no string) (out pay.Outcome, err err
 	return out, err
 }
 
-func (w *reserver) Capture(_ context.Context, no string, amount money.Amount) (out pay.Outcome, err error) {
+func (w *reserver) QueryReserved(ctx context.Context, r pay.Reservation) (pay.Outcome, error) {
+	if r.Ref != "c-"+r.No {
+		return pay.Outcome{}, pay.Fail("query", pay.Refused, "another reservation", nil)
+	}
+	return w.Query(ctx, r.No)
+}
+
+func (w *reserver) Release(ctx context.Context, r pay.Reservation) (pay.Outcome, error) {
+	if r.Ref != "c-"+r.No {
+		return pay.Outcome{}, pay.Fail("close", pay.Refused, "another reservation", nil)
+	}
+	return w.Close(ctx, r.No)
+}
+
+func (w *reserver) Capture(_ context.Context, r pay.Reservation, amount money.Amount) (out pay.Outcome, err error) {
+	no := r.No
 	err = w.do("capture", func() error {
 		o := w.orders[no]
 		if o == nil || o.state != pay.Reserved && o.state != pay.Paid || amount.Minor > o.amount {
@@ -244,6 +263,27 @@ func TestAuthorisedAndVoided(t *testing.T) {
 	w.refuse("lotus-market", &pay.TakeReserved{Payment: expired}, moongate.Conflict, "expired")
 	if open := w.troubles(); len(open) != 0 {
 		t.Errorf("%+v", open)
+	}
+}
+
+// A wallet that lets go sooner than cards do is asked to, before; one that holds longer is not relied upon.
+func TestReservedUntil(t *testing.T) {
+	for lasts, want := range map[moongate.Time]moongate.Time{0: 6 * moongate.Day, 7 * moongate.Hour: 6 * moongate.Hour, 35 * moongate.Hour: 30 * moongate.Hour, 30 * moongate.Day: 6 * moongate.Day} {
+		w := newReservingWorld(t)
+		payment := w.submit("lotus-market", w.manual("1001")).(pay.PaymentAnswer).Payment
+		attempt := w.choose(payment, "egret-pay")
+		w.settle()
+		if lasts > 0 {
+			w.holds.until = w.now() + moongate.Minute + lasts
+		}
+		w.holds.agrees(attempt.String())
+		w.pass(time.Minute, time.Minute)
+		if got := w.payment(payment).Until - w.now(); got != want {
+			t.Errorf("lasting %d µs it is held for %d, want %d", lasts, got, want)
+		}
+		w.pass(time.Duration(want)*time.Microsecond+time.Hour, time.Hour)
+		w.stands(payment, pay.Expired)
+		w.check()
 	}
 }
 

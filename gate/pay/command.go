@@ -136,6 +136,7 @@ type Evidence struct {
 	Said       string        `cbor:"6,keyasint,omitempty" json:"said,omitempty"`
 	Settled    *int64        `cbor:"7,keyasint,omitempty" json:"settled,omitempty"` // what the wallet owes, where that is less
 	Parts      []PartPaid    `cbor:"8,keyasint,omitempty" json:"parts,omitempty"`   // of an order with parts
+	Until      moongate.Time `cbor:"9,keyasint,omitempty" json:"until,omitzero"`    // of what is reserved: then the wallet lets it go by itself
 }
 
 // Told reports a wallet's notification that passed every check. One of Payment, Refund and Dispute is set.

@@ -92,7 +92,7 @@ type Order struct {
 	ClientIP    string        // Redirect only: the shopper's address, which some wallets compare
 	Payer       string        // InApp only: the shopper's identifier at the wallet, for the app that asks
 	Freeze      bool          // what is paid stays frozen until it is split or released; for a [Splitter]
-	Hold        bool          // authorise only; [Capturer.Capture] takes the money
+	Hold        bool          // authorise only; [Capturer] takes the money, or releases it
 	Parts       []OrderPart   // of a combined order; they add up to Amount. None for an order of one account
 }
 
@@ -136,6 +136,7 @@ type Outcome struct {
 	PayerTotal int64         // what the shopper paid, minor units; less than Amount where a coupon paid the rest
 	Settled    *int64        // what the wallet owes for it, minor units, where that is less than Amount: a coupon of the merchant's own
 	PaidAt     moongate.Time // by the wallet's clock
+	Until      moongate.Time // of what is reserved: then the wallet lets it go by itself; 0 where it does not say
 	Tag        string        // as given in the order
 	Said       string        // the wallet's own word, for people
 	Parts      []PartOutcome // of a combined order

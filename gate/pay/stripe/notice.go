@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,6 +49,8 @@ func (w *Wallet) Notified(ctx context.Context, header http.Header, body []byte) 
 	switch {
 	case strings.HasPrefix(n.Event, "checkout.session."):
 		n.Payment, err = w.sessionTold(ctx, e.Data.Raw)
+	case paymentEvents[n.Event]:
+		n.Payment, err = w.paymentTold(ctx, e.Data.Raw)
 	case strings.HasPrefix(n.Event, "refund.") || n.Event == "charge.refund.updated":
 		n.Refund, err = refundTold(e.Data.Raw)
 	case strings.HasPrefix(n.Event, "charge.dispute."):
@@ -94,6 +97,35 @@ func (w *Wallet) sessionTold(ctx context.Context, raw []byte) (*pay.Outcome, err
 		return nil, err
 	}
 	w.remember(out.No, fresh.ID)
+	return &out, nil
+}
+
+// paymentEvents say something of an order that its session's do not: its money is reserved, taken, or let go, perhaps by
+// time alone. The others of their kind (payment_intent.created, charge.updated) say nothing that counts.
+var paymentEvents = map[string]bool{
+	"payment_intent.amount_capturable_updated": true, "payment_intent.succeeded": true, "payment_intent.canceled": true,
+	"charge.captured": true, "charge.expired": true,
+}
+
+// paymentTold asks Stripe how the order of a payment, or of a charge, stands. Events overtake each other, and what they say
+// may be over. A payment that is not ours gives nothing.
+func (w *Wallet) paymentTold(ctx context.Context, raw []byte) (*pay.Outcome, error) {
+	var of struct {
+		ID       string            `json:"id"`
+		Payment  string            `json:"payment_intent"` // of a charge
+		Metadata map[string]string `json:"metadata"`
+	}
+	if err := json.Unmarshal(raw, &of); err != nil || of.ID == "" {
+		return nil, pay.Fail(opNotified, pay.Refused, "the payment cannot be read", err)
+	}
+	no := of.Metadata[metaOrder]
+	if !orderNo.MatchString(no) {
+		return nil, nil
+	}
+	out, err := w.query(ctx, opNotified, pay.Reservation{No: no, Ref: cmp.Or(of.Payment, of.ID)})
+	if err != nil {
+		return nil, err
+	}
 	return &out, nil
 }
 

@@ -32,6 +32,7 @@ const (
 	sessionLife = 24 * moongate.Hour
 	shortest    = 30 * moongate.Minute
 	maxListed   = 20_000 // sessions looked through for one that is not remembered
+	listed      = 26 * time.Hour
 )
 
 // Keys of metadata under which Stripe keeps our numbers.
@@ -142,17 +143,18 @@ func (w *Wallet) takes(c money.Currency) bool {
 
 func (w *Wallet) retrieve(ctx context.Context, id string) (*sdk.CheckoutSession, error) {
 	params := &sdk.CheckoutSessionRetrieveParams{}
-	params.AddExpand("payment_intent")
+	params.AddExpand("payment_intent.latest_charge") // which says until when a reservation lasts
 	return w.client.V1CheckoutSessions.Retrieve(ctx, id, params)
 }
 
-// find looks for an order's session: the one remembered, or the one in the list of the last day. It is nil where the list
-// was read to its end without it.
+// find looks for an order's session: the one remembered, or the one in the list of the last day, or that of a payment which
+// the search knows. The search lags, but what is not in the list was paid, if ever, within the day after it began: long
+// enough ago. It is nil where the list was read to its end and neither has it.
 func (w *Wallet) find(ctx context.Context, no string) (*sdk.CheckoutSession, error) {
 	if id := w.remembered(no); id != "" {
 		return w.retrieve(ctx, id)
 	}
-	since := w.cfg.Now().Add(-26 * time.Hour).Unix()
+	since := w.cfg.Now().Add(-listed).Unix()
 	params := &sdk.CheckoutSessionListParams{CreatedRange: &sdk.RangeQueryParams{GreaterThanOrEqual: since}}
 	params.Limit = sdk.Int64(100)
 	n := 0
@@ -165,10 +167,40 @@ func (w *Wallet) find(ctx context.Context, no string) (*sdk.CheckoutSession, err
 			return w.retrieve(ctx, s.ID)
 		}
 		if n++; n >= maxListed {
-			return nil, pay.Fail(opQuery, pay.Unknown, fmt.Sprintf("it is not among the last %d sessions, and there are more", n), nil)
+			break
 		}
 	}
+	search := &sdk.PaymentIntentSearchParams{SearchParams: sdk.SearchParams{Query: fmt.Sprintf("metadata['%s']:'%s'", metaOrder, no)}}
+	for p, err := range w.client.V1PaymentIntents.Search(ctx, search) {
+		if err != nil {
+			return nil, err
+		}
+		if p.Metadata[metaOrder] == no {
+			return w.ofPayment(ctx, no, p.ID)
+		}
+	}
+	if n >= maxListed {
+		return nil, pay.Fail(opQuery, pay.Unknown, fmt.Sprintf("it is not among the last %d sessions, and there are more", n), nil)
+	}
 	return nil, nil
+}
+
+// ofPayment finds an order's session by Stripe's number of its payment.
+func (w *Wallet) ofPayment(ctx context.Context, no, payment string) (*sdk.CheckoutSession, error) {
+	if id := w.remembered(no); id != "" {
+		return w.retrieve(ctx, id)
+	}
+	params := &sdk.CheckoutSessionListParams{PaymentIntent: sdk.String(payment)}
+	for s, err := range w.client.V1CheckoutSessions.List(ctx, params) {
+		if err != nil {
+			return nil, err
+		}
+		if s.ClientReferenceID == no {
+			w.remember(no, s.ID)
+			return w.retrieve(ctx, s.ID)
+		}
+	}
+	return nil, pay.Fail(opQuery, pay.Unknown, "Stripe knows the order's payment, and not its session", nil)
 }
 
 // Query implements pay.Wallet.
@@ -178,64 +210,29 @@ func (w *Wallet) Query(ctx context.Context, no string) (pay.Outcome, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
-	return w.query(ctx, opQuery, no)
+	return w.query(ctx, opQuery, pay.Reservation{No: no})
 }
 
-func (w *Wallet) query(ctx context.Context, op, no string) (pay.Outcome, error) {
-	s, err := w.find(ctx, no)
+func (w *Wallet) query(ctx context.Context, op string, r pay.Reservation) (pay.Outcome, error) {
+	var s *sdk.CheckoutSession
+	var err error
+	if r.Ref != "" {
+		s, err = w.ofPayment(ctx, r.No, r.Ref)
+	} else {
+		s, err = w.find(ctx, r.No)
+	}
 	switch {
 	case err != nil:
 		return pay.Outcome{}, failed(op, err)
 	case s == nil:
-		return pay.Outcome{No: no, State: pay.Absent, Said: "not in the list"}, nil
+		return pay.Outcome{No: r.No, State: pay.Absent, Said: "neither in the list nor found"}, nil
 	}
 	return w.outcome(op, s)
 }
 
 // Close implements pay.Wallet with POST /v1/checkout/sessions/{id}/expire, and by cancelling what was only authorised.
 func (w *Wallet) Close(ctx context.Context, no string) (pay.Outcome, error) {
-	if !orderNo.MatchString(no) {
-		return pay.Outcome{}, local(opClose, "order number %.40q: 6 to 32 digits, letters or _-|*", no)
-	}
-	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
-	defer cancel()
-	out, err := w.query(ctx, opClose, no)
-	if err != nil || out.State == pay.Paid || out.State == pay.Closed || out.State == pay.Absent {
-		return out, err
-	}
-	id := w.remembered(no)
-	if out.State == pay.Reserved {
-		_, err = w.client.V1PaymentIntents.Cancel(ctx, out.WalletRef, &sdk.PaymentIntentCancelParams{})
-	} else {
-		_, err = w.client.V1CheckoutSessions.Expire(ctx, id, &sdk.CheckoutSessionExpireParams{})
-	}
-	if err != nil { // the shopper may have been faster
-		after, again := w.query(ctx, opClose, no)
-		if again == nil && after.State != out.State {
-			return after, nil
-		}
-		return pay.Outcome{}, failed(opClose, err)
-	}
-	return w.query(ctx, opClose, no)
-}
-
-// Capture implements [pay.Capturer] with POST /v1/payment_intents/{id}/capture.
-func (w *Wallet) Capture(ctx context.Context, no string, amount money.Amount) (pay.Outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
-	defer cancel()
-	out, err := w.query(ctx, opCapture, no)
-	if err != nil || out.State == pay.Paid {
-		return out, err
-	}
-	if out.State != pay.Reserved || amount.Currency != out.Amount.Currency || amount.Minor < 1 || amount.Minor > out.Amount.Minor {
-		return pay.Outcome{}, local(opCapture, "%s of an order over %s that is %s", amount, out.Amount, out.State)
-	}
-	params := &sdk.PaymentIntentCaptureParams{AmountToCapture: sdk.Int64(amount.Minor)}
-	params.IdempotencyKey = sdk.String("moongate/capture/" + no)
-	if _, err := w.client.V1PaymentIntents.Capture(ctx, out.WalletRef, params); err != nil {
-		return pay.Outcome{}, failed(opCapture, err)
-	}
-	return w.query(ctx, opCapture, no)
+	return w.Release(ctx, pay.Reservation{No: no})
 }
 
 // outcome reads a session with its payment, and believes it only where it is whole.
@@ -264,7 +261,7 @@ func (w *Wallet) outcome(op string, s *sdk.CheckoutSession) (pay.Outcome, error)
 	case s.Status != sdk.CheckoutSessionStatusComplete || p == nil || out.WalletRef == "" || len(out.WalletRef) > 64:
 		return nonsense("status " + out.Said)
 	case p.Status == sdk.PaymentIntentStatusRequiresCapture:
-		out.State = pay.Reserved
+		out.State, out.Until = pay.Reserved, captureBefore(p)
 	case p.Status == sdk.PaymentIntentStatusCanceled:
 		out.State = pay.Closed
 	case p.Status == sdk.PaymentIntentStatusSucceeded && p.AmountReceived > 0:

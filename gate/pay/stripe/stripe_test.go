@@ -1,21 +1,16 @@
 package stripe_test
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stripe/stripe-go/v84/webhook"
-
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/stripe"
+	"github.com/moongate-hub/moongate/gate/pay/stripe/stripetest"
 	"github.com/moongate-hub/moongate/money"
 )
 
@@ -43,13 +38,13 @@ func TestLifeOfAnOrder(t *testing.T) {
 	if err != nil || h.URL == "" || h.Expires == 0 {
 		t.Fatalf("%+v %v", h, err)
 	}
-	if again, err := w.Create(ctx, order("ORDER-01")); err != nil || again != h || len(a.sessions) != 1 {
-		t.Errorf("asked again: %+v %v, %d sessions", again, err, len(a.sessions))
+	if again, err := w.Create(ctx, order("ORDER-01")); err != nil || again != h || a.Sessions() != 1 {
+		t.Errorf("asked again: %+v %v, %d sessions", again, err, a.Sessions())
 	}
 	if out, err := w.Query(ctx, "ORDER-01"); err != nil || out.State != pay.Awaiting {
 		t.Errorf("%+v %v", out, err)
 	}
-	a.pay("ORDER-01")
+	a.Pay("ORDER-01")
 	for _, one := range []*stripe.Wallet{w, a.connect(t)} { // and one that remembers nothing
 		out, err := one.Query(ctx, "ORDER-01")
 		if err != nil || out.State != pay.Paid || out.Amount != money.Of(1999, usd) || out.PayerTotal != 1999 || out.WalletRef != "pi_1" || out.Tag != "pay_1" || out.PaidAt == 0 {
@@ -68,8 +63,8 @@ func TestLifeOfAnOrder(t *testing.T) {
 			t.Errorf("%+v %v", out, err)
 		}
 	}
-	if out, err := w.QueryRefund(ctx, r); err != nil || out.State != pay.RefundDone || len(a.refunds) != 1 {
-		t.Errorf("%+v %v, %d refunds", out, err, len(a.refunds))
+	if out, err := w.QueryRefund(ctx, r); err != nil || out.State != pay.RefundDone || a.Refunds() != 1 {
+		t.Errorf("%+v %v, %d refunds", out, err, a.Refunds())
 	}
 	r.No, r.Amount = "ref_2", money.Of(1999, usd)
 	if _, err := w.Refund(ctx, r); pay.VerdictOf(err) != pay.Refused {
@@ -81,24 +76,24 @@ func TestLifeOfAnOrder(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	a, w := open(t)
 	ctx := t.Context()
-	a.lose = "POST /v1/checkout/sessions"
+	a.Lose("POST /v1/checkout/sessions")
 	if _, err := w.Create(ctx, order("ORDER-01")); pay.VerdictOf(err) != pay.Unknown {
 		t.Fatalf("%v", err)
 	}
-	a.lose = ""
+	a.Lose("")
 	if out, err := w.Query(ctx, "ORDER-01"); err != nil || out.State != pay.Awaiting {
 		t.Errorf("%+v %v", out, err)
 	}
-	if h, err := w.Create(ctx, order("ORDER-01")); err != nil || h.URL == "" || len(a.sessions) != 1 {
-		t.Errorf("%+v %v, %d sessions", h, err, len(a.sessions))
+	if h, err := w.Create(ctx, order("ORDER-01")); err != nil || h.URL == "" || a.Sessions() != 1 {
+		t.Errorf("%+v %v, %d sessions", h, err, a.Sessions())
 	}
-	a.pay("ORDER-01")
-	a.lose = "POST /v1/refunds"
+	a.Pay("ORDER-01")
+	a.Lose("POST /v1/refunds")
 	r := pay.RefundOrder{No: "ref_1", OrderNo: "ORDER-01", OrderRef: "pi_1", Amount: money.Of(500, usd), Total: 1999}
 	if _, err := w.Refund(ctx, r); pay.VerdictOf(err) != pay.Unknown {
 		t.Fatalf("%v", err)
 	}
-	a.lose = ""
+	a.Lose("")
 	if out, err := w.QueryRefund(ctx, r); err != nil || out.State != pay.RefundDone {
 		t.Errorf("%+v %v", out, err)
 	}
@@ -132,36 +127,6 @@ func TestAbsentAndClosed(t *testing.T) {
 	}
 }
 
-func TestCapture(t *testing.T) {
-	a, w := open(t)
-	ctx := t.Context()
-	o := order("ORDER-01")
-	o.Hold = true
-	if _, err := w.Create(ctx, o); err != nil {
-		t.Fatal(err)
-	}
-	a.pay("ORDER-01")
-	if out, err := w.Query(ctx, "ORDER-01"); err != nil || out.State != pay.Reserved || out.Amount != o.Amount {
-		t.Fatalf("%+v %v", out, err)
-	}
-	if _, err := w.Capture(ctx, "ORDER-01", money.Of(2000, usd)); pay.VerdictOf(err) != pay.Refused {
-		t.Errorf("more than is reserved: %v", err)
-	}
-	for range 2 {
-		if out, err := w.Capture(ctx, "ORDER-01", money.Of(1500, usd)); err != nil || out.State != pay.Paid || out.Amount != money.Of(1500, usd) {
-			t.Errorf("%+v %v", out, err)
-		}
-	}
-	o.No = "ORDER-02"
-	if _, err := w.Create(ctx, o); err != nil {
-		t.Fatal(err)
-	}
-	a.pay("ORDER-02")
-	if out, err := w.Close(ctx, "ORDER-02"); err != nil || out.State != pay.Closed {
-		t.Errorf("%+v %v", out, err)
-	}
-}
-
 func TestTransfers(t *testing.T) {
 	a, w := open(t)
 	ctx := t.Context()
@@ -176,16 +141,16 @@ func TestTransfers(t *testing.T) {
 	if _, err := w.Create(ctx, order("ORDER-01")); err != nil {
 		t.Fatal(err)
 	}
-	a.pay("ORDER-01")
+	a.Pay("ORDER-01")
 	s := pay.SplitOrder{No: "spl_1", OrderNo: "ORDER-01", OrderRef: "pi_1", Currency: usd, Parts: []pay.SplitPart{{Account: "acct_12345678", Amount: 900, Note: "payout"}}}
 	if out, err := w.QuerySplit(ctx, s); err != nil || out.State != pay.SplitAbsent {
 		t.Errorf("%+v %v", out, err)
 	}
-	a.lose = "POST /v1/transfers"
+	a.Lose("POST /v1/transfers")
 	if _, err := w.Split(ctx, s); pay.VerdictOf(err) != pay.Unknown {
 		t.Errorf("%v", err)
 	}
-	a.lose = ""
+	a.Lose("")
 	for _, call := range []func() (pay.SplitOutcome, error){
 		func() (pay.SplitOutcome, error) { return w.QuerySplit(ctx, s) }, func() (pay.SplitOutcome, error) { return w.Split(ctx, s) },
 	} {
@@ -193,19 +158,15 @@ func TestTransfers(t *testing.T) {
 			t.Errorf("%+v %v", out, err)
 		}
 	}
-	if len(a.transfers) != 1 || a.transfers[0]["source_transaction"] != "ch_pi_1" {
-		t.Errorf("%v", a.transfers)
+	if transfers := a.Transfers(); len(transfers) != 1 || transfers[0]["source_transaction"] != "ch_pi_1" {
+		t.Errorf("%v", transfers)
 	}
 }
 
 func signed(t *testing.T, kind string, object any, at time.Time) (http.Header, []byte) {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"id": "evt_1", "object": "event", "type": kind, "created": at.Unix(), "api_version": "2020-08-27", "data": map[string]any{"object": object}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: body, Secret: hook, Timestamp: at})
-	return http.Header{"Stripe-Signature": {p.Header}}, body
+	l := stripetest.Sign("evt_1", kind, object, at)
+	return l.Header, l.Body
 }
 
 func TestNotifications(t *testing.T) {
@@ -214,7 +175,7 @@ func TestNotifications(t *testing.T) {
 	if _, err := w.Create(ctx, order("ORDER-01")); err != nil {
 		t.Fatal(err)
 	}
-	h, body := signed(t, "checkout.session.completed", a.pay("ORDER-01"), a.now)
+	h, body := signed(t, "checkout.session.completed", a.Pay("ORDER-01"), a.now)
 	n, err := w.Notified(ctx, h, body)
 	if err != nil || n.ID != "evt_1" || n.Payment == nil || n.Payment.State != pay.Paid || n.Payment.No != "ORDER-01" {
 		t.Fatalf("%+v %v", n, err)
@@ -299,36 +260,16 @@ func TestLocalChecks(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if len(a.calls) > 0 {
-		t.Errorf("something was sent: %v", a.calls)
+	if calls := a.Calls(); len(calls) > 0 {
+		t.Errorf("something was sent: %v", calls)
 	}
 }
 
 // The official mock knows Stripe's whole interface and remembers nothing: no request of ours may be one that it refuses.
 func TestOfficialMock(t *testing.T) {
-	mock, err := filepath.Abs(filepath.Join("..", "..", "..", ".cache", "bin", "stripe-mock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(mock); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("stripe-mock is not built (make tools): %v", err)
-		}
-		t.Skip("stripe-mock is not built: make tools does")
-	}
-	cmd := exec.Command(mock, "-http-port", "0", "-https-port", "-1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	address := listening(t, out)
+	address := officialMock(t)
 	w, err := stripe.New(stripe.Config{
-		SecretKey: "sk_test_123", WebhookSecret: hook, Currencies: []money.Currency{usd}, Transfers: true, BaseURL: "http://" + address, Now: time.Now,
+		SecretKey: "sk_test_123", WebhookSecret: stripetest.WebhookSecret, Currencies: []money.Currency{usd}, Transfers: true, BaseURL: address, Now: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -338,6 +279,7 @@ func TestOfficialMock(t *testing.T) {
 	u := pay.UnsplitOrder{No: "spl_2", SplitNo: "spl_1", SplitRef: "tr_123", Account: "acct_12345678", Amount: money.Of(900, usd), Note: "back"}
 	held := order("ORDER-02")
 	held.Hold = true
+	reservation := pay.Reservation{No: "ORDER-02", Ref: "pi_123"}
 	r := pay.RefundOrder{No: "ref_1", OrderNo: "ORDER-01", OrderRef: "pi_123", Amount: money.Of(500, usd), Total: 1999, Reason: "dented"}
 	for name, call := range map[string]func() error{
 		"create":        func() error { _, err := w.Create(ctx, order("ORDER-01")); return err },
@@ -348,6 +290,9 @@ func TestOfficialMock(t *testing.T) {
 		"query refund":  func() error { _, err := w.QueryRefund(ctx, r); return err },
 		"query split":   func() error { _, err := w.QuerySplit(ctx, s); return err },
 		"unsplit":       func() error { _, err := w.Unsplit(ctx, u); return err },
+		"capture":       func() error { _, err := w.Capture(ctx, reservation, money.Of(500, usd)); return err },
+		"query held":    func() error { _, err := w.QueryReserved(ctx, reservation); return err },
+		"release":       func() error { _, err := w.Release(ctx, reservation); return err },
 		"query unsplit": func() error { _, err := w.QueryUnsplit(ctx, u); return err },
 	} {
 		// Its answers are about other things, which the connector must not believe; what it must not say is that the

@@ -37,7 +37,7 @@ func TestPayerOverHTTP(t *testing.T) {
 	}
 	key := must[string](t)(mall.Key())
 	till := must[api.Till](t)(client.DoAs[api.Till](ctx, mall, key, "/v1/payments", ask))
-	if again := must[api.Till](t)(client.DoAs[api.Till](ctx, mall, key, "/v1/payments", ask)); again != till {
+	if again := must[api.Till](t)(client.DoAs[api.Till](ctx, mall, key, "/v1/payments", ask)); again.Payment != till.Payment || again.Cashier != till.Cashier {
 		t.Errorf("the same again: %+v, not %+v", again, till)
 	}
 	another := ask

@@ -139,14 +139,12 @@ type Routing struct {
 	Rates []pay.Rate `json:"rates,omitempty" doc:"For operators: how the attempts of a day ended, by wallet and channel."`
 }
 
-// chooseWallet fills in the ways that the hub may choose among. The fingerprint is that of what was asked.
+// chooseWallet fills in what the wallets take, and the ways that the hub may choose among. The fingerprint is that of what was asked.
 func (a *API) chooseWallet(_ context.Context, _ Principal, in *pay.ChooseWallet) (p prepared[pay.WalletAnswer], err error) {
 	if p.print, err = journal.Encoding.Marshal(in); err != nil {
 		return p, err
 	}
-	if in.Auto {
-		a.hub.Payments.Ways(in, in.Channel == pay.Redirect)
-	}
+	a.hub.Payments.Fill(in, in.Channel == pay.Redirect)
 	p.command = in
 	return p, nil
 }

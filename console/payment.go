@@ -40,6 +40,7 @@ type Payment struct {
 	Refundable money.Amount
 	Until      moongate.Time // the cashier page closes, while it is open
 	Attempts   []Attempt
+	Unfit      []Unfit // wallets that were not offered
 	Refunds    []RefundLine
 	Further    Paging // of the refunds
 	Steps      []Step
@@ -48,6 +49,13 @@ type Payment struct {
 }
 
 func (Payment) template() string { return "payment" }
+
+// Unfit is a wallet that could not take a payment.
+type Unfit struct {
+	Wallet  Party
+	Why     string // key of a sentence
+	Program string // what a program wrote of it
+}
 
 // Attempt is one try at one wallet.
 type Attempt struct {

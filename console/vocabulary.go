@@ -201,6 +201,7 @@ var (
 		"verdict.refused", "verdict.not_done", "verdict.unknown", "never_had", "another_amount", "given_back",
 		"refused.agreement", "refused.kind", "refused.currency", "refused.class", "refused.wallet", "refused.releases", "refused.payees",
 		"refused.reverses", "refused.link", "refused.destination", "refused.touches",
+		"unfit.inactive", "unfit.terms", "unfit.sellers_mixed", "unfit.sellers_many", "unfit.sellers_none",
 	}
 	choices = []string{"order", "rate", "probe", "percent", "rule", "instead", "and"}
 )

@@ -122,6 +122,9 @@ func (p *Pages) payment(v *visit) (console.Page, error) {
 		},
 		Crossing: known.Crossing.String(),
 	}
+	for _, u := range known.Unfit {
+		page.Unfit = append(page.Unfit, console.Unfit{Wallet: p.party(u.Wallet, v.lang), Why: whyUnfit(u.Why), Program: u.Reason})
+	}
 	if known.Refunded > 0 {
 		page.Refunded = money.Of(known.Refunded, known.Amount.Currency)
 	}

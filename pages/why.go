@@ -38,6 +38,9 @@ func whyVerdict(v pay.Verdict) string {
 	return "why.verdict." + string(v)
 }
 
+// whyUnfit is the key of why a wallet is not offered for a payment.
+func whyUnfit(w pay.UnfitWhy) string { return "why.unfit." + string(w) }
+
 // failed tells a call that gave no outcome: what it proves, the wallet's own code, and the text.
 func failed(step *console.Step, v pay.Verdict, code, message string) {
 	step.Why, step.Code, step.Program = whyVerdict(v), code, message

@@ -63,6 +63,7 @@ func TestEveryCodeHasItsWords(t *testing.T) {
 		{"kinds of exceptions", constants(pay, "TroubleKind"), 11, []string{"exception.", "exception.means.", "exception.todo."}, nil},
 		{"ways to end one", constants(pay, "Action"), 3, []string{"exception.how.", "action."}, nil},
 		{"verdicts", constants(pay, "Verdict"), 3, []string{"why.verdict."}, nil},
+		{"reasons not to offer a wallet", constants(pay, "UnfitWhy"), 5, []string{"why.unfit."}, nil},
 		{"grounds of a choice", constants(pay, "Because"), 3, []string{"chosen.", "step.pay.attempt_opened."}, nil},
 		{"states of a payment", constants(pay, "Status"), 6, []string{"state.", "payment.means."}, nil},
 		{"ends of a payment", constants(pay, "Status"), 6, []string{"step.pay.settled."}, []string{"open", "authorised"}},

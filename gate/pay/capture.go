@@ -133,7 +133,7 @@ func (s *State) capture(step *replica.Step, c *TakeReserved) (PaymentAnswer, err
 		amount = p.Amount.Minor
 	}
 	a, _ := s.attempts.Get(p.Attempt)
-	answer := PaymentAnswer{p.Payment, p.stands(), p.Expires}
+	answer := PaymentAnswer{p.Payment, p.stands(), p.Expires, nil}
 	switch {
 	case p.Capture == Manual && (p.Status == Succeeded && p.Amount.Minor == amount || p.Taking == amount):
 		return answer, nil

@@ -176,13 +176,13 @@ func (g *Gate) choose(w http.ResponseWriter, r *http.Request, id moongate.ID) {
 	c := &ChooseWallet{Payment: id, Wallet: r.PostForm.Get("wallet"), Auto: r.PostForm.Has("auto")}
 	if c.Auto {
 		c.Wallet = ""
-		g.Ways(c, phone(r))
 	} else {
 		c.Channel = g.channel(c.Wallet, phone(r))
 		if g.inside(id, c.Wallet, r) {
 			c.Channel = InApp
 		}
 	}
+	g.Fill(c, phone(r))
 	var useful bool
 	var err error
 	g.opt.Read(func() { useful, err = g.opt.State.Useful(c, g.opt.Now()) })
@@ -202,14 +202,19 @@ func (g *Gate) choose(w http.ResponseWriter, r *http.Request, id moongate.ID) {
 	}
 }
 
-// Ways fills in how the shopper gets to each wallet of the payment, for the hub to choose among them: on a phone, or
-// before another screen.
-func (g *Gate) Ways(c *ChooseWallet, phone bool) {
+// Fill fills in what the wallet takes that was chosen; where the hub is to choose, what each of the payment's wallets takes, and
+// how the shopper gets there: on a phone, or before another screen.
+func (g *Gate) Fill(c *ChooseWallet, phone bool) {
+	if !c.Auto {
+		c.Able = g.able([]string{c.Wallet})
+		return
+	}
 	var wallets []string
 	g.opt.Read(func() {
 		p, _ := g.opt.State.Lookup(c.Payment)
 		wallets = p.Wallets
 	})
+	c.Able = g.able(wallets)
 	for _, handle := range wallets {
 		if _, ok := g.opt.Wallets[handle]; ok {
 			c.Ways = append(c.Ways, WalletWay{handle, g.channel(handle, phone)})
@@ -275,6 +280,7 @@ func (g *Gate) showTill(w http.ResponseWriter, r *http.Request, id moongate.ID, 
 	p := Page{Status: status, Error: reason}
 	g.opt.Read(func() {
 		if t, ok := g.opt.State.Till(id, g.opt.Now()); ok {
+			t.Wallets = g.opt.State.fitting(id, t.Wallets, g.able(t.Wallets))
 			p.Till = &t
 		}
 	})

@@ -23,11 +23,15 @@ func (s *State) choose(step *replica.Step, c *ChooseWallet) (WalletAnswer, error
 		if step.Caller == "" && p.Choose != ByHub {
 			return WalletAnswer{}, &moongate.Error{Code: moongate.Refused, Field: "auto", Message: "the shopper chooses the wallet of this payment", Hint: "name one"}
 		}
-		way, reason, ok := s.pick(step, &p, c.Ways)
+		ways := slices.DeleteFunc(slices.Clone(c.Ways), func(w WalletWay) bool {
+			_, _, err := s.takes(step, &p, w.Wallet, c.Able)
+			return err != nil
+		})
+		way, reason, ok := s.pick(step, &p, ways)
 		if !ok {
 			return WalletAnswer{}, &moongate.Error{Code: moongate.Refused, Field: "auto", Message: "no wallet is left to choose for this payment", Hint: "name one, or start a new payment"}
 		}
-		c = &ChooseWallet{Payment: c.Payment, Wallet: way.Wallet, Channel: way.Channel, Ways: c.Ways}
+		c = &ChooseWallet{Payment: c.Payment, Wallet: way.Wallet, Channel: way.Channel, Ways: ways, Able: c.Able}
 		why = reason
 	}
 	m, err := s.consider(&p, &a, c, step.At)
@@ -40,15 +44,7 @@ func (s *State) choose(step *replica.Step, c *ChooseWallet) (WalletAnswer, error
 	case moveGiveUp:
 		s.emitClose(step, &p, p.Attempt, &a, WhySwitched, "", "")
 	case moveOpen, moveSwitch:
-		if err := s.walletFor(c.Wallet, "wallet"); err != nil {
-			return WalletAnswer{}, err
-		}
-		plan, err := s.crossings.Plan(step, p.passage(c.Wallet))
-		if err != nil {
-			return WalletAnswer{}, err
-		}
-		plan.Drop(step)
-		parts, err := s.parted(&p, c.Wallet, soldTo(plan))
+		parts, _, err := s.takes(step, &p, c.Wallet, c.Able)
 		if err != nil {
 			return WalletAnswer{}, err
 		}
@@ -91,7 +87,10 @@ func (s *State) Useful(c *ChooseWallet, now moongate.Time) (bool, error) {
 	}
 	a, _ := s.attempts.Get(p.Attempt)
 	m, err := s.consider(&p, &a, c, now)
-	return m != moveNone, err
+	if err == nil && (m == moveOpen || m == moveSwitch) && c.Wallet != "" && len(p.Payees) > 0 {
+		_, _, err = s.parted(c.Wallet, p.Payees, c.Able)
+	}
+	return err == nil && m != moveNone, err
 }
 
 func (s *State) consider(p *Payment, a *Attempt, c *ChooseWallet, now moongate.Time) (move, error) {

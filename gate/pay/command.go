@@ -29,6 +29,7 @@ type Create struct {
 	Choose  Chooser `cbor:"15,keyasint,omitempty" json:"choose,omitempty"`  // who chooses the wallet; the shopper where it is missing
 	Payers  []Payer `cbor:"16,keyasint,omitempty" json:"-"`                 // who the shopper is at wallets, enciphered by the gate
 	Capture Capture `cbor:"17,keyasint,omitempty" json:"capture,omitempty"` // automatic where it is missing; manual only at wallets that can reserve
+	Able    []Able  `cbor:"18,keyasint,omitempty" json:"-"`                 // what the wallets take of orders in parts, from the gate
 }
 
 // Chooser is who chooses the wallet of a payment.
@@ -50,6 +51,7 @@ type ChooseWallet struct {
 	// Auto lets the hub choose, by the merchant's rules and by measured success, among the ways that the gate has filled in.
 	Auto bool        `cbor:"4,keyasint,omitempty" json:"auto,omitempty"`
 	Ways []WalletWay `cbor:"5,keyasint,omitempty" json:"-"`
+	Able []Able      `cbor:"6,keyasint,omitempty" json:"-"` // what the wallets take of orders in parts, from the gate
 }
 
 // Cancel gives a payment up. Where an attempt may still be paid it is closed first; if the shopper was faster, the
@@ -173,6 +175,7 @@ type PaymentAnswer struct {
 	Payment moongate.ID   `cbor:"1,keyasint" json:"payment"`
 	Status  Status        `cbor:"2,keyasint" json:"status"`
 	Expires moongate.Time `cbor:"3,keyasint" json:"expires"`
+	Unfit   []Unfit       `cbor:"4,keyasint,omitempty" json:"not_offered,omitempty"` // of a new one, the wallets left out
 }
 
 // WalletAnswer says what became of a choice.

@@ -157,7 +157,7 @@ func TestRetryCompetesWithTheJanitor(t *testing.T) {
 	id, attempt := w.opened("1001")
 	for range 3 {
 		again := &pay.ChooseWallet{Payment: id, Auto: true}
-		w.gate.Ways(again, false)
+		w.gate.Fill(again, false)
 		if got := w.submit("", again).(pay.WalletAnswer); got.Attempt != attempt {
 			t.Fatalf("a second attempt while the first is unknown: %+v", got)
 		}

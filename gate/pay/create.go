@@ -50,14 +50,21 @@ func (s *State) create(step *replica.Step, c *Create) (PaymentAnswer, error) {
 		Touches: c.Touches, Subject: c.Subject, Payers: c.Payers,
 	}
 	var err error
-	if p.Wallets, err = s.rehearse(step, &p); err != nil {
+	if p.Wallets, p.Unfit, err = s.rehearse(step, &p, c.Able); err != nil {
 		if c.Suspend == "" && moongate.CodeOf(err) != moongate.Malformed {
 			err = cmp.Or(s.crossings.Unseen(c.Agreement, step.Caller), err)
 		}
 		return PaymentAnswer{}, err
 	}
+	if s.crossings.Unseen(c.Agreement, step.Caller) != nil { // what the terms say is not its to read
+		p.Unfit = slices.DeleteFunc(p.Unfit, func(u Unfit) bool { return u.Why == UnfitTerms })
+	}
 	step.Emit(&Created{Purchase: p.Purchase, Journey: Journey{Touches: p.Touches, Subject: p.Subject, Payers: p.Payers}})
-	return PaymentAnswer{p.Payment, Open, expires}, nil
+	return p.answer(Open), nil
+}
+
+func (p *Payment) answer(status Status) PaymentAnswer {
+	return PaymentAnswer{p.Payment, status, p.Expires, p.Unfit}
 }
 
 // repeat answers an order that is known: the same again is the same payment, anything else a conflict.
@@ -68,32 +75,7 @@ func (s *State) repeat(p *Payment, c *Create) (PaymentAnswer, error) {
 			Hint: "use another order number for another purchase",
 		}
 	}
-	return PaymentAnswer{p.Payment, p.Status, p.Expires}, nil
-}
-
-// rehearse gives those of the wallets offered that are at work and with which the crossing would be allowed now, or the
-// reason why it would not be with the last.
-func (s *State) rehearse(step *replica.Step, p *Payment) ([]string, error) {
-	var allowed []string
-	var last error
-	for _, w := range p.Wallets {
-		if _, last = s.parties.Active(w); last != nil {
-			continue
-		}
-		var plan *crossing.Plan
-		if plan, last = s.crossings.Plan(step, p.passage(w)); last != nil {
-			continue
-		}
-		plan.Drop(step)
-		if _, last = s.parted(p, w, soldTo(plan)); last != nil {
-			continue
-		}
-		allowed = append(allowed, w)
-	}
-	if len(allowed) == 0 {
-		return nil, last
-	}
-	return allowed, nil
+	return p.answer(p.Status), nil
 }
 
 // passage is the crossing that a payment ends in: an exception, while nobody knows whose the money is.
@@ -233,7 +215,7 @@ func (s *State) cancel(step *replica.Step, c *Cancel) (PaymentAnswer, error) {
 	if err != nil {
 		return PaymentAnswer{}, err
 	}
-	answer := PaymentAnswer{p.Payment, p.stands(), p.Expires}
+	answer := PaymentAnswer{p.Payment, p.stands(), p.Expires, nil}
 	switch {
 	case p.stands() == Cancelled || p.Status == Expired:
 		return answer, nil
@@ -246,10 +228,10 @@ func (s *State) cancel(step *replica.Step, c *Cancel) (PaymentAnswer, error) {
 	}
 	if ok && a.Status.Live() {
 		s.emitClose(step, &p, p.Attempt, &a, WhyCancelled, "", "")
-		return PaymentAnswer{p.Payment, Cancelled, p.Expires}, nil
+		return PaymentAnswer{p.Payment, Cancelled, p.Expires, nil}, nil
 	}
 	step.Emit(&Settled{Settlement: Settlement{Of: p.Of, Status: Cancelled}, Division: Division{Chain: Chain{Before: p.Head}}})
-	return PaymentAnswer{p.Payment, Cancelled, p.Expires}, nil
+	return PaymentAnswer{p.Payment, Cancelled, p.Expires, nil}, nil
 }
 
 // comeBack has the wallet asked at once: the shopper says that he was there, which proves nothing.

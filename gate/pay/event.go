@@ -52,6 +52,7 @@ type Purchase struct {
 	Suspend   string           `cbor:"14,keyasint,omitempty" json:"suspend,omitempty"`
 	Choose    Chooser          `cbor:"15,keyasint,omitempty" json:"choose,omitempty"`
 	Capture   Capture          `cbor:"16,keyasint,omitempty" json:"capture,omitempty"`
+	Unfit     []Unfit          `cbor:"17,keyasint,omitempty" json:"not_offered,omitempty"` // wallets that were left out, and why
 }
 
 // Journey is what only the hub knows of a payment.

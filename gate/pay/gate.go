@@ -72,7 +72,8 @@ func NewGate(o Options) (*Gate, error) {
 }
 
 // Offer fills in the wallets of a payment that names none, those that can take it by currency and amount, and refuses
-// one that names a wallet which cannot. The room leaves out what the terms do not allow.
+// one that names a wallet which cannot. The room leaves out what the terms do not allow, and where the sellers cannot be paid
+// together: for that it is told what the wallets take.
 func (g *Gate) Offer(c *Create) error {
 	for i, handle := range c.Wallets {
 		w, ok := g.opt.Wallets[handle]
@@ -84,6 +85,7 @@ func (g *Gate) Offer(c *Create) error {
 		}
 	}
 	if len(c.Wallets) > 0 {
+		c.Able = g.able(c.Wallets)
 		return nil
 	}
 	for _, handle := range g.handles() {
@@ -94,6 +96,7 @@ func (g *Gate) Offer(c *Create) error {
 	if len(c.Wallets) == 0 {
 		return &moongate.Error{Code: moongate.Refused, Field: "amount", Message: fmt.Sprintf("no wallet of this hub takes %s", c.Amount), Hint: "choose another currency or amount"}
 	}
+	c.Able = g.able(c.Wallets)
 	return nil
 }
 

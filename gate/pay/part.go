@@ -1,7 +1,6 @@
 package pay
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/moongate-hub/moongate"
@@ -66,40 +65,6 @@ func (p *PartPaid) owed() int64 {
 
 // Part finds a part of an order.
 func (s *State) Part(id moongate.ID) (Part, bool) { return s.parts.Get(id) }
-
-// parted makes the parts of an order at a wallet, one for each seller in the order of the payees: none where no seller is a
-// sub-merchant there. All are, or it is refused.
-func (s *State) parted(p *Payment, wallet string, payees []crossing.Payee) ([]PartOpened, error) {
-	var parts []PartOpened
-	var other string
-	at := map[string]int{}
-	for _, y := range payees {
-		r, ok := s.receivers.Get(payeeKey{wallet, y.Party})
-		if !ok || !r.Sub {
-			other = y.Party
-			continue
-		}
-		i, known := at[y.Party]
-		if !known {
-			i = len(parts)
-			at[y.Party] = i
-			parts = append(parts, PartOpened{Party: y.Party, Account: r.Account})
-		}
-		parts[i].Amount += y.Amount
-	}
-	if len(parts) > 0 && other != "" {
-		return nil, &moongate.Error{
-			Code: moongate.Refused, Field: "wallet", Message: fmt.Sprintf("%s has no sub-merchant's account at %s, and others of this payment have", other, wallet),
-			Hint: "register it, or pay for its goods separately",
-		}
-	}
-	if len(parts) > maxOrderParts {
-		return nil, &moongate.Error{Code: moongate.Limit, Field: "payees", Message: fmt.Sprintf("%d sellers in one order", len(parts)), Hint: fmt.Sprintf("at most %d are paid together", maxOrderParts)}
-	}
-	return parts, nil
-}
-
-const maxOrderParts = 50
 
 // payees are those of a payment, by its terms where it names none.
 func (s *State) payees(step *replica.Step, p *Payment, wallet string) ([]crossing.Payee, error) {

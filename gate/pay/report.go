@@ -52,7 +52,7 @@ func (s *State) emitNext(step *replica.Step, p *Payment, to WalletWay, why *Chos
 	if err != nil {
 		return
 	}
-	if parts, err := s.parted(p, to.Wallet, payees); err == nil {
+	if parts, _, err := s.parted(to.Wallet, payees, nil); err == nil {
 		s.emitChosen(step, p, to, parts, why, ways)
 	}
 }

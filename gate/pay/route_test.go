@@ -23,7 +23,7 @@ func (w *world) auto(order string, amount int64) (payment moongate.ID, answer pa
 	c.Payees[0].Amount = amount
 	payment = w.submit("lotus-market", c).(pay.PaymentAnswer).Payment
 	choice := &pay.ChooseWallet{Payment: payment, Auto: true}
-	w.gate.Ways(choice, false)
+	w.gate.Fill(choice, false)
 	answer = w.submit("", choice).(pay.WalletAnswer)
 	w.settle()
 	return payment, answer
@@ -54,7 +54,7 @@ func TestShopperChooses(t *testing.T) {
 	w := newWorld(t)
 	id := w.purchase("1001")
 	choice := &pay.ChooseWallet{Payment: id, Auto: true}
-	w.gate.Ways(choice, false)
+	w.gate.Fill(choice, false)
 	w.refuse("", choice, moongate.Refused, "the shopper chooses")
 	if a := w.submit("lotus-market", choice).(pay.WalletAnswer); a.Wallet == "" {
 		t.Errorf("%+v", a)
@@ -114,7 +114,7 @@ func TestFailOver(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	again := &pay.ChooseWallet{Payment: unknown, Auto: true}
-	w.gate.Ways(again, false)
+	w.gate.Fill(again, false)
 	if got := w.submit("", again).(pay.WalletAnswer); got.Attempt != w.payment(unknown).Attempt {
 		t.Errorf("another attempt was opened while one is unknown: %+v", got)
 	}

@@ -56,6 +56,8 @@ func NewRooms(c *Config) *Rooms {
 	r.Reconcile = reconcile.New(r.Party, r.Crossing, r.Pay, reconcile.Limits{})
 	r.Settle = settle.New(r.Party, r.Agreement, r.Ledger)
 	r.Pay.Follow((&settle.Reported{}).EventKind())
+	r.Pay.Heed(r.Settle.Sent)
+	r.Settle.Ask(r.Pay.PaidOut)
 	r.Statement = statement.New(r.Party, r.Agreement, r.Ledger, r.Settle)
 	r.Webhook = webhook.New(r.Party, webhook.Limits{Loopback: c.local()})
 	r.machine = replica.NewMachine(c.Tag(), replica.Limits{Keys: c.Limits.Keys, Rules: newestRules, Basis: fmt.Sprint("refundable ", c.Limits.RefundDays)}, r.all()...)

@@ -243,10 +243,17 @@ func (s *State) Tick(step *replica.Step, limit int) int {
 
 func (s *State) report(step *replica.Step, c *Report) (Answer, error) {
 	i, ok := s.instructions.Get(c.Instruction)
+	if !ok && step.Effect != 0 {
+		return Answer{}, nil // somebody has said what became of it
+	}
 	if !ok || step.Effect == 0 && !s.parties.IsOperator(step.Caller) && step.Caller != i.To && step.Caller != i.From {
 		return Answer{}, &moongate.Error{Code: moongate.NotFound, Field: "instruction", Message: fmt.Sprintf("there is no instruction %s that is neither paid nor returned", c.Instruction), Hint: "list the instructions"}
 	}
-	if err := s.mayReport(step, c, &i); err != nil {
+	paid, open := s.progressOf(&i)
+	if step.Effect != 0 && c.Progress == Returned && paid+open > 0 {
+		c = &Report{Instruction: c.Instruction, Progress: Manual, Ref: c.Ref, Reason: c.Reason, Part: paid} // it cannot be said any more
+	}
+	if err := s.mayReport(step, c, &i, paid, open); err != nil {
 		return Answer{}, err
 	}
 	w, _ := s.windows.Get(i.Window)
@@ -265,8 +272,14 @@ func (s *State) report(step *replica.Step, c *Report) (Answer, error) {
 		plan.Emit(step)
 	}
 	part := i.Part
-	if step.Effect != 0 && c.Progress == Manual {
-		part = min(max(c.Part, 0), i.Amount)
+	if c.Progress == Manual {
+		part = paid
+		if step.Effect != 0 {
+			part = max(part, min(c.Part, i.Amount))
+		}
+		if step.Effect != 0 && i.Progress == Manual && part == i.Part {
+			return s.answer(w.ID), nil // a person has said so before, and why
+		}
 	}
 	step.Emit(&Reported{Ending{
 		Instruction: i.ID, Window: i.Window, From: i.From, To: i.To, Currency: i.Currency, Amount: i.Amount, Progress: c.Progress,
@@ -280,7 +293,7 @@ func (s *State) report(step *replica.Step, c *Report) (Answer, error) {
 
 // mayReport checks who says what: anybody may see that money has come to it, but only the wallet's own answer or an
 // operator can say that a payment failed.
-func (s *State) mayReport(step *replica.Step, c *Report, i *Instruction) error {
+func (s *State) mayReport(step *replica.Step, c *Report, i *Instruction, paid, open int64) error {
 	trusted := step.Effect != 0 || s.parties.IsOperator(step.Caller)
 	switch {
 	case c.Progress != Paid && c.Progress != Returned && c.Progress != Manual && c.Progress != Sent || c.Progress == Sent && step.Effect != 0:
@@ -291,9 +304,15 @@ func (s *State) mayReport(step *replica.Step, c *Report, i *Instruction) error {
 		return &moongate.Error{Code: moongate.Conflict, Message: fmt.Sprintf("instruction %s has not gone out yet", i.ID), Hint: "wait until its window is due"}
 	case c.Progress == Sent && (i.Progress != Manual || !i.Wallet):
 		return &moongate.Error{Code: moongate.Conflict, Field: "progress", Message: fmt.Sprintf("instruction %s does not wait for a payment by hand from a wallet", i.ID), Hint: "only such a one is told to its wallet again"}
-	case c.Progress == Returned && i.Part > 0: // the claim would be made anew for all of it
+	case open > 0 && c.Progress != Sent && step.Effect == 0 && step.Caller != i.To:
+		// Whoever would now pay by hand, or make the claim anew, pays what the wallet is paying.
 		return &moongate.Error{
-			Code: moongate.Conflict, Field: "progress", Message: fmt.Sprintf("%s of instruction %s were paid already, of %s", money.Of(i.Part, i.Currency), i.ID, money.Of(i.Amount, i.Currency)),
+			Code: moongate.Conflict, Field: "progress", Message: fmt.Sprintf("%s of instruction %s are under way at %s", money.Of(open, i.Currency), i.ID, i.From),
+			Hint: "wait until the wallet has said what became of them",
+		}
+	case c.Progress == Returned && paid+open > 0: // the claim would be made anew for all of it
+		return &moongate.Error{
+			Code: moongate.Conflict, Field: "progress", Message: fmt.Sprintf("%s of instruction %s were paid already, of %s", money.Of(paid, i.Currency), i.ID, money.Of(i.Amount, i.Currency)),
 			Hint: "pay the rest by hand and report it paid, or report it sent to have the wallet told again",
 		}
 	case c.Progress == Returned && c.Reason == "":

@@ -35,7 +35,8 @@ CREATE TABLE settle_standing (
 CREATE INDEX settle_standing_by_window ON settle_standing (window, party);
 CREATE TABLE settle_instruction (
 	instruction TEXT PRIMARY KEY, window TEXT NOT NULL, payer TEXT NOT NULL, payee TEXT NOT NULL, currency TEXT NOT NULL, amount INTEGER NOT NULL,
-	wallet INTEGER NOT NULL, progress TEXT NOT NULL, due INTEGER NOT NULL, changed INTEGER NOT NULL, ref TEXT NOT NULL, reason TEXT NOT NULL
+	wallet INTEGER NOT NULL, progress TEXT NOT NULL, due INTEGER NOT NULL, changed INTEGER NOT NULL, ref TEXT NOT NULL, reason TEXT NOT NULL,
+	part INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX settle_instruction_by_due ON settle_instruction (due, instruction);
 CREATE INDEX settle_instruction_by_window ON settle_instruction (window);
@@ -54,8 +55,8 @@ func (list) Fold(tx *view.Tx, e journal.Entry) error {
 	case *Instructed:
 		return tx.Exec(`UPDATE settle_instruction SET progress = 'sent', changed = ? WHERE instruction = ?`, int64(e.At), v.ID.String())
 	case *Reported:
-		if err := tx.Exec(`UPDATE settle_instruction SET progress = ?, changed = ?, ref = ?, reason = ? WHERE instruction = ?`,
-			v.Progress.String(), int64(e.At), v.Ref, v.Reason, v.Instruction.String()); err != nil || v.Progress == Manual {
+		if err := tx.Exec(`UPDATE settle_instruction SET progress = ?, changed = ?, ref = ?, reason = ?, part = ? WHERE instruction = ?`,
+			v.Progress.String(), int64(e.At), v.Ref, v.Reason, v.Part, v.Instruction.String()); err != nil || v.Progress == Manual || v.Progress == Sent {
 			return err
 		}
 		return tx.Exec(`UPDATE settle_window SET status = 'pending', remaining = remaining - 1 WHERE window = ?`, v.Window.String())
@@ -84,7 +85,7 @@ func foldList(tx *view.Tx, e journal.Entry, v *WindowClosed) error {
 		}
 	}
 	for _, i := range v.Instructions {
-		if err := tx.Exec(`INSERT INTO settle_instruction VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?, ?, '', '')`,
+		if err := tx.Exec(`INSERT INTO settle_instruction VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?, ?, '', '', 0)`,
 			i.ID.String(), v.Window.String(), i.From, i.To, i.Currency.String(), i.Amount, i.Wallet, int64(v.Due), int64(e.At)); err != nil {
 			return err
 		}
@@ -217,9 +218,10 @@ func Sum(ctx context.Context, db view.DB, window moongate.ID) (t Sums, err error
 
 // PayoutFilter narrows the payout list. The zero filter lists everything, which is for operators.
 type PayoutFilter struct {
-	Party    string // pays or is paid
-	Window   moongate.ID
-	Progress Progress
+	Party       string // pays or is paid
+	Window      moongate.ID
+	Instruction moongate.ID
+	Progress    Progress
 }
 
 // Payout is one instruction in the payout list.
@@ -236,6 +238,7 @@ type Payout struct {
 	Changed     moongate.Time `json:"changed"`
 	Ref         string        `json:"ref,omitempty"`
 	Reason      string        `json:"reason,omitempty"`
+	Part        int64         `json:"part,omitempty" doc:"Of the amount, what the payee has got so far where that is not all."`
 }
 
 // Payouts lists instructions, latest due first, at most limit of them (at most 500) after a cursor.
@@ -252,10 +255,13 @@ func Payouts(ctx context.Context, db view.DB, f PayoutFilter, after string, limi
 	if !f.Window.IsZero() {
 		where, args = append(where, "window = ?"), append(args, f.Window.String())
 	}
+	if !f.Instruction.IsZero() {
+		where, args = append(where, "instruction = ?"), append(args, f.Instruction.String())
+	}
 	if f.Progress != 0 {
 		where, args = append(where, "progress = ?"), append(args, f.Progress.String())
 	}
-	rows, err := db.QueryContext(ctx, `SELECT instruction, window, payer, payee, currency, amount, wallet, progress, due, changed, ref, reason
+	rows, err := db.QueryContext(ctx, `SELECT instruction, window, payer, payee, currency, amount, wallet, progress, due, changed, ref, reason, part
 		FROM settle_instruction WHERE `+strings.Join(where, " AND ")+` ORDER BY due DESC, instruction DESC LIMIT ?`, append(args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("settle: payouts: %w", err)
@@ -264,7 +270,7 @@ func Payouts(ctx context.Context, db view.DB, f PayoutFilter, after string, limi
 	var all []Payout
 	for rows.Next() {
 		var p Payout
-		if err := rows.Scan(&p.Instruction, &p.Window, &p.From, &p.To, &p.Currency, &p.Amount, &p.Wallet, &p.Progress, &p.Due, &p.Changed, &p.Ref, &p.Reason); err != nil {
+		if err := rows.Scan(&p.Instruction, &p.Window, &p.From, &p.To, &p.Currency, &p.Amount, &p.Wallet, &p.Progress, &p.Due, &p.Changed, &p.Ref, &p.Reason, &p.Part); err != nil {
 			return nil, "", fmt.Errorf("settle: payouts: %w", err)
 		}
 		all = append(all, p)

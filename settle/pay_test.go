@@ -252,6 +252,49 @@ func TestLists(t *testing.T) {
 	g.audit()
 }
 
+// Told to its wallet once more an instruction has not ended: the list counts it as left.
+func TestToldAgainIsLeft(t *testing.T) {
+	ctx := context.Background()
+	g := newGarden(t)
+	g.buy("tea-shop", "crane-pay", 100_00, false)
+	g.passes()
+	events := g.instructed()
+	left := func() (int, settle.Payout) {
+		t.Helper()
+		store, err := view.Open(filepath.Join(t.TempDir(), "views.db"), g.settle.Views()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		if _, err := store.CatchUp(ctx, entries{g.Local}); err != nil {
+			t.Fatal(err)
+		}
+		rows, _, err := settle.Windows(ctx, store, "", moongate.ID{}, "", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payouts, _, err := settle.Payouts(ctx, store, settle.PayoutFilter{Instruction: events[0].Event.(*settle.Instructed).ID}, "", 10)
+		if err != nil || len(payouts) != 1 {
+			t.Fatalf("%+v %v", payouts, err)
+		}
+		return rows[0].Left, payouts[0]
+	}
+	all, _ := left()
+	no := events[0].Event.(*settle.Instructed).ID
+	if _, err := g.Do(replica.Request{Command: &settle.Report{Instruction: no, Progress: settle.Manual, Reason: "half", Part: 2_00}, Effect: events[0].Position}); err != nil {
+		t.Fatal(err)
+	}
+	if n, p := left(); n != all || p.Part != 2_00 || p.Progress != "manual" {
+		t.Errorf("%d left of %d, %+v", n, all, p)
+	}
+	if _, err := g.Do(replica.Request{Caller: "keeper", Command: &settle.Report{Instruction: no, Progress: settle.Sent}}); err != nil {
+		t.Fatal(err)
+	}
+	if n, p := left(); n != all || p.Part != 2_00 || p.Progress != "sent" {
+		t.Errorf("%d left of %d, %+v", n, all, p)
+	}
+}
+
 // Everybody may open its own standing, and no other.
 func TestStandingsAreSecret(t *testing.T) {
 	g := newGarden(t)

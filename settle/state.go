@@ -33,6 +33,8 @@ type State struct {
 	members map[moongate.ID][]string  // of a window, in no order
 	between map[moongate.ID][]pairKey // claims of a window, in no order
 	due     *replica.Due[moongate.ID]
+
+	paidOut func(instruction moongate.ID) (paid, open int64) // see Ask
 }
 
 // passage is what a crossing contributes beside its postings.
@@ -136,6 +138,24 @@ func (s *State) Current(agreement moongate.ID, c money.Currency) (Window, bool) 
 // Position gives a participant's position in a window that is not settled yet.
 func (s *State) Position(window moongate.ID, participant string) (Position, bool) {
 	return s.positions.Get(positionKey{window, participant})
+}
+
+// Ask has decisions about an instruction of a wallet's learn how much of it the wallet has paid, and how much is under way
+// there, in minor units: what follows from the machine's state alone. It is called before the machine is made of the rooms.
+func (s *State) Ask(paidOut func(instruction moongate.ID) (paid, open int64)) { s.paidOut = paidOut }
+
+// progressOf is what of an instruction the payee has got, and what is on its way to it.
+func (s *State) progressOf(i *Instruction) (paid, open int64) {
+	if s.paidOut != nil && i.Wallet {
+		paid, open = s.paidOut(i.ID)
+	}
+	return min(max(paid, i.Part), i.Amount), open
+}
+
+// Sent tells whether an instruction is out, and its payer's to carry out: neither ended nor left to a person.
+func (s *State) Sent(instruction moongate.ID) bool {
+	i, ok := s.instructions.Get(instruction)
+	return ok && i.Progress == Sent
 }
 
 // Instruction gives an instruction that is neither paid nor returned.

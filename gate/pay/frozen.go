@@ -81,7 +81,7 @@ func (s *State) forgetSplits(now moongate.Time) {
 			if !known || o.Forget != at {
 				continue
 			}
-			if o.Open > 0 || o.partly() && !o.Over { // forgotten, what was paid of it would be paid again
+			if o.Open > 0 || o.Paid > 0 && !o.Over { // forgotten, what was paid of it would be paid again
 				s.keepPayout(now, key.id, &o)
 			} else {
 				s.payouts.Delete(key.id)

@@ -88,6 +88,17 @@ type Ending interface {
 // It is called before the machine is made of the rooms.
 func (s *State) Follow(kind string) { s.follows = append(s.follows, kind) }
 
+// Heed has payouts carry out those instructions alone which settlement has told their wallet of: not one that ended, or that
+// a person pays by hand, however late the wallet's turn comes. What it says follows from the machine's state. It is called
+// before the machine is made of the rooms.
+func (s *State) Heed(sent func(instruction moongate.ID) bool) { s.sent = sent }
+
+// PaidOut is what a participant has got of an instruction, and what is under way to it, in minor units.
+func (s *State) PaidOut(instruction moongate.ID) (paid, open int64) {
+	o, _ := s.payouts.Get(instruction)
+	return o.Paid, o.Open
+}
+
 // foldEnding learns from settlement what became of a payout's instruction.
 func (s *State) foldEnding(at moongate.Time, e Ending) {
 	id, again, over := e.Became()

@@ -289,6 +289,9 @@ func (s *State) planPayout(step *replica.Step, c *PlanPayout) (PayoutAnswer, err
 	if o.Open > 0 || left <= 0 {
 		return o.answer(), nil
 	}
+	if s.sent != nil && !s.sent(c.No) {
+		return o.manual("instruction %s does not go to %s any more: it ended, or is paid by hand", c.No, c.Wallet), nil
+	}
 	if a, waits := o.rests(step.At); waits {
 		return a, nil
 	}

@@ -235,7 +235,8 @@ type State struct {
 	recallsOf  map[moongate.ID]int           // of a refund, shares on their way back
 	queue      map[string][]moongate.ID      // attempts whose money is frozen at a wallet, oldest first
 
-	follows []string // kinds of events that are an [Ending]
+	follows []string               // kinds of events that are an [Ending]
+	sent    func(moongate.ID) bool // see Heed
 }
 
 // New makes an empty room over those below it.

@@ -55,6 +55,8 @@ func newRooms(limits pay.Limits, settles bool) rooms {
 	if settles {
 		r.settlement = settle.New(r.parties, r.agreements, r.books)
 		r.payments.Follow((&settle.Reported{}).EventKind())
+		r.payments.Heed(r.settlement.Sent)
+		r.settlement.Ask(r.payments.PaidOut)
 		all = append(all, r.settlement)
 	}
 	r.machine = replica.NewMachine(moongate.Hub{1, 2, 3}, replica.Limits{}, all...)

@@ -53,8 +53,13 @@ func (a *API) settlementRoutes() {
 	}
 	command[pay.Done, pay.SetReceiver](a, op{
 		path: "/v1/settlement/receivers", id: "set-receiver", tag: settlementTag, summary: "Say where a participant gets its money at a wallet", scope: party.SettlementWrite, signed: true,
-		detail:  "The account that the wallet pays payouts to, by splitting orders. The participant itself may, and an operator. The wallet is told; the list says whether it admits the account.",
+		detail:  "The account that the wallet pays payouts to, by splitting orders; or, with `sub_merchant`, the number of the participant's own account below the hub's (sub_mchid at WeChat Pay, smid at Alipay), into which orders for what it sells are paid. In place of the one before; what was paid already stays where it was paid. The participant itself may, and an operator. The wallet is told; the list says whether it admits the account.",
 		example: `{"wallet":"crane-pay","participant":"harbour-books","account":"1900000109"}`,
+	})
+	command[pay.Done, pay.RemoveReceiver](a, op{
+		path: "/v1/settlement/receivers/remove", id: "remove-receiver", tag: settlementTag, summary: "Take a participant's account at a wallet away", scope: party.SettlementWrite, signed: true,
+		detail:  "What was paid into it is refunded, split and released there as before. The participant itself may, and an operator.",
+		example: `{"wallet":"crane-pay","participant":"harbour-books"}`,
 	})
 	query(a, op{path: "/v1/settlement/receivers", id: "receivers", tag: settlementTag, summary: "List a participant's accounts at wallets", scope: party.SettlementRead},
 		func(_ context.Context, who Principal, in *struct {

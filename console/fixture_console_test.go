@@ -184,6 +184,10 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 			{g("bamboo"), "active", ago(300 * moongate.Day), 4, 2}, {g("jasmine"), "active", ago(290 * moongate.Day), 2, 1}, {g("weixin"), "active", ago(310 * moongate.Day), 6, 3}, {g("tide"), "suspended", ago(12 * moongate.Day), 1, 1},
 		}, Paging: full}},
 		{name: "participant", page: Participant{
+			Settable: wallets, Again: true, Purses: []Purse{
+				{Wallet: g("weixin"), Account: "1900000201", Sub: true, State: "active", Actions: []Action{{Word: "remove_account", Target: "/console/participants/bamboo/accounts/weixin/remove", Again: true}}},
+				{Wallet: g("alipay"), Account: "2088000000000555", State: "refused", Program: "USER_NOT_EXIST: the account is not known", Actions: []Action{{Word: "remove_account", Target: "/console/participants/bamboo/accounts/alipay/remove", Again: true}}},
+			},
 			Line: ParticipantLine{g("bamboo"), "active", ago(300 * moongate.Day), 4, 2}, Site: "https://bamboo.example",
 			Keys:        []Key{{"bamboo-2026-09", ago(60 * moongate.Day), 0, "active", "requests"}, {"bamboo-2025-12", ago(300 * moongate.Day), ago(30 * moongate.Day), "rotated", "requests"}},
 			Credentials: []Credential{{testID(moongate.KindCredential, 9), in("order service", "订单服务"), []string{"payments:write", "payments:read"}, ago(60 * moongate.Day), ago(3 * moongate.Second), "active"}},

@@ -134,6 +134,9 @@ type Participant struct {
 	Site        string // web address
 	Keys        []Key
 	Credentials []Credential
+	Purses      []Purse
+	Settable    []Option // wallets at which the reader may set or change an account; none: it may not
+	Again       bool     // for that the reader's credential is wanted once more
 	Agreements  []AgreementLine
 	Further     Paging // of the agreements
 	Actions     []Action
@@ -148,6 +151,16 @@ type Key struct {
 	Until   moongate.Time
 	State   string // active, rotated, revoked
 	Purpose string // requests, agreements, statements
+}
+
+// Purse is where a participant gets its money at a wallet.
+type Purse struct {
+	Wallet  Party
+	Account string // its number there
+	Sub     bool   // a sub-merchant's of the hub's own
+	State   string // active, asking, refused
+	Program string // what the wallet said
+	Actions []Action
 }
 
 // Credential is an API credential; its secret is nowhere.

@@ -188,7 +188,7 @@ var vocabularies = map[string][]string{
 // asked are the words of an [Action]; each has a label under action.WORD and a question under action.WORD.ask.
 var asked = []string{
 	"give_back", "release", "dismiss", "refund", "retry", "discard", "appeal", "withdraw", "lift", "pause", "resume",
-	"revoke", "confirm", "dispute", "close_window", "pay", "snapshot", "sign_out_all", "redeliver", "disable", "enable", "remove",
+	"revoke", "confirm", "dispute", "close_window", "pay", "snapshot", "sign_out_all", "redeliver", "disable", "enable", "remove", "remove_account",
 }
 
 // sentences are what is said about a difference, under difference.says.WORD: see [DifferenceLine.Sentence].

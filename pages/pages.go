@@ -96,6 +96,8 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.file(mux, "GET "+console.Routes["statement"]+"/lines", party.StatementsRead, p.statementFile)
 
 	p.lead(mux, console.Routes["exception"]+"/{action}", party.OperatorScope, p.resolve)
+	p.lead(mux, console.Routes["participant"]+"/accounts", party.SettlementWrite, p.setPurse)
+	p.lead(mux, console.Routes["participant"]+"/accounts/{wallet}/remove", party.SettlementWrite, p.removePurse)
 	p.act(mux, console.Routes["bills"]+"/fetch", party.OperatorScope, p.fetchBill)
 	mux.HandleFunc("POST "+console.Routes["bills"]+"/upload", p.takeBill)
 	p.act(mux, console.Routes["difference"]+"/assign", party.OperatorScope, p.assignDifference)

@@ -31,6 +31,7 @@ func TestPages(t *testing.T) {
 	t.Run("block", func(t *testing.T) { blockAndAppeal(t, w) })
 	t.Run("cashier", func(t *testing.T) { payAtCashier(t, w) })
 	t.Run("wallets that are not offered", func(t *testing.T) { leaveOut(t, w) })
+	t.Run("accounts at wallets", func(t *testing.T) { moveAccounts(t, w) })
 	t.Run("window", func(t *testing.T) { closeWindow(t, w) })
 	t.Run("paging", func(t *testing.T) { turnPages(t, w) })
 	if said := w.log.String(); strings.Contains(said, "level=ERROR") {

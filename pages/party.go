@@ -116,6 +116,9 @@ func (p *Pages) participant(v *visit) (console.Page, error) {
 		}
 		page.Credentials = append(page.Credentials, console.Credential{ID: c.ID.String(), Name: c.Name, Scopes: c.Scopes.Names(), Since: c.Since, State: state})
 	}
+	if v.sees(handle) && v.scopes.Has(party.SettlementRead) {
+		p.purses(v, handle, &page)
+	}
 	if v.sees(handle) && v.scopes.Has(party.AgreementsRead) {
 		found, further, err := rowsBeside(p, v, "agreements", "agreements/"+handle, func(after string, limit int) ([]agreement.Row, string, error) {
 			return agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: handle}, after, limit)

@@ -21,6 +21,7 @@ type partyVerb struct {
 	Resume     partyResume    `cmd:"" help:"Let a suspended participant act again; for operators."`
 	Key        keyVerb        `cmd:"" help:"Register, rotate and revoke keys."`
 	Credential credentialVerb `cmd:"" help:"Issue, list and revoke API credentials."`
+	Account    accountVerb    `cmd:"" help:"Say where a participant gets its money at wallets: set, list and remove its accounts."`
 }
 
 // pathParticipants is where the hub keeps them.

@@ -64,7 +64,7 @@ func (s *State) Fold(e journal.Entry) {
 		s.foldRouting(v)
 	case *RecallOpened, *RecallDue, *RecallMoved:
 		s.foldRecalls(e)
-	case *ReceiverSet, *ReceiverStood, *SplitOpened, *SplitDue, *SplitMoved:
+	case *ReceiverSet, *ReceiverStood, *ReceiverRemoved, *SplitOpened, *SplitDue, *SplitMoved:
 		s.foldSplits(e)
 	default:
 		s.foldRefunds(e)

@@ -1,6 +1,7 @@
 package pay
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/moongate-hub/moongate"
@@ -17,7 +18,7 @@ func (s *State) foldFrozen(e journal.Entry, id moongate.ID, a *Attempt) {
 	if len(a.Parts) == 0 {
 		s.freeze(id, &f)
 	}
-	for _, id := range a.Parts {
+	for _, id := range ordered(a.Parts) { // they are frozen at once: their numbers alone say which is first, now and after a restart
 		p, _ := s.parts.Get(id)
 		f.Whole, f.Left, f.Party, f.Kept = p.owes(), p.owes(), p.Party, p.owes() // until it is known what others get of it
 		s.freeze(id, &f)
@@ -103,7 +104,9 @@ func (s *State) rebuildSplits() {
 		s.passing.Add(f.Until, dueKey{dueFrozen, id})
 	}
 	for _, q := range s.queue {
-		slices.SortFunc(q, func(a, b moongate.ID) int { return int(since[a]) - int(since[b]) })
+		slices.SortFunc(q, func(a, b moongate.ID) int {
+			return cmp.Or(cmp.Compare(since[a], since[b]), slices.Compare(a[:], b[:]))
+		})
 	}
 	for id, x := range s.splits.All() {
 		s.due.Add(x.Next, dueKey{dueSplit, id})

@@ -298,7 +298,7 @@ func (s *State) rebuildRecalls() {
 	}
 }
 
-// ordered lists an order's shares in an order that does not depend on when they were split.
+// ordered lists an order's shares, or its parts, in an order that does not depend on when they came to be.
 func ordered(ids []moongate.ID) []moongate.ID {
 	list := slices.Clone(ids)
 	slices.SortFunc(list, func(a, b moongate.ID) int { return slices.Compare(a[:], b[:]) })

@@ -2,7 +2,6 @@ package pay
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
@@ -13,52 +12,6 @@ import (
 // What a wallet holds of paid orders it pays out by splitting them (分账): settlement says how much a participant is to
 // get from a wallet, and the room takes it from the oldest orders that are frozen there and still have something left. A
 // payout is one instruction of a settlement window, a split is its part that comes out of one order.
-
-// PayeeAt is where a participant gets its money at a wallet.
-type PayeeAt struct {
-	Wallet      string `cbor:"1,keyasint" json:"wallet"`
-	Participant string `cbor:"2,keyasint" json:"participant"`
-	Account     string `cbor:"3,keyasint" json:"account"` // a merchant's number at the wallet
-	// Sub says that the account is a sub-merchant of the hub's account there (二级商户, 直付通): orders for what it sells are paid
-	// into it, and nothing is split to it.
-	Sub bool `cbor:"6,keyasint,omitempty" json:"sub_merchant,omitempty"`
-}
-
-// SetReceiver says at which account a participant gets its money at a wallet. The participant itself may, and an operator.
-type SetReceiver struct {
-	PayeeAt
-}
-
-// ReceiverSet says where a participant gets its money from now on. Effect: the wallet is told to admit it.
-type ReceiverSet struct {
-	PayeeAt `audience:"owner"`
-}
-
-// Readers lists who may open a group of the event.
-func (p *PayeeAt) Readers(audience string) []string {
-	if audience == "owner" {
-		return []string{p.Participant}
-	}
-	return nil
-}
-
-// AdmitReport tells whether a wallet admits a receiver.
-type AdmitReport struct {
-	PayeeAt
-	Refused string `cbor:"4,keyasint,omitempty"` // why it does not
-}
-
-// ReceiverStood says whether a wallet admits a receiver.
-type ReceiverStood struct {
-	Standing `audience:"owner"`
-}
-
-// Standing is what [ReceiverStood] says.
-type Standing struct {
-	PayeeAt
-	Admitted bool   `cbor:"4,keyasint,omitempty" json:"admitted"`
-	Reason   string `cbor:"5,keyasint,omitempty" json:"reason,omitempty"`
-}
 
 // PlanPayout has a participant paid out of what a wallet holds. Asked again under the same number it goes on with what is
 // still open, and changes nothing while splits are under way.
@@ -175,22 +128,12 @@ const (
 	OpQuerySplit Op = "query_split"
 )
 
-func (*ReceiverSet) EventKind() string   { return "pay.receiver_set" }
-func (*ReceiverStood) EventKind() string { return "pay.receiver_stood" }
-func (*SplitOpened) EventKind() string   { return "pay.split_opened" }
-func (*SplitDue) EventKind() string      { return "pay.split_due" }
-func (*SplitMoved) EventKind() string    { return "pay.split_moved" }
+func (*SplitOpened) EventKind() string { return "pay.split_opened" }
+func (*SplitDue) EventKind() string    { return "pay.split_due" }
+func (*SplitMoved) EventKind() string  { return "pay.split_moved" }
 
-func (*SetReceiver) CommandKind() string { return "pay.set_receiver" }
-func (*AdmitReport) CommandKind() string { return "pay.admit_report" }
 func (*PlanPayout) CommandKind() string  { return "pay.plan_payout" }
 func (*SplitReport) CommandKind() string { return "pay.split_report" }
-
-// payeeKey names a participant at a wallet.
-type payeeKey struct {
-	Wallet      string `cbor:"1,keyasint"`
-	Participant string `cbor:"2,keyasint"`
-}
 
 // frozen is what is left of a paid order at its wallet.
 type frozen struct {
@@ -246,36 +189,6 @@ const (
 	maxAccount = 64
 )
 
-// setReceiver takes a participant's account at a wallet.
-func (s *State) setReceiver(step *replica.Step, c *SetReceiver) (Done, error) {
-	if step.Caller != c.Participant && !s.parties.IsOperator(step.Caller) {
-		return Done{}, &moongate.Error{Code: moongate.Forbidden, Field: "participant", Message: fmt.Sprintf("%.60q is somebody else", c.Participant), Hint: "name your own account"}
-	}
-	if err := s.walletFor(c.Wallet, "wallet"); err != nil {
-		return Done{}, err
-	}
-	if _, err := s.parties.Active(c.Participant); err != nil {
-		return Done{}, err
-	}
-	if !reference(c.Account) || len(c.Account) > maxAccount {
-		return Done{}, malformed("account", fmt.Sprintf("%.80q is no account", c.Account), "the merchant's number at the wallet")
-	}
-	step.Emit(&ReceiverSet{c.PayeeAt})
-	return Done{}, nil
-}
-
-func (s *State) admitted(step *replica.Step, c *AdmitReport) (Done, error) {
-	if err := fromHub(step); err != nil {
-		return Done{}, err
-	}
-	known, ok := s.receivers.Get(payeeKey{c.Wallet, c.Participant})
-	if !ok || known.PayeeAt != c.PayeeAt || known.Admitted == (c.Refused == "") && known.Reason == c.Refused {
-		return Done{}, nil // it has another account by now, or this is known
-	}
-	step.Emit(&ReceiverStood{Standing{PayeeAt: c.PayeeAt, Admitted: c.Refused == "", Reason: c.Refused}})
-	return Done{}, nil
-}
-
 // planPayout divides what a participant is to get over the orders that are frozen at the wallet, oldest first.
 func (s *State) planPayout(step *replica.Step, c *PlanPayout) (PayoutAnswer, error) {
 	if err := fromHub(step); err != nil {
@@ -298,26 +211,26 @@ func (s *State) planPayout(step *replica.Step, c *PlanPayout) (PayoutAnswer, err
 	if o.Rounds >= maxRounds && o.partly() {
 		return s.stuck(step, c.No, &o, "%s refused it %d times in a row, the last time with: %s", c.Wallet, o.Rounds, o.refusal()), nil
 	}
-	account, ok := s.receivers.Get(payeeKey{c.Wallet, c.To})
-	switch {
-	case !ok:
-		return s.stuck(step, c.No, &o, "%s has named no account at %s", c.To, c.Wallet), nil
-	case !account.Admitted:
-		return s.stuck(step, c.No, &o, "%s does not admit the account of %s: %s", c.Wallet, c.To, account.Reason), nil
-	}
-	parts, covered, waits := s.allocate(step, c, account.Sub, left)
+	account, known := s.receivers.Get(payeeKey{c.Wallet, c.To})
+	plain := known && account.Admitted && !account.Sub
+	parts, covered, waits := s.allocate(step, c, plain, left)
 	if covered < left && len(parts) < maxSplits && waits {
 		a := o.answer()
 		a.Waits = "orders from which others are still to get their parts"
 		return a, nil
 	}
-	if covered < left && len(parts) < maxSplits {
+	switch short := covered < left && len(parts) < maxSplits; {
+	case short && !known:
+		return s.stuck(step, c.No, &o, "%s has named no account at %s", c.To, c.Wallet), nil
+	case short && !account.Admitted:
+		return s.stuck(step, c.No, &o, "%s does not admit the account of %s: %s", c.Wallet, c.To, account.Reason), nil
+	case short:
 		return s.stuck(step, c.No, &o, "%s holds %s that may be split, and %s is due", c.Wallet, money.Of(covered, c.Amount.Currency), money.Of(left, c.Amount.Currency)), nil
 	}
 	for _, p := range parts {
 		step.Emit(&SplitOpened{
 			Share:  Share{Split: step.NewID(moongate.KindSplit), Instruction: c.No, Wallet: c.Wallet, To: c.To, Amount: money.Of(p.amount, c.Amount.Currency)},
-			Source: Source{Attempt: p.attempt, Account: account.Account, Next: step.At + patience, Whole: c.Amount.Minor, Release: account.Sub},
+			Source: Source{Attempt: p.attempt, Account: p.account(account.Account), Next: step.At + patience, Whole: c.Amount.Minor, Release: p.own != ""},
 		})
 	}
 	o, _ = s.payouts.Get(c.No)
@@ -337,11 +250,22 @@ func (o *payout) manual(format string, args ...any) PayoutAnswer {
 type portion struct {
 	attempt moongate.ID
 	amount  int64
+	own     string // the sub-merchant's account in which it lies, where it is the participant's own
+}
+
+// account is where the portion goes: what is released stays in the account that it was paid into, whatever number the
+// participant has by now.
+func (p *portion) account(named string) string {
+	if p.own != "" {
+		return p.own
+	}
+	return named
 }
 
 // allocate takes what a participant is to get from the orders that are frozen, oldest first. Of a sub-merchant's part others
-// get no more than is not its own; the sub-merchant gets its part by having it released, whole, when others have theirs.
-func (s *State) allocate(step *replica.Step, c *PlanPayout, sub bool, need int64) (parts []portion, covered int64, waits bool) {
+// get no more than is not its own, and only who has a plain account that the wallet admits; the sub-merchant gets its part by
+// having it released, whole, when others have theirs, also where its number was changed or removed since it was paid.
+func (s *State) allocate(step *replica.Step, c *PlanPayout, plain bool, need int64) (parts []portion, covered int64, waits bool) {
 	for _, id := range s.queue[c.Wallet] {
 		f, ok := s.frozen.Get(id)
 		if !ok || f.Until <= step.At || f.Currency != c.Amount.Currency {
@@ -351,18 +275,24 @@ func (s *State) allocate(step *replica.Step, c *PlanPayout, sub bool, need int64
 		if c.Net && f.Party == "" { // a sub-merchant's wallet fee is not others' anyway
 			take = min(take, f.Left-s.kept(id, &f))
 		}
-		if f.Party == c.To && sub {
+		own := ""
+		switch f.Party {
+		case c.To:
 			if take = f.Left; f.Left > f.Kept || f.Open > 0 || f.Left > need-covered {
 				waits = waits || f.Left > f.Kept || f.Open > 0
 				continue
 			}
-		} else if sub || f.Party == c.To {
-			continue // a sub-merchant gets its own parts, and nobody gets them as a split
+			p, _ := s.parts.Get(id)
+			own = p.Account
+		default:
+			if !plain {
+				continue
+			}
 		}
 		if take <= 0 {
 			continue
 		}
-		parts, covered = append(parts, portion{id, take}), covered+take
+		parts, covered = append(parts, portion{id, take, own}), covered+take
 		if covered == need || len(parts) == maxSplits {
 			break
 		}
@@ -437,10 +367,8 @@ func (s *State) lookAtSplit(step *replica.Step, x *splitting) {
 
 func (s *State) foldSplits(e journal.Entry) {
 	switch v := e.Event.(type) {
-	case *ReceiverSet:
-		s.receivers.Put(payeeKey{v.Wallet, v.Participant}, Standing{PayeeAt: v.PayeeAt, Reason: "the wallet is being asked"})
-	case *ReceiverStood:
-		s.receivers.Put(payeeKey{v.Wallet, v.Participant}, v.Standing)
+	case *ReceiverSet, *ReceiverStood, *ReceiverRemoved:
+		s.foldReceivers(e)
 	case *SplitOpened:
 		s.foldSplitOpened(e.At, v)
 	case *SplitDue:
@@ -533,15 +461,4 @@ func (s *State) changeSplit(id moongate.ID, next moongate.Time, f func(*splittin
 	x.Next = next
 	s.splits.Put(id, x)
 	s.due.Add(next, dueKey{dueSplit, id})
-}
-
-// Receivers lists a participant's accounts at wallets. Call it under the machine's Read.
-func (s *State) Receivers(participant string) (list []Standing) {
-	for _, r := range s.receivers.All() {
-		if r.Participant == participant {
-			list = append(list, r)
-		}
-	}
-	slices.SortFunc(list, func(a, b Standing) int { return compare(a.Wallet, b.Wallet) })
-	return list
 }

@@ -283,7 +283,7 @@ func (s *State) Events() []journal.Event {
 	return []journal.Event{
 		&Created{}, &AttemptOpened{}, &CreateDue{}, &HandedOver{}, &QueryDue{}, &CloseDue{}, &Doubted{}, &AttemptEnded{}, &Settled{},
 		&RefundOpened{}, &RefundDue{}, &RefundQueryDue{}, &RefundMoved{}, &RefundEnded{}, &ExceptionOpened{}, &ExceptionResolved{}, &RoutingSet{}, &DisputeMoved{}, &ReceiverSet{}, &ReceiverStood{},
-		&SplitOpened{}, &SplitDue{}, &SplitMoved{}, &Authorised{}, &CaptureDue{}, &RecallOpened{}, &RecallDue{}, &RecallMoved{},
+		&SplitOpened{}, &SplitDue{}, &SplitMoved{}, &Authorised{}, &CaptureDue{}, &RecallOpened{}, &RecallDue{}, &RecallMoved{}, &ReceiverRemoved{},
 	}
 }
 
@@ -311,6 +311,7 @@ func (s *State) Register(m *replica.Machine) {
 	replica.Handle(m, s.told)
 	replica.Handle(m, s.refundReport)
 	replica.Handle(m, s.setReceiver)
+	replica.Handle(m, s.removeReceiver)
 	replica.Handle(m, s.admitted)
 	replica.Handle(m, s.planPayout)
 	replica.Handle(m, s.splitReport)

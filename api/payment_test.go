@@ -84,7 +84,7 @@ func openMarket(t *testing.T) (*world, *wechatbox.Wallet, wechatbox.Merchant) {
 // follow waits until a participant is told of an event.
 func follow(t *testing.T, c *client.Client, after *string, kind string, ok func(string) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for e, err := range c.Events(ctx, *after) {
 		if err != nil {
@@ -160,6 +160,10 @@ func TestPaymentOverHTTP(t *testing.T) {
 	}
 
 	t.Run("lists", func(t *testing.T) {
+		at, _ := w.hub.Node.Durable()
+		if err := w.hub.Views.Wait(ctx, at); err != nil { // lists follow
+			t.Fatal(err)
+		}
 		if rows := all[pay.Row](t, mall, "/v1/payments", url.Values{"status": {"succeeded"}}); len(rows) != 1 || rows[0].Refunded.Minor != 4_000 {
 			t.Errorf("payments %+v", rows)
 		}

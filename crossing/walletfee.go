@@ -13,7 +13,11 @@ type WalletFee struct {
 
 // WalletFee computes what a wallet keeps of a payment, before refunds. It is false where the payment is not kept any more,
 // or its terms say nothing of the wallet's fee. Call it under the machine's Read.
-func (s *State) WalletFee(id moongate.ID) (fee WalletFee, ok bool) {
+func (s *State) WalletFee(id moongate.ID) (fee WalletFee, ok bool) { return s.WalletFeeOf(id, "") }
+
+// WalletFeeOf is [State.WalletFee] of what one payee was paid, or of all for "": of a combined order a wallet takes it from each
+// seller's part.
+func (s *State) WalletFeeOf(id moongate.ID, payee string) (fee WalletFee, ok bool) {
 	o, known := s.open.Get(id)
 	if !known || o.Kind != Payment {
 		return fee, false
@@ -26,7 +30,7 @@ func (s *State) WalletFee(id moongate.ID) (fee WalletFee, ok bool) {
 	var room [agreement.MaxFees + 1]agreement.Due
 	for i := range o.Book.Payees {
 		y := &o.Book.Payees[i]
-		if y.Free {
+		if y.Free || payee != "" && y.Party != payee {
 			continue
 		}
 		dues, err := terms.Fees(room[:0], b.saleOf(o.Kind, o.Currency, y))

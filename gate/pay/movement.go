@@ -22,7 +22,9 @@ type Movement struct {
 	Amount   money.Amount  // as ordered; negative for a refund
 	Settled  int64         // what of it moves the merchants' money: less the merchant's own coupon
 	At       moongate.Time // by the wallet's clock of a payment; when it was asked for of a refund
-	Crossing moongate.ID   // zero where the money stands in suspense or nowhere
+	Crossing moongate.ID   // zero where the money stands in suspense or nowhere, and for a part of an order
+	Whole    moongate.ID   // of a part: the crossing of its order, as Crossing
+	Seller   string        // of a part: who was paid
 }
 
 // Movement finds what moved, or was to move, under a number. It knows a payment for as long as the payment is kept.

@@ -278,7 +278,8 @@ func (s *State) partMovement(no moongate.ID) (Movement, bool) {
 	}
 	m := s.paidBy(x.Attempt, &a)
 	p, _ := s.payments.Get(a.Payment)
-	m.No, m.Order, m.Amount, m.Crossing = no, no, money.Of(x.Amount, p.Amount.Currency), moongate.ID{}
+	m.No, m.Order, m.Amount = no, no, money.Of(x.Amount, p.Amount.Currency)
+	m.Whole, m.Seller, m.Crossing = m.Crossing, x.Party, moongate.ID{}
 	if m.Moved {
 		m.Ref, m.Settled = x.Ref, x.owes()
 	}

@@ -116,12 +116,20 @@ func judge(name *period, l *Line, m *pay.Movement, known bool, fee *ourFee) verd
 	case name.Kind == pay.TradeBill && l.Ordered != m.Amount.Minor:
 		return verdict{Amount, ours, fmt.Sprintf("the bill has an order of %s, our books one of %s, though both settle %s", amount(l.Ordered, l.Currency), m.Amount, amount(l.Settled, l.Currency))}
 	case fee != nil && !fee.fits(l.Fee):
-		return verdict{Fee, ours, fmt.Sprintf("the wallet took a fee of %s, the terms say %s", milli(l.Fee, l.Currency), amount(fee.minor, l.Currency))}
+		return verdict{Fee, ours, fmt.Sprintf("the wallet took a fee of %s%s, the terms say %s", milli(l.Fee, l.Currency), partOf(m), amount(fee.minor, l.Currency))}
 	}
 	if !name.has(m.At) {
 		return verdict{Timing, ours, fmt.Sprintf("it stands in the bill of %s, and in our books on %s", name.Day, dayOf(m.At, name.zone()))}
 	}
 	return verdict{ours: ours}
+}
+
+// partOf says of whose part of an order something is.
+func partOf(m *pay.Movement) string {
+	if m.Seller == "" {
+		return ""
+	}
+	return " of " + m.Seller + "'s part"
 }
 
 // ourFee is what the terms say that a wallet takes.

@@ -192,8 +192,8 @@ func (s *State) judgeItem(p *period, i *Item, m *pay.Movement, known bool) verdi
 	var fee *ourFee
 	if i.Parts > 0 {
 		fee = &ourFee{i.Terms, i.Parts}
-		if now, ok := s.crossings.WalletFee(m.Crossing); ok && !m.Refund {
-			fee = &ourFee{now.Minor, now.Parts}
+		if now, ok := termsFee(s.crossings, m); ok && !m.Refund {
+			fee = &now
 		}
 	}
 	return judge(p, &i.Line, m, known, fee)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/moongate-hub/moongate"
+	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/bill"
 	"github.com/moongate-hub/moongate/money"
@@ -178,7 +179,16 @@ func (m *matching) feeOf(one *pay.Movement) (ourFee, bool) {
 	if !m.hasFees() || !one.Moved {
 		return ourFee{}, false
 	}
-	f, ok := m.i.opt.Crossings.WalletFee(one.Crossing)
+	return termsFee(m.i.opt.Crossings, one)
+}
+
+// termsFee is what the terms say of a payment's fee, or of the part of an order that one seller was paid.
+func termsFee(crossings *crossing.State, one *pay.Movement) (ourFee, bool) {
+	id := one.Crossing
+	if one.Seller != "" {
+		id = one.Whole
+	}
+	f, ok := crossings.WalletFeeOf(id, one.Seller)
 	return ourFee{f.Minor, f.Parts}, ok
 }
 

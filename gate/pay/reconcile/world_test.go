@@ -34,7 +34,7 @@ name: {en: A market and two wallets}
 parties:
   - {role: marketplace, id: lotus-market}
   - {role: wallet, members: [crane-pay, carp-pay]}
-  - {role: seller, members: [tea-shop]}
+  - {role: seller, members: [tea-shop, book-shop]}
 valid: {from: "2026-01-01T00:00:00+08:00", until: "2029-01-01T00:00:00+08:00", notice: 30d}
 calendar: "+08:00"
 scope: {kinds: [payment, refund], currencies: [CNY], beneficiary: seller}
@@ -127,7 +127,7 @@ func keyOf(handle string) ed25519.PrivateKey {
 // people registers everybody and brings the terms into force.
 func (w *world) people() {
 	w.submit("", &party.Register{Handle: "keeper", Kind: party.Operator, Name: "Keeper"})
-	for handle, kind := range map[string]party.Kind{"lotus-market": party.Platform, "crane-pay": party.Wallet, "carp-pay": party.Wallet, "tea-shop": party.Merchant} {
+	for handle, kind := range map[string]party.Kind{"lotus-market": party.Platform, "crane-pay": party.Wallet, "carp-pay": party.Wallet, "tea-shop": party.Merchant, "book-shop": party.Merchant} {
 		k, err := party.Prove(keyOf(handle), handle)
 		if err != nil {
 			w.t.Fatal(err)

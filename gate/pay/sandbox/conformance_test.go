@@ -31,7 +31,7 @@ func TestConformance(t *testing.T) {
 		}
 	}
 	tests := map[string]bool{}
-	for _, folder := range []string{".", "*", "../wechatpay", "../alipay", "../stripe", ".."} {
+	for _, folder := range []string{".", "*", "../wechatpay", "../alipay", "../stripe", "../reconcile", ".."} {
 		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)

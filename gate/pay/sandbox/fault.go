@@ -45,13 +45,14 @@ const (
 
 	Coupon         Kind = "coupon"          // op approve: a coupon of Amount, which the wallet bears, pays a part. For wallets that have them
 	OwnCoupon      Kind = "own_coupon"      // the same, but the merchant bears it: the wallet owes so much less
+	WrongFee       Kind = "wrong_fee"       // op approve: the wallet keeps a fee that is off by Amount, of the order or of the part that No says
 	PayClosed      Kind = "pay_closed"      // op approve: the shopper was typing while the close came, and pays all the same
 	RefundAbnormal Kind = "refund_abnormal" // op refund: the card is gone; a person must see to the refund, or, where the wallet knows no such state, only a query tells that it went through
 	RefundClosed   Kind = "refund_closed"   // op refund: the refund fails for good
 	SplitClosed    Kind = "split_closed"    // op split: the receiver's account is out of order; the part fails for good
 )
 
-var kinds = []Kind{Delay, DropBefore, DropAfter, Refuse, Unsigned, Probe, Garbage, Skew, WrongAmount, Lose, Duplicate, Reorder, Coupon, OwnCoupon, PayClosed, RefundAbnormal, RefundClosed, SplitClosed}
+var kinds = []Kind{Delay, DropBefore, DropAfter, Refuse, Unsigned, Probe, Garbage, Skew, WrongAmount, Lose, Duplicate, Reorder, Coupon, OwnCoupon, WrongFee, PayClosed, RefundAbnormal, RefundClosed, SplitClosed}
 
 // Kinds lists the kinds of faults.
 func Kinds() []Kind { return slices.Clone(kinds) }
@@ -120,7 +121,7 @@ type Hits map[Kind]*Fault
 func (w *Wallet) Hits(no string, ops ...Op) Hits {
 	var hit Hits
 	w.faults = slices.DeleteFunc(w.faults, func(f *Fault) bool {
-		if (f.Op != "" && !slices.Contains(ops, f.Op)) || (f.No != "" && f.No != no) || hit[f.Kind] != nil {
+		if f.Kind == WrongFee || (f.Op != "" && !slices.Contains(ops, f.Op)) || (f.No != "" && f.No != no) || hit[f.Kind] != nil {
 			return false
 		}
 		if hit == nil {
@@ -133,6 +134,25 @@ func (w *Wallet) Hits(no string, ops ...Op) Hits {
 		return f.Times == 0
 	})
 	return hit
+}
+
+// FeeOf is what the wallet keeps of an order, or of a part of one, for which it owes so much: by its rate, but for a fault of kind
+// [WrongFee], which it uses up by one. The caller holds the lock.
+func (w *Wallet) FeeOf(no string, owed int64) int64 {
+	fee := w.Fee(owed)
+	i := slices.IndexFunc(w.faults, func(f *Fault) bool {
+		return f.Kind == WrongFee && (f.Op == "" || f.Op == OpApprove) && (f.No == "" || f.No == no)
+	})
+	if i < 0 {
+		return fee
+	}
+	f := w.faults[i]
+	if f.Times > 0 {
+		if f.Times--; f.Times == 0 {
+			w.faults = slices.Delete(w.faults, i, i+1)
+		}
+	}
+	return min(max(fee+f.Amount, 0), owed)
 }
 
 // Shift is by how much a fault of kind [Skew] sets the clock wrong.

@@ -55,7 +55,7 @@ func (w *Wallet) approve(m *merchant, o *order) error {
 	if f := hit[sandbox.Coupon]; f != nil && f.Amount > 0 && f.Amount < o.Total {
 		o.Coupon = f.Amount
 	}
-	o.State, o.Paid, o.Fee = success, w.Now(), w.Fee(o.Total)
+	o.State, o.Paid, o.Fee = success, w.Now(), w.FeeOf(o.No, o.Total)
 	w.Keep("Order", o)
 	w.move(m, o, "在线支付", o.Total, o.No)
 	w.move(m, o, "收费", -o.Fee, o.No)

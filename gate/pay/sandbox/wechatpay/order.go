@@ -317,7 +317,7 @@ func (w *Wallet) pay(m *merchant, o *order, payer string, hit sandbox.Hits) {
 		}
 	}
 	o.redeem(hit)
-	o.State, o.Paid, o.OpenID, o.Fee = success, now, payer, w.Fee(o.owed())
+	o.State, o.Paid, o.OpenID, o.Fee = success, now, payer, w.FeeOf(o.No, o.owed())
 	for o.TransactionID == "" || m.byRef[o.TransactionID] != nil {
 		o.TransactionID = "4200009" + w.Digits(3) + now.In(sandbox.Beijing).Format("20060102") + w.Digits(10)
 	}

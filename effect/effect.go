@@ -28,6 +28,15 @@ type Handler interface {
 	Handle(ctx context.Context, e journal.Entry) (replica.Command, error)
 }
 
+// Later is the error of a handler whose peer is at it: there is no outcome yet, and nothing has failed. It is asked again with
+// growing pauses, for as long as it takes, which is no try; and it takes no room from the effects behind it.
+type Later struct {
+	Why string
+}
+
+// Error says why.
+func (l *Later) Error() string { return l.Why }
+
 // HandlerFunc is a function as a Handler.
 type HandlerFunc func(ctx context.Context, e journal.Entry) (replica.Command, error)
 
@@ -71,6 +80,7 @@ type Runner struct {
 type peer struct {
 	name    string
 	waiting waiting
+	later   int // of them, those whose peer is at it
 	running int
 	failing int              // tries in a row without success
 	last    string           // error
@@ -165,6 +175,10 @@ func (r *Runner) Drain(ctx context.Context) (int, error) {
 		if ctx.Err() != nil {
 			break
 		}
+		var later *Later
+		if errors.As(err, &later) {
+			continue
+		}
 		if err != nil {
 			if r.opt.OnError != nil {
 				r.opt.OnError(p.Peer, p.Position, 1, err)
@@ -219,7 +233,7 @@ func (r *Runner) gather(upTo journal.Position) {
 		if q.turn != p.Turn {
 			q.turn, q.after = p.Turn, 0
 		}
-		room, after := r.opt.Queue-len(q.waiting)-q.running, q.after
+		room, after := r.opt.Queue-(len(q.waiting)-q.later)-q.running, q.after
 		r.mu.Unlock()
 		for room > 0 && upTo > 0 {
 			list := m.PendingOf(p.Name, after, upTo, room)
@@ -250,7 +264,7 @@ func (r *Runner) forget() {
 		for _, w := range q.waiting {
 			delete(r.seen, w.at)
 		}
-		q.waiting, q.after = nil, 0
+		q.waiting, q.later, q.after = nil, 0, 0
 	}
 }
 
@@ -281,6 +295,9 @@ func (r *Runner) start(ctx context.Context, calls *sync.WaitGroup) time.Duration
 				break
 			}
 			w := heap.Pop(&q.waiting).(work)
+			if w.looks > 0 {
+				q.later--
+			}
 			q.running++
 			calls.Add(1)
 			go func() {
@@ -301,6 +318,9 @@ func (r *Runner) work(ctx context.Context, q *peer, w work) {
 		delete(r.seen, w.at)
 		q.after = 0
 	case again:
+		if w.looks > 0 {
+			q.later++
+		}
 		heap.Push(&q.waiting, w)
 	default:
 		delete(r.seen, w.at)
@@ -329,6 +349,14 @@ func (r *Runner) try(ctx context.Context, q *peer, w *work) bool {
 		_, err = r.node.Submit(ctx, replica.Request{Command: c, Effect: w.at})
 	}
 	if ctx.Err() != nil {
+		return true
+	}
+	var later *Later
+	if errors.As(err, &later) {
+		r.mu.Lock()
+		w.looks++
+		w.due = r.now() + min(r.opt.First<<min(w.looks-1, 20), r.opt.Longest)
+		r.mu.Unlock()
 		return true
 	}
 	settled := err == nil || !m.IsPending(w.at) // an outcome that the state refuses settles the effect too
@@ -403,6 +431,7 @@ type work struct {
 	at    journal.Position
 	due   time.Duration
 	tries int
+	looks int // that came to nothing yet
 	term  int // in which it was gathered
 }
 

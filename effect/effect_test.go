@@ -234,30 +234,6 @@ func TestHopelessIsBuried(t *testing.T) {
 	x.close()
 }
 
-// TestWaitingIsNoTry: effects that may not be begun wait, however long, and are made when they may.
-func TestWaitingIsNoTry(t *testing.T) {
-	t.Parallel()
-	var may atomic.Bool
-	var asked, calls atomic.Int64
-	began := time.Now()
-	o := effect.Options{
-		Now: func() time.Time { return began.Add(100 * time.Since(began)) }, MaxTries: 1,
-		Wait: func(kind string) bool { asked.Add(1); return kind == "bell.rung" && !may.Load() },
-	}
-	x := newHouse(t, options(t.TempDir()), o, func(context.Context, journal.Entry) (replica.Command, error) {
-		calls.Add(1)
-		return &tell{}, nil
-	})
-	at := x.ring("w")
-	x.eventually("it is looked at again and again", func() bool { return asked.Load() > 4 })
-	if calls.Load() != 0 || len(x.n.Machine().Buried()) != 0 || !x.n.Machine().IsPending(at) {
-		t.Errorf("%d calls, %d buried", calls.Load(), len(x.n.Machine().Buried()))
-	}
-	may.Store(true)
-	x.eventually("it is made", func() bool { return x.heard(at) == 1 })
-	x.close()
-}
-
 // TestSlowPeerDelaysNobody: while every call of one peer hangs, the others' are made; and no more calls hang than the
 // width.
 func TestSlowPeerDelaysNobody(t *testing.T) {

@@ -64,7 +64,7 @@ func Handler(payers map[string]Payer) effect.Handler {
 			}
 			return &Report{Instruction: i.ID, Progress: Returned, Ref: short(o.Ref, 128), Reason: said}, nil
 		}
-		return nil, fmt.Errorf("settle: instruction %s is still on its way at %s: %.200s", i.ID, i.From, o.Said)
+		return nil, &effect.Later{Why: fmt.Sprintf("instruction %s is still on its way at %s: %.200s", i.ID, i.From, o.Said)}
 	})
 }
 

@@ -1,7 +1,9 @@
 package pay
 
 import (
+	"bytes"
 	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/moongate-hub/moongate"
@@ -50,17 +52,68 @@ func (s *State) thaw(order moongate.ID, by, kept int64) {
 	}
 }
 
+// Bounds of the time for which an order comes last that balked.
+const (
+	lastFrom = moongate.Day
+	lastTo   = 8 * moongate.Day
+)
+
+// balked has an order of which a split failed come last for a while: it may be the order that the wallet does not split, as
+// well as the receiver, and at the head of the queue it would fail everybody's payout, again and again.
+func (s *State) balked(id moongate.ID, f *frozen, at moongate.Time) {
+	f.Last = at + backOff(lastFrom, lastTo, f.Balks)
+	if f.Balks++; f.Balks == 1 {
+		s.behind[f.Wallet] = append(s.behind[f.Wallet], id)
+	}
+}
+
+// unbalked has an order stand where its age places it.
+func (s *State) unbalked(id moongate.ID, f *frozen) {
+	if f.Balks > 0 {
+		s.behind[f.Wallet] = without(s.behind[f.Wallet], id)
+		f.Balks, f.Last = 0, 0
+	}
+}
+
+func without(list []moongate.ID, id moongate.ID) []moongate.ID {
+	if i := slices.Index(list, id); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// fairly gives a wallet's frozen orders, oldest first, and behind all others those that balked: the one that did so longest
+// ago first, so that each of them has its turn.
+func (s *State) fairly(wallet string, now moongate.Time) iter.Seq2[moongate.ID, frozen] {
+	return func(yield func(moongate.ID, frozen) bool) {
+		for _, id := range s.queue[wallet] {
+			if f, ok := s.frozen.Get(id); ok && f.Last <= now && !yield(id, f) {
+				return
+			}
+		}
+		last := slices.Clone(s.behind[wallet])
+		of := func(id moongate.ID) frozen { f, _ := s.frozen.Get(id); return f }
+		slices.SortFunc(last, func(a, b moongate.ID) int {
+			fa, fb := of(a), of(b)
+			return cmp.Or(cmp.Compare(fa.Last, fb.Last), cmp.Compare(fa.Since, fb.Since), bytes.Compare(a[:], b[:]))
+		})
+		for _, id := range last {
+			if f := of(id); f.Last > now && !yield(id, f) {
+				return
+			}
+		}
+	}
+}
+
 // unfreeze forgets a frozen order: the wallet has released it, or nothing of it is left.
 func (s *State) unfreeze(id moongate.ID) {
 	f, ok := s.frozen.Get(id)
 	if !ok {
 		return
 	}
+	s.unbalked(id, &f)
 	s.frozen.Delete(id)
-	q := s.queue[f.Wallet]
-	if i := slices.Index(q, id); i >= 0 {
-		s.queue[f.Wallet] = slices.Delete(q, i, i+1)
-	}
+	s.queue[f.Wallet] = without(s.queue[f.Wallet], id)
 }
 
 // forgetSplits drops what is over: orders that the wallet has released by now, and payouts that ended long ago.
@@ -96,11 +149,14 @@ func newPassing() *replica.Due[dueKey] { return replica.NewDue(dueKey.before) }
 
 // rebuildSplits makes anew what is derived.
 func (s *State) rebuildSplits() {
-	s.queue, s.passing = map[string][]moongate.ID{}, newPassing()
+	s.queue, s.behind, s.passing = map[string][]moongate.ID{}, map[string][]moongate.ID{}, newPassing()
 	since := map[moongate.ID]journal.Position{}
 	for id, f := range s.frozen.All() {
 		s.queue[f.Wallet] = append(s.queue[f.Wallet], id)
 		since[id] = f.Since
+		if f.Balks > 0 {
+			s.behind[f.Wallet] = append(s.behind[f.Wallet], id)
+		}
 		s.passing.Add(f.Until, dueKey{dueFrozen, id})
 	}
 	for _, q := range s.queue {

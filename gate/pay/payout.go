@@ -32,8 +32,8 @@ func (g *Gate) PayOut(ctx context.Context, wallet string, no moongate.ID, to str
 	}
 	var o payout
 	g.opt.Read(func() { o, _ = g.opt.State.payouts.Get(no) })
-	if o.Open > 0 || o.Paid == amount.Minor || o.Paid == 0 && o.Failed != "" {
-		return o.answer(), nil // one of which nothing was paid ends with its failure; of one that was partly paid the rest is tried again
+	if o.Open > 0 || o.Paid == amount.Minor || o.hopeless() {
+		return o.answer(), nil
 	}
 	if a, waits := o.rests(g.opt.Now()); waits {
 		return a, nil

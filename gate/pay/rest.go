@@ -8,13 +8,15 @@ import (
 	"github.com/moongate-hub/moongate/replica"
 )
 
-// A payout of which a part was paid cannot be returned any more, and its rest is tried again: some times, further and
-// further apart. Then it waits for a person under an exception, until settlement says what became of its instruction: it
-// was paid by hand, or is to be tried again.
+// A payout is tried some times, further and further apart, each time with other orders where there are any. One of which
+// nothing was paid is returned soon. One of which a part was paid cannot be returned any more, and its rest is tried longer;
+// then it waits for a person under an exception, until settlement says what became of its instruction: it was paid by hand, or
+// is to be tried again.
 
 // Bounds of trying the rest of a payout again.
 const (
-	maxRounds = 8                   // in a row that brought the participant nothing
+	maxRounds = 8                   // in a row that brought the participant nothing, of the rest
+	maxEmpty  = 3                   // of all of it
 	restFrom  = 5 * moongate.Minute // after the first; twice as long after each that follows
 	restTo    = 4 * moongate.Hour
 )
@@ -50,6 +52,9 @@ func (o *payout) rests(now moongate.Time) (PayoutAnswer, bool) {
 	}
 	return a, true
 }
+
+// hopeless tells whether nothing of it was paid, and it has been tried enough: its claim goes into another window.
+func (o *payout) hopeless() bool { return o.Paid == 0 && o.Rounds >= maxEmpty }
 
 // partly tells whether the participant got some of it and not all.
 func (o *payout) partly() bool { return o.Paid > 0 && o.Paid < o.Amount.Minor }

@@ -142,14 +142,24 @@ func TestRestOfPayoutIsTriedAgain(t *testing.T) {
 	}
 }
 
-// payer tells settlement how a payout stands, as far as these tests go.
+// payer tells settlement how a payout stands, as the hub does.
 func (w *world) payer(wallet string) settle.Payer {
-	return func(ctx context.Context, o settle.Order) (settle.Outcome, error) {
+	return func(ctx context.Context, o settle.Order) (out settle.Outcome, err error) {
 		id, err := moongate.ParseID(o.No)
 		if err != nil {
-			return settle.Outcome{}, err
+			return out, err
 		}
 		a, err := w.gate.PayOut(ctx, wallet, id, o.To, o.Amount)
-		return settle.Outcome{Paid: a.Paid == o.Amount.Minor, Manual: a.Open == 0 && a.Manual != "", Part: a.Paid, Said: a.Manual}, err
+		switch {
+		case err != nil:
+		case a.Paid == o.Amount.Minor:
+			out.Paid = true
+		case a.Open > 0 || a.Waits != "":
+		case a.Paid == 0 && a.Failed != "":
+			out.Refused, out.Said = true, a.Failed
+		case a.Manual != "":
+			out.Manual, out.Said, out.Part = true, a.Manual, a.Paid
+		}
+		return out, err
 	}
 }

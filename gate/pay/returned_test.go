@@ -216,11 +216,12 @@ func TestPaidByHand(t *testing.T) {
 // Whatever wallets answer and whatever operators and payees say in between, the payee gets what it is owed, once.
 func TestWhateverBecomesOfPayouts(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		w, no := newDueWorld(r)
+		w, _ := newDueWorld(r)
 		hand := int64(0)
 		for range rapid.IntRange(1, 25).Draw(r, "length") {
 			i := w.instruction("tea-shop")
-			if no = i.ID; no.IsZero() {
+			no := i.ID
+			if no.IsZero() {
 				w.pass(26*time.Hour, time.Hour)
 				continue
 			}

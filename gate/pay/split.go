@@ -147,6 +147,8 @@ type frozen struct {
 	Open     int              `cbor:"8,keyasint,omitempty"`  // splits under way
 	Party    string           `cbor:"9,keyasint,omitempty"`  // the seller whose part it is
 	Kept     int64            `cbor:"10,keyasint,omitempty"` // of what is left, what is the seller's own and the wallet's
+	Balks    int              `cbor:"11,keyasint,omitempty"` // splits of it in a row that failed
+	Last     moongate.Time    `cbor:"12,keyasint,omitempty"` // until then others come first, since it balked
 }
 
 // splitting is a split as the state keeps it, while it is under way.
@@ -266,9 +268,8 @@ func (p *portion) account(named string) string {
 // get no more than is not its own, and only who has a plain account that the wallet admits; the sub-merchant gets its part by
 // having it released, whole, when others have theirs, also where its number was changed or removed since it was paid.
 func (s *State) allocate(step *replica.Step, c *PlanPayout, plain bool, need int64) (parts []portion, covered int64, waits bool) {
-	for _, id := range s.queue[c.Wallet] {
-		f, ok := s.frozen.Get(id)
-		if !ok || f.Until <= step.At || f.Currency != c.Amount.Currency {
+	for id, f := range s.fairly(c.Wallet, step.At) {
+		if f.Until <= step.At || f.Currency != c.Amount.Currency {
 			continue
 		}
 		take := min(f.Left-f.Kept, part(f.Whole, c.Cap, 10_000)-f.Split, need-covered)
@@ -432,8 +433,12 @@ func (s *State) foldSplitMoved(at moongate.Time, v *SplitMoved) {
 			s.foldShared(&x, v)
 		}
 		o.Paid, o.Gained = o.Paid+v.Amount.Minor, true
+		s.unbalked(x.Attempt, &f)
 	} else {
 		o.Failed, o.Code, o.Broke = v.Message, v.Code, true
+		if frozen {
+			s.balked(x.Attempt, &f, at)
+		}
 		f.Left += v.Amount.Minor
 		if x.Release {
 			f.Kept += v.Amount.Minor

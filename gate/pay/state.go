@@ -234,6 +234,7 @@ type State struct {
 	sharesOf   map[moongate.ID][]moongate.ID // of an order, what receivers got
 	recallsOf  map[moongate.ID]int           // of a refund, shares on their way back
 	queue      map[string][]moongate.ID      // attempts whose money is frozen at a wallet, oldest first
+	behind     map[string][]moongate.ID      // those of them of which the last split failed, in no order
 
 	follows []string               // kinds of events that are an [Ending]
 	sent    func(moongate.ID) bool // see Heed

@@ -102,7 +102,7 @@ func (v payBill) read(e *env, file string, out *bufio.Writer) (*readBill, error)
 		in = f
 	}
 	digest := sha256.New()
-	b, err := bill.Open(in, bill.Options{Hash: v.Hash, Digest: digest})
+	b, err := bill.Open(in, bill.Options{Hash: v.Hash, Digest: digest, Brief: !v.Rows})
 	if err != nil {
 		r.fail(err)
 		return r, nil

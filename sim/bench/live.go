@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/api"
@@ -74,6 +75,18 @@ func (v *live) close() error {
 		v.closed = errors.Join(v.closed, v.hub.Close())
 	})
 	return v.fault(context.Background(), v.closed)
+}
+
+// quiet waits until nothing is left to be asked of the wallet: every order that was made stands there.
+func (v *live) quiet(ctx context.Context) error {
+	for waiting := 1; waiting > 0; {
+		if ctx.Err() != nil || v.broken.Load() != nil {
+			return v.fault(ctx, context.Cause(ctx))
+		}
+		time.Sleep(5 * time.Millisecond)
+		waiting = len(v.machine.Pending(0, 0))
+	}
+	return nil
 }
 
 // idle is a wallet that takes every order and never tells of one.

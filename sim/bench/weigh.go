@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"time"
 
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/replica"
@@ -72,12 +71,8 @@ func (b *restart) payments(ctx context.Context) (err error) {
 	if err != nil {
 		return v.fault(ctx, err)
 	}
-	for waiting := 1; waiting > 0; { // until every order stands at the wallet
-		if ctx.Err() != nil || v.broken.Load() != nil {
-			return v.fault(ctx, context.Cause(ctx))
-		}
-		time.Sleep(5 * time.Millisecond)
-		waiting = len(v.machine.Pending(0, 0))
+	if err := v.quiet(ctx); err != nil {
+		return err
 	}
 	b.memory(fmt.Sprintf("memory of an open payment whose order stands at a wallet, of %d", len(opened)), heap()-before, int64(len(opened)))
 	runtime.KeepAlive(opened)

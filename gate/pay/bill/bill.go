@@ -168,6 +168,7 @@ type Bill struct {
 	last   *Sums // of the currency last seen
 	of     money.Currency
 	rows   int64
+	brief  bool
 	failed error // sticky: after an error or the end, every Next gives it again
 }
 

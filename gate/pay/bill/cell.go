@@ -1,6 +1,7 @@
 package bill
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,11 +15,18 @@ const (
 	utc     = moongate.Time(0)
 )
 
+// text is what a cell is: a string that lasts, or bytes that are there until the next line is read.
+type text interface{ string | []byte }
+
 // time reads a time such as 2021-01-28 17:07:11, so many hours ahead of UTC.
 func (b *Bill) time(to *moongate.Time, column, cell string, ahead moongate.Time) error {
+	return readTime(b, to, column, cell, ahead)
+}
+
+func readTime[T text](b *Bill, to *moongate.Time, column string, cell T, ahead moongate.Time) error {
 	t, ok := parseTime(cell)
 	if !ok {
-		return b.bad(column, cell, "is not a time like 2021-01-28 17:07:11")
+		return b.bad(column, string(cell), "is not a time like 2021-01-28 17:07:11")
 	}
 	*to = t - ahead
 	return nil
@@ -26,7 +34,7 @@ func (b *Bill) time(to *moongate.Time, column, cell string, ahead moongate.Time)
 
 // parseTime reads exactly YYYY-MM-DD hh:mm:ss, a day that is in the calendar. It is here because a bill has a million
 // of them.
-func parseTime(s string) (moongate.Time, bool) {
+func parseTime[T text](s T) (moongate.Time, bool) {
 	if len(s) != len("2006-01-02 15:04:05") || s[4] != '-' || s[7] != '-' || s[10] != ' ' || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
@@ -74,12 +82,16 @@ func daysBefore(year, month int) int {
 
 // number reads a decimal with at most so many places into a whole number of the smallest unit, exactly.
 func (b *Bill) number(to *int64, column, cell string, most int) error {
+	return readNumber(b, to, column, cell, most)
+}
+
+func readNumber[T text](b *Bill, to *int64, column string, cell T, most int) error {
 	n, ok := parseNumber(cell, most)
 	if !ok {
 		if most == 0 {
-			return b.bad(column, cell, "is not a whole number")
+			return b.bad(column, string(cell), "is not a whole number")
 		}
-		return b.bad(column, cell, fmt.Sprintf("is not a number with at most %d decimals", most))
+		return b.bad(column, string(cell), fmt.Sprintf("is not a number with at most %d decimals", most))
 	}
 	*to = n
 	return nil
@@ -87,7 +99,7 @@ func (b *Bill) number(to *int64, column, cell string, most int) error {
 
 // parseNumber reads digits, at most one point with digits on both sides, perhaps after a minus. 18 digits at most, so
 // that no step overflows.
-func parseNumber(s string, most int) (int64, bool) {
+func parseNumber[T text](s T, most int) (int64, bool) {
 	negative := len(s) > 0 && s[0] == '-'
 	if negative {
 		s = s[1:]
@@ -135,20 +147,24 @@ func decimal(n int64, most int) string {
 }
 
 // ticked splits a line of which every cell stands after a backtick. A cell may hold commas and is never quoted, so the
-// mark between cells is comma and backtick.
-func ticked(text string, cells []string) ([]string, bool) {
+// mark between cells is comma and backtick. The cells are there as long as the line.
+func ticked(line []byte, cells [][]byte) ([][]byte, bool) {
 	cells = cells[:0]
-	if text == "" || text[0] != '`' {
+	if len(line) == 0 || line[0] != '`' {
 		return cells, false
 	}
-	text = text[1:]
-	for {
-		end := strings.Index(text, ",`")
-		if end < 0 {
-			return append(cells, text), true
+	line = line[1:]
+	for from := 0; ; {
+		at := bytes.IndexByte(line[from:], '`')
+		if at < 0 {
+			return append(cells, line), true
 		}
-		cells = append(cells, text[:end])
-		text = text[end+2:]
+		if from += at; from == 0 || line[from-1] != ',' {
+			from++ // it stands within a cell
+			continue
+		}
+		cells = append(cells, line[:from-1])
+		line, from = line[from+1:], 0
 	}
 }
 

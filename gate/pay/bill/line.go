@@ -39,25 +39,31 @@ var (
 
 // read gives the next line without its end. The error is io.EOF at the end of the file, after the last line.
 func (l *lines) read() (string, error) {
+	line, err := l.pass()
+	return string(line), err
+}
+
+// pass is read for who is done with the line before the next one is read: nothing is kept of it.
+func (l *lines) pass() ([]byte, error) {
 	line, err := l.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		l.n++
-		return "", errLong
+		return nil, errLong
 	}
 	if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
-		return "", err
+		return nil, err
 	}
 	l.n++
 	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
 	if l.gbk != nil {
 		if line, err = l.decode(line); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	if !utf8.Valid(line) {
-		return "", errEncoding
+		return nil, errEncoding
 	}
-	return string(line), nil
+	return line, nil
 }
 
 // decode turns a line of GBK into UTF-8. Bytes that are no GBK would become replacement characters.
@@ -72,16 +78,22 @@ func (l *lines) decode(line []byte) ([]byte, error) {
 
 // line reads a line of the bill. The end of the file is an error that says what is missing, or io.EOF where nothing is.
 func (b *Bill) line(missing string) (string, error) {
-	text, err := b.lines.read()
+	line, err := b.pass(missing)
+	return string(line), err
+}
+
+// pass is line for who is done with it before the next one is read.
+func (b *Bill) pass(missing string) ([]byte, error) {
+	line, err := b.lines.pass()
 	switch {
 	case err == nil:
-		return text, nil
+		return line, nil
 	case errors.Is(err, io.EOF) && missing == "":
-		return "", io.EOF
+		return nil, io.EOF
 	case errors.Is(err, io.EOF):
-		return "", b.bad("", "", missing)
+		return nil, b.bad("", "", missing)
 	}
-	return "", b.bad("", "", readFault(err))
+	return nil, b.bad("", "", readFault(err))
 }
 
 // readFault says for people why a file cannot be read on.
@@ -90,6 +102,24 @@ func readFault(err error) string {
 		return err.Error()
 	}
 	return "the file breaks off: " + err.Error()
+}
+
+// words are what a column says in many rows: they are kept once.
+type words map[string]string
+
+// maxWords bounds them: a column that says something else in every row is none of words.
+const maxWords = 64
+
+// of gives a cell as a string.
+func (w words) of(cell []byte) string {
+	if known, ok := w[string(cell)]; ok {
+		return known
+	}
+	word := string(cell)
+	if len(w) < maxWords && len(word) <= maxWords {
+		w[word] = word
+	}
+	return word
 }
 
 // bad is a fault at the line last read.

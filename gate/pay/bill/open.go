@@ -38,6 +38,9 @@ type Options struct {
 	Hash string
 	// Digest, where it is not nil, is fed with the unpacked text as it is read, and has all of it at the end.
 	Digest hash.Hash
+	// Brief leaves out of the rows what is for people to read: title, tag, rate, type and the sub-merchant's number. Not
+	// every format can.
+	Brief bool
 }
 
 var errUnknown = advise("this is no bill that is known here", "give the file as the wallet made it: WeChat Pay's trade or fund-flow bill, Alipay's archive or the details out of it, or Stripe's itemised balance report as CSV")
@@ -47,7 +50,7 @@ var errUnknown = advise("this is no bill that is known here", "give the file as 
 // A zip archive is read from its end, so it must come from something that can seek (a file, [bytes.Reader],
 // [io.SectionReader]). The error is refused, with advice, for what is no bill; malformed for one that is altered.
 func Open(r io.Reader, o Options) (*Bill, error) {
-	b := &Bill{totals: Totals{}}
+	b := &Bill{totals: Totals{}, brief: o.Brief}
 	if err := b.expect(o); err != nil {
 		return nil, err
 	}

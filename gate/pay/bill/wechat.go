@@ -1,6 +1,7 @@
 package bill
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -113,7 +114,8 @@ var (
 type wechatTrade struct {
 	columns []tradeColumn
 	refunds bool // all rows are refunds
-	cells   []string
+	cells   [][]byte
+	words   words
 	sums    [7]int64 // as tradeSums
 }
 
@@ -133,7 +135,7 @@ func (b *Bill) openTrade(header string) error {
 		}
 		if same == len(names) && same == len(l.columns) {
 			b.head.Wallet, b.head.Kind, b.head.Layout, b.head.Sealed = "wechatpay", Trade, l.name, true
-			b.format = &wechatTrade{columns: l.columns, refunds: l.name == LayoutRefund}
+			b.format = &wechatTrade{columns: l.columns, refunds: l.name == LayoutRefund, words: words{}}
 			return nil
 		}
 		if same > at {
@@ -151,24 +153,24 @@ func (b *Bill) openTrade(header string) error {
 }
 
 func (f *wechatTrade) next(b *Bill, row *Row) error {
-	text, err := b.line("the file ends without its summary: it is cut short")
+	line, err := b.pass("the file ends without its summary: it is cut short")
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(text, tradeSums[0]) {
-		return b.wechatSummary(text, tradeSums, f.sums[:], []int{0, 2, 2, 2, 5, 2, 2})
+	if bytes.HasPrefix(line, []byte(tradeSums[0])) {
+		return b.wechatSummary(string(line), tradeSums, f.sums[:], []int{0, 2, 2, 2, 5, 2, 2})
 	}
 	var ok bool
-	f.cells, ok = ticked(text, f.cells)
+	f.cells, ok = ticked(line, f.cells)
 	switch {
 	case !ok:
-		return b.bad(f.columns[0].name, text, "does not begin with a backtick")
+		return b.bad(f.columns[0].name, string(line), "does not begin with a backtick")
 	case len(f.cells) != len(f.columns):
 		return b.bad("", "", fmt.Sprintf("%d cells where the header has %d", len(f.cells), len(f.columns)))
 	}
 	var c tradeCells
-	for i, column := range f.columns {
-		if err := c.fill(b, row, column, f.cells[i]); err != nil {
+	for i := range f.columns {
+		if err := f.fill(b, row, &c, &f.columns[i], f.cells[i]); err != nil {
 			return err
 		}
 	}
@@ -176,64 +178,73 @@ func (f *wechatTrade) next(b *Bill, row *Row) error {
 		return err
 	}
 	row.Line = b.lines.n
-	c.finish(row, f.refunds)
+	f.finish(row, &c)
 	return nil
 }
 
 // tradeCells are what a row's cells say before it is clear whether it is a payment or a refund.
 type tradeCells struct {
-	state, refundState, refundNo, refundRef                          string
+	state, refundState, refundNo, refundRef                          []byte
 	settled, coupon, refund, couponBack, milli /* of a fen */, order int64
 	asked                                                            int64
 }
 
-func (c *tradeCells) fill(b *Bill, row *Row, column tradeColumn, text string) error {
+func (f *wechatTrade) fill(b *Bill, row *Row, c *tradeCells, column *tradeColumn, cell []byte) error {
 	switch column.to {
-	case cellTime:
-		return b.time(&row.At, column.name, text, beijing)
-	case cellAskedAt: // in place of the payment's
-		return b.time(&row.At, column.name, text, beijing)
+	case cellNothing:
+	case cellTime, cellAskedAt: // the asking's in place of the payment's
+		return readTime(b, &row.At, column.name, cell, beijing)
 	case cellDoneAt:
-		if text == "" { // still on its way
+		if len(cell) == 0 { // still on its way
 			return nil
 		}
-		return b.time(&row.Done, column.name, text, beijing)
+		return readTime(b, &row.Done, column.name, cell, beijing)
 	case cellCurrency:
-		return b.yuan(row, column.name, text)
+		return b.yuan(row, column.name, cell)
 	case cellFee:
-		return b.number(&c.milli, column.name, text, 5)
+		return readNumber(b, &c.milli, column.name, cell, 5)
 	case cellRef:
-		row.OrderRef = text
+		row.OrderRef = string(cell)
 	case cellOrder:
-		row.Order = text
+		row.Order = string(cell)
 	case cellMerchant:
-		return b.merchant(column.name, text)
-	case cellAccount:
-		if text != "0" {
-			row.Account = text
-		}
-	case cellType:
-		row.Type = text
+		return b.merchant(column.name, cell)
 	case cellState:
-		c.state = text
+		c.state = cell
 	case cellRefundRef:
-		c.refundRef = text
+		c.refundRef = cell
 	case cellRefundNo:
-		c.refundNo = text
+		c.refundNo = cell
 	case cellRefundState:
-		c.refundState = text
-	case cellTitle:
-		row.Title = text
-	case cellTag:
-		row.Tag = text
-	case cellRate:
-		row.Rate = text
+		c.refundState = cell
+	case cellAccount, cellType, cellTitle, cellTag, cellRate:
+		if !b.brief {
+			f.people(row, column.to, cell)
+		}
 	default:
 		if to := c.amount(column.to); to != nil {
-			return b.number(to, column.name, text, 2)
+			return readNumber(b, to, column.name, cell, 2)
 		}
 	}
 	return nil
+}
+
+// people fills in what is for people to read.
+func (f *wechatTrade) people(row *Row, to cell, text []byte) {
+	switch to {
+	case cellAccount:
+		if string(text) != "0" {
+			row.Account = f.words.of(text)
+		}
+	case cellType:
+		row.Type = f.words.of(text)
+	case cellTitle:
+		row.Title = string(text)
+	case cellTag:
+		row.Tag = string(text)
+	case cellRate:
+		row.Rate = f.words.of(text)
+	}
 }
 
 func (c *tradeCells) amount(of cell) *int64 {
@@ -255,23 +266,24 @@ func (c *tradeCells) amount(of cell) *int64 {
 }
 
 // merchant notes whose bill it is: all rows say the same.
-func (b *Bill) merchant(name, text string) error {
-	if b.head.Account == text {
+func (b *Bill) merchant(name string, text []byte) error {
+	if b.head.Account == string(text) {
 		return nil
 	}
 	if b.rows > 0 {
-		return b.bad(name, text, "is another merchant than in the rows before, "+b.head.Account)
+		return b.bad(name, string(text), "is another merchant than in the rows before, "+b.head.Account)
 	}
-	b.head.Account = strings.Clone(text)
+	b.head.Account = string(text)
 	return nil
 }
 
 // yuan reads a row's currency. The file's amounts have two decimals, so the currency must.
-func (b *Bill) yuan(row *Row, name, text string) error {
-	if text == "CNY" {
+func (b *Bill) yuan(row *Row, name string, cell []byte) error {
+	if string(cell) == "CNY" {
 		row.Currency = money.CNY
 		return nil
 	}
+	text := string(cell)
 	c, err := money.ParseCurrency(text)
 	if err != nil {
 		return b.bad(name, text, "is not a currency")
@@ -284,17 +296,18 @@ func (b *Bill) yuan(row *Row, name, text string) error {
 }
 
 // finish makes a payment or a refund of the row. A payment's row has 0 for the refund's number.
-func (c *tradeCells) finish(row *Row, refunds bool) {
+func (f *wechatTrade) finish(row *Row, c *tradeCells) {
 	row.Fee = c.milli
-	if refunds || c.refundNo != "" && c.refundNo != "0" || c.refundRef != "" && c.refundRef != "0" || c.state == "REFUND" || c.state == "REVOKED" {
-		row.Kind, row.No, row.Ref, row.State = Refund, c.refundNo, c.refundRef, c.refundState
+	state, refundNo, refundRef := f.words.of(c.state), string(c.refundNo), string(c.refundRef)
+	if f.refunds || refundNo != "" && refundNo != "0" || refundRef != "" && refundRef != "0" || state == "REFUND" || state == "REVOKED" {
+		row.Kind, row.No, row.Ref, row.State = Refund, refundNo, refundRef, f.words.of(c.refundState)
 		row.Amount, row.Settled, row.Coupon = -c.asked, -c.refund, -c.couponBack
 		if row.State == "" {
-			row.State = c.state
+			row.State = state
 		}
 		return
 	}
-	row.Kind, row.No, row.Ref, row.State = Payment, row.Order, row.OrderRef, c.state
+	row.Kind, row.No, row.Ref, row.State = Payment, row.Order, row.OrderRef, state
 	row.Amount, row.Settled, row.Coupon = c.order, c.settled, c.coupon
 }
 
@@ -317,7 +330,7 @@ func (b *Bill) wechatSummary(header string, names []string, sums []int64, places
 	if err != nil {
 		return err
 	}
-	cells, ok := ticked(text, nil)
+	cells, ok := ticked([]byte(text), nil)
 	switch {
 	case !ok:
 		return b.bad(names[0], text, "does not begin with a backtick")
@@ -326,7 +339,7 @@ func (b *Bill) wechatSummary(header string, names []string, sums []int64, places
 	}
 	var wrong []error
 	for i, name := range names {
-		cell := cells[i]
+		cell := string(cells[i])
 		if places[i] == 0 {
 			cell = strings.TrimSuffix(cell, ".0") // some fund-flow bills count 20.0 rows
 		}
@@ -335,7 +348,7 @@ func (b *Bill) wechatSummary(header string, names []string, sums []int64, places
 			return err
 		}
 		if said != sums[i] {
-			wrong = append(wrong, b.bad(name, cells[i], "does not hold: the rows add up to "+decimal(sums[i], places[i])+". The bill is altered or cut short"))
+			wrong = append(wrong, b.bad(name, string(cells[i]), "does not hold: the rows add up to "+decimal(sums[i], places[i])+". The bill is altered or cut short"))
 		}
 	}
 	if len(wrong) > 0 {
@@ -359,7 +372,8 @@ func (b *Bill) ends() error {
 
 // wechatFund reads a fund-flow bill: every movement of one of the merchant's accounts.
 type wechatFund struct {
-	cells []string
+	cells [][]byte
+	words words
 	sums  [5]int64 // as fundSums
 }
 
@@ -368,44 +382,44 @@ func (b *Bill) openFund(header string) error {
 		return b.bad("", "", "the header is not that of a WeChat Pay fund-flow bill: "+fundNames[0]+", "+fundNames[1]+", …")
 	}
 	b.head.Wallet, b.head.Kind, b.head.Sealed = "wechatpay", Fund, true
-	b.format = &wechatFund{}
+	b.format = &wechatFund{words: words{}}
 	return nil
 }
 
 func (f *wechatFund) next(b *Bill, row *Row) error {
-	text, err := b.line("the file ends without its summary: it is cut short")
+	line, err := b.pass("the file ends without its summary: it is cut short")
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(text, fundSums[0]) {
-		return b.wechatSummary(text, fundSums, f.sums[:], []int{0, 0, 2, 0, 2})
+	if bytes.HasPrefix(line, []byte(fundSums[0])) {
+		return b.wechatSummary(string(line), fundSums, f.sums[:], []int{0, 0, 2, 0, 2})
 	}
 	var ok bool
-	f.cells, ok = ticked(text, f.cells)
+	f.cells, ok = ticked(line, f.cells)
 	switch {
 	case !ok:
-		return b.bad(fundNames[0], text, "does not begin with a backtick")
+		return b.bad(fundNames[0], string(line), "does not begin with a backtick")
 	case len(f.cells) != len(fundNames):
 		return b.bad("", "", fmt.Sprintf("%d cells where the header has %d", len(f.cells), len(fundNames)))
 	}
 	c := f.cells
-	row.Line, row.Currency, row.Ref, row.Type, row.Title, row.No = b.lines.n, money.CNY, c[1], c[4], c[3], c[10]
+	row.Line, row.Currency, row.Ref, row.Type, row.Title, row.No = b.lines.n, money.CNY, string(c[1]), f.words.of(c[4]), f.words.of(c[3]), string(c[10])
 	var amount, balance int64
-	if err := b.time(&row.At, fundNames[0], c[0], beijing); err != nil {
+	if err := readTime(b, &row.At, fundNames[0], c[0], beijing); err != nil {
 		return err
 	}
-	if err := b.number(&amount, fundNames[6], c[6], 2); err != nil {
+	if err := readNumber(b, &amount, fundNames[6], c[6], 2); err != nil {
 		return err
 	}
-	if err := b.number(&balance, fundNames[7], c[7], 2); err != nil {
+	if err := readNumber(b, &balance, fundNames[7], c[7], 2); err != nil {
 		return err
 	}
-	in := c[5] == "收入"
+	in := string(c[5]) == "收入"
 	switch {
-	case !in && c[5] != "支出":
-		return b.bad(fundNames[5], c[5], "is neither 收入 nor 支出")
+	case !in && string(c[5]) != "支出":
+		return b.bad(fundNames[5], string(c[5]), "is neither 收入 nor 支出")
 	case amount < 0:
-		return b.bad(fundNames[6], c[6], "is negative; the column before says which way it went")
+		return b.bad(fundNames[6], string(c[6]), "is negative; the column before says which way it went")
 	}
 	count, total := 1, 2
 	if !in {
@@ -414,14 +428,14 @@ func (f *wechatFund) next(b *Bill, row *Row) error {
 	f.sums[0]++
 	f.sums[count]++
 	if !plus(&f.sums[total], amount) {
-		return b.bad(fundNames[6], c[6], "makes the sum larger than 64 bits")
+		return b.bad(fundNames[6], string(c[6]), "makes the sum larger than 64 bits")
 	}
 	if !in {
 		amount = -amount
 	}
-	row.Kind, row.Amount, row.Settled = fundKind(c[4]), amount, amount
+	row.Kind, row.Amount, row.Settled = fundKind(row.Type), amount, amount
 	if row.Kind == Refund {
-		b.refundNote(row, c[9])
+		b.refundNote(row, string(c[9]))
 	}
 	return nil
 }

@@ -233,3 +233,26 @@ func TestSumsAreThoseOfTheRows(t *testing.T) {
 		}
 	})
 }
+
+// TestReadingAllocatesLittle: a bill has a million lines, so a row takes its numbers alone, and no copy of its line.
+func TestReadingAllocatesLittle(t *testing.T) {
+	rows := make([]trade, 3_000)
+	for i := range rows {
+		rows[i] = payment(fmt.Sprintf("no-%d", i), 100, 1)
+	}
+	b, err := bill.Open(strings.NewReader(wechatTrade(rows...)), bill.Options{Brief: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var row bill.Row
+	if each := testing.AllocsPerRun(2_000, func() {
+		if err := b.Next(&row); err != nil {
+			t.Fatal(err)
+		}
+	}); each > 2 {
+		t.Errorf("%v pieces of memory for a row of two numbers", each)
+	}
+	if row.Title != "" || row.Tag != "" || row.Type != "" || row.State != "SUCCESS" || row.No == "" || row.Ref == "" {
+		t.Errorf("%+v", row)
+	}
+}

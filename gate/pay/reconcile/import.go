@@ -114,9 +114,14 @@ func (m *matching) whole(ctx context.Context, src *Source) error {
 		return err
 	}
 	m.figures.Position = at
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if m.parts == 1 {
+		m.countDay(ctx)
+	}
 	for m.part = 0; m.part < m.parts; m.part++ {
 		digest := sha256.New()
-		b, err := bill.Open(io.NewSectionReader(src.Text, 0, src.Text.Size()), bill.Options{Hash: src.Published, Digest: digest})
+		b, err := bill.Open(io.NewSectionReader(src.Text, 0, src.Text.Size()), bill.Options{Hash: src.Published, Digest: digest, Brief: true})
 		if err != nil {
 			return err
 		}

@@ -36,9 +36,10 @@ type matching struct {
 	figures Figures
 	sums    map[money.Currency]*Sum
 	paid    *paidIndex
-	seen    map[moongate.ID]int  // rows by our number, of this part, that the index does not have
-	counted [walkedMinutes]int64 // movements that rows named, by minute, where the views have them in the same
-	asof    moongate.Time        // the state's time before the views were waited for
+	seen    map[moongate.ID]int   // rows by our number, of this part, that the index does not have
+	counted [walkedMinutes]int64  // movements that rows named, by minute, where the views have them in the same
+	asof    moongate.Time         // the state's time before the views were waited for
+	ofDay   func() (int64, error) // how many movements the views have of the day; nil where nobody has counted
 	items   []Item
 	loose   []loose        // rows without a number of ours
 	left    []pay.Movement // that no row of this part named

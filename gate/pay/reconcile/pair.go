@@ -45,7 +45,11 @@ func (m *matching) unnamed(ctx context.Context) error {
 	if m.parts > 1 {
 		return m.walk(ctx, from, until)
 	}
-	all, err := m.movements(ctx, from, until)
+	count := m.ofDay
+	if len(m.loose) > 0 || count == nil {
+		count = func() (int64, error) { return m.movements(ctx, from, until) }
+	}
+	all, err := count()
 	if err != nil || all == m.namedWithin(from, until) {
 		return err
 	}
@@ -83,6 +87,25 @@ func (m *matching) unnamed(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// countDay begins to count what moved on the bill's day, beside the reading: of a bill that agrees nothing else is asked
+// of the views.
+func (m *matching) countDay(ctx context.Context) {
+	type counted struct {
+		n   int64
+		err error
+	}
+	from, until := m.p.from, m.p.until
+	came := make(chan counted, 1)
+	go func() {
+		n, err := m.movements(ctx, from, until)
+		came <- counted{n, err}
+	}()
+	m.ofDay = func() (int64, error) {
+		c := <-came
+		return c.n, c.err
+	}
 }
 
 // movements counts what moved at the wallet in a time.
@@ -314,9 +337,9 @@ func (m *matching) refundFees(ctx context.Context, b *batch) error {
 	var args []any
 	at := map[moongate.ID]int{}
 	for j := range b.n {
-		if c := b.found[j].Crossing; b.known[j] && b.found[j].Refund && !c.IsZero() {
-			at[c] = j
-			args = append(args, c[:])
+		if one := &b.found[j]; b.known[j] && one.Refund && !one.Crossing.IsZero() {
+			at[one.Crossing] = j
+			args = append(args, one.Crossing[:])
 		}
 	}
 	if len(args) == 0 {

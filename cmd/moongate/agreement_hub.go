@@ -34,7 +34,7 @@ func (v agreementPropose) Run(e *env) error {
 		t.line("%s version %d of %s is proposed", t.green("✓"), p.Version, d.ID)
 		t.line("  agreement  %s", p.Agreement)
 		t.line("  sha256     %s", p.SHA256)
-		t.line("%s", t.dim("  Each party signs the same document: moongate agreement sign FILE --agreement "+p.Agreement.String()+" --as HANDLE --key FILE"))
+		t.line("%s", t.dim("  Each party signs the same document: moongate agreement sign FILE --agreement "+p.Agreement.String()+" --as HANDLE --sign KEYFILE"))
 	})
 }
 

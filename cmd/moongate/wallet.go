@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -101,7 +102,7 @@ func (v walletCheck) checkOne(e *env, c *hub.Config, w *hub.WalletConfig, connec
 	}
 	return []walletFinding{
 		within(func(ctx context.Context) walletFinding { return v.clock(ctx, e, w) }),
-		within(func(ctx context.Context) walletFinding { return credentials(ctx, connector) }),
+		within(func(ctx context.Context) walletFinding { return credentials(ctx, w, connector) }),
 		within(func(ctx context.Context) walletFinding { return walletKeys(ctx, e, connector) }),
 		within(func(ctx context.Context) walletFinding { return callback(ctx, c, w) }),
 	}
@@ -119,8 +120,13 @@ func (v walletCheck) clock(ctx context.Context, e *env, w *hub.WalletConfig) wal
 		f.Said, f.Hint = reason(err), "look at the network, a proxy, or base_url"
 		return f
 	}
-	f.OK, f.Said = off.Abs() <= hub.ClockTolerance, fmt.Sprintf("%s ahead of the wallet's", off)
-	if off < 0 {
+	f.OK = off.Abs() <= hub.ClockTolerance
+	switch {
+	case off.Abs() <= time.Second: // the wallet says its time to the second
+		f.Said = "agrees with the wallet's"
+	case off > 0:
+		f.Said = fmt.Sprintf("%s ahead of the wallet's", off)
+	default:
 		f.Said = fmt.Sprintf("%s behind the wallet's", -off)
 	}
 	if !f.OK {
@@ -152,22 +158,38 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// unproven lists what stands in an account's configuration and shows in no query: the first order needs it.
+var unproven = map[string]string{"wechatpay": "app_id", "alipay": "merchant_id"}
+
 // credentials asks about an order that there never was. A signed answer proves both sides' keys.
-func credentials(ctx context.Context, w pay.Wallet) walletFinding {
+func credentials(ctx context.Context, c *hub.WalletConfig, w pay.Wallet) walletFinding {
 	f := walletFinding{Check: "credentials"}
 	out, err := w.Query(ctx, "moongate_check_0000000000")
-	var failure *pay.Failure
+	if name := unproven[c.Kind]; err == nil && name != "" {
+		f.Hint = "not tested: " + name + ", which no question shows; the first payment does"
+	}
 	switch {
 	case err == nil && (out.State == pay.Absent || out.State == pay.Awaiting): // Alipay says both in the same words
 		f.OK, f.Said = true, "it knows us, and its answer is signed: it has never heard of the order we made up"
 	case err == nil:
 		f.OK, f.Said = true, fmt.Sprintf("it knows us, and says that the order we made up is %s", out.State)
-	case errors.As(err, &failure):
-		f.Said, f.Hint = failure.Error(), "compare merchant number, serial, private key and API key with the wallet's console; they belong to one account"
 	default:
-		f.Said = err.Error()
+		f.Said, f.Hint = told(err, "compare the account's numbers and keys with the wallet's console: they belong together")
 	}
 	return f
+}
+
+// told is what came of a call that failed, for people, and what to do. The other hint is for where the wallet gave none.
+func told(err error, other string) (said, hint string) {
+	var f *pay.Failure
+	if !errors.As(err, &f) {
+		return err.Error(), other
+	}
+	said, hint = f.Message, cmp.Or(f.Hint, other)
+	if f.Code != "" {
+		said += " (" + f.Code + ")"
+	}
+	return said, hint
 }
 
 // soon is when the end of a key is worth a word.
@@ -175,14 +197,15 @@ const soon = 30 * moongate.Day
 
 // walletKeys lists the keys by which the wallet is believed.
 func walletKeys(ctx context.Context, e *env, w pay.Wallet) walletFinding {
-	f := walletFinding{Check: "keys", OK: true, Said: "the wallet's key stands in the configuration: a rotation there needs a new one here"}
+	f := walletFinding{Check: "keys", OK: true, Said: "the wallet has no keys of its own to be fetched"}
 	holder, ok := w.(pay.Keyholder)
 	if !ok {
 		return f
 	}
 	keys, err := holder.Keys(ctx)
 	if err != nil {
-		f.OK, f.Said, f.Hint = false, err.Error(), "answers and notifications cannot be believed without the wallet's keys"
+		f.OK = false
+		f.Said, f.Hint = told(err, "answers and notifications cannot be believed without the wallet's keys")
 		return f
 	}
 	now, lasting := moongate.At(e.now()), 0
@@ -197,19 +220,50 @@ func walletKeys(ctx context.Context, e *env, w pay.Wallet) walletFinding {
 		}
 		said = append(said, text)
 	}
-	f.Said = strings.Join(said, ", ")
+	f.Said = "the wallet signs with " + strings.Join(said, ", ")
 	switch {
 	case len(keys) == 0:
 		f.OK, f.Said = false, "the wallet has none that is valid"
 	case lasting == 0:
 		f.Hint = "every key ends within a month; the hub fetches new ones by itself, look that it does"
+	case keys[0].Until == 0:
+		f.Said = "the wallet signs with the public key that stands in the configuration"
+		f.Hint = "when the wallet changes it, change it here: until then answers and notifications are not believed"
+	default:
+		f.Hint = "a new one is fetched by itself when the wallet changes keys; nothing is to be done here"
 	}
 	return f
+}
+
+// outside says why the world cannot reach an address; "" where it may.
+func outside(ctx context.Context, address string) (said, hint string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err.Error(), "public_url is scheme and host"
+	}
+	if u.Scheme != "https" {
+		return fmt.Sprintf("public_url is %s, and wallets notify by https alone", address), "put TLS in front of the hub, and write https:// into public_url"
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return fmt.Sprintf("%s has no address: %s", u.Hostname(), reason(err)), "is public_url spelled right, and is its name in the DNS?"
+	}
+	for _, ip := range ips {
+		if ip = ip.Unmap(); ip.IsGlobalUnicast() && !ip.IsPrivate() {
+			return "", ""
+		}
+	}
+	return fmt.Sprintf("%s is %s, which nobody outside reaches", u.Hostname(), ips[0]), "public_url must be an address that the wallet reaches from the internet"
 }
 
 // callback asks the hub's own public address for the place where the wallet notifies. It has to turn us away.
 func callback(ctx context.Context, c *hub.Config, w *hub.WalletConfig) walletFinding {
 	f := walletFinding{Check: "callback"}
+	if w.BaseURL == "" { // the real wallet, which is out there
+		if f.Said, f.Hint = outside(ctx, c.PublicURL); f.Said != "" {
+			return f
+		}
+	}
 	address := strings.TrimSuffix(c.PublicURL, "/") + pay.NotifyPath + w.Name
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(`{"check":true}`))
 	if err != nil {
@@ -223,14 +277,19 @@ func callback(ctx context.Context, c *hub.Config, w *hub.WalletConfig) walletFin
 		return f
 	}
 	_ = resp.Body.Close() // its status is all that counts
-	switch resp.StatusCode {
-	case http.StatusUnauthorized:
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized && resp.Header.Get("WWW-Authenticate") != "":
+		f.Said, f.Hint = address+" asks for a password", "something in front of the hub does: the wallet has none, so let "+pay.NotifyPath+" through"
+	case resp.StatusCode == http.StatusUnauthorized:
 		f.OK, f.Said = true, address+" turns away what the wallet did not sign, as it should"
-		if u, err := url.Parse(c.PublicURL); err == nil && u.Scheme == "http" {
-			f.Hint = "from this machine alone; a real wallet needs https and an address that the world reaches"
+		f.Hint = "asked from this machine; whether the wallet reaches it through firewalls and filters shows with the first payment"
+		if w.BaseURL != "" {
+			f.Hint = "asked from this machine; a real wallet needs https and an address that the world reaches"
 		}
-	case http.StatusNotFound:
-		f.Said, f.Hint = address+" is not there", "the hub that runs does not have this wallet in its configuration: restart it"
+	case resp.StatusCode == http.StatusNotFound:
+		f.Said, f.Hint = address+" is not there", "either the hub was started before it had this wallet in its configuration (restart it), or public_url leads to something else than the hub"
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		f.Said, f.Hint = fmt.Sprintf("%s leads on to %.200q", address, resp.Header.Get("Location")), "wallets follow no redirect: public_url must be the address at the end"
 	default:
 		f.Said, f.Hint = fmt.Sprintf("%s answers %d, where the hub would say 401", address, resp.StatusCode), "something else answers there: a proxy, a firewall, another program"
 	}

@@ -23,6 +23,7 @@ type Failure struct {
 	Code    string // the wallet's own code, such as NOT_ENOUGH; empty where the wallet did not answer
 	Status  int    // HTTP status; 0 where there was none
 	Message string // for people; carries no secret and no signature
+	Hint    string // what to look at in the account's configuration, where the answer tells; for the operator
 	cause   error
 }
 

@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net"
@@ -161,7 +162,7 @@ func (w *Wallet) ask(ctx context.Context, op string, p *sdk.Payload, into framed
 // refusal judges an error answer that the wallet signed.
 func refusal(op string, note *seen, e *sdk.Error) *pay.Failure {
 	f := pay.Fail(op, pay.Unknown, "wallet says: "+clip(e.SubMsg), nil)
-	f.Code, f.Status = clip(e.SubCode), note.status
+	f.Code, f.Status, f.Hint = clip(e.SubCode), note.status, hintOf(e.SubCode)
 	if v, ok := door[e.Code]; ok {
 		f.Verdict = v
 		return f
@@ -185,19 +186,41 @@ func failed(op string, note *seen, err error) *pay.Failure {
 	switch {
 	case errors.As(err, &unsigned):
 		f := pay.Fail(op, pay.Unknown, "wallet says, unsigned: "+clip(unsigned.SubMsg), nil)
-		f.Code, f.Status = clip(unsigned.SubCode), note.status
+		f.Code, f.Status, f.Hint = clip(unsigned.SubCode), note.status, hintOf(unsigned.SubCode)
 		if _, ok := door[unsigned.Code]; ok {
 			f.Verdict = pay.NotDone
 		}
 		return f
 	case errors.As(err, &network) && network.Op == "dial":
-		return pay.Fail(op, pay.NotDone, "the wallet cannot be reached", err)
+		f := pay.Fail(op, pay.NotDone, "the wallet cannot be reached", err)
+		f.Hint = "look at the network, a proxy, or base_url"
+		return f
 	case errors.Is(err, sdk.ErrAliPublicKeyNotFound):
 		return pay.Fail(op, pay.Unknown, "answer is not believed: "+errUnknownKey.Error(), err)
+	case errors.Is(err, rsa.ErrVerification):
+		f := pay.Fail(op, pay.Unknown, "answer is not believed: it is not signed with the wallet's key that we have", err)
+		f.Status = note.status
+		f.Hint = "public_key is not 支付宝公钥 of this application, or Alipay has a new one: copy it from open.alipay.com under 开发设置, 接口加签方式; it is not the application's own public key (应用公钥)"
+		return f
 	}
 	f := pay.Fail(op, pay.Unknown, "no answer from the wallet that makes sense", err)
 	f.Status = note.status
 	return f
+}
+
+// hintOf says what in the configuration an error of the gateway's own accuses.
+func hintOf(code string) string {
+	switch code {
+	case "isv.invalid-signature":
+		return "private_key is not that of the public key which the application has at open.alipay.com (应用公钥, under 开发设置, 接口加签方式)"
+	case "isv.invalid-app-id":
+		return "app_id is no application there, or not live: an application of Alipay's own sandbox wants that sandbox's address as base_url"
+	case "isv.app-call-limited", "isv.insufficient-isv-permissions", "isv.insufficient-user-permissions":
+		return "the application has no contract for this product: look at open.alipay.com under 产品绑定"
+	case "isv.missing-timestamp", "isv.invalid-timestamp":
+		return "set this machine's clock (NTP)"
+	}
+	return ""
 }
 
 // clip bounds text from outside before it goes into a message.

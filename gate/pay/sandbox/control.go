@@ -94,7 +94,8 @@ func decode(r *http.Request, into any) error {
 // Control adds an endpoint to drive the wallet with. An error is answered 409.
 func (w *Wallet) Control(pattern string, do func(*http.Request) error) {
 	w.mux.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
-		if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "application/json" {
+		// A page elsewhere can make a browser post a form, but neither JSON nor DELETE.
+		if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "application/json" && r.Method != http.MethodDelete {
 			reply(rw, http.StatusUnsupportedMediaType, map[string]string{"error": "Content-Type must be application/json"})
 			return
 		}

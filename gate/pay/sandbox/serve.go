@@ -37,11 +37,14 @@ const (
 // ServeHTTP implements http.Handler.
 func (w *Wallet) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
-	closed := w.closed
+	closed, skew, now := w.closed, w.skew, w.Now()
 	w.mu.Unlock()
 	if closed {
 		http.Error(rw, "sandbox wallet is closed", http.StatusInternalServerError)
 		return
+	}
+	if skew != 0 { // who has a wrong clock says a wrong time
+		rw.Header().Set("Date", now.UTC().Format(http.TimeFormat))
 	}
 	w.mux.ServeHTTP(rw, r)
 }

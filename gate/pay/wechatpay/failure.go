@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
 	"github.com/wechatpay-apiv3/wechatpay-go/core/consts"
@@ -69,9 +70,40 @@ func (w *Wallet) begin(ctx context.Context, op string) (context.Context, context
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	if err := w.trust.ready(ctx); err != nil {
 		cancel()
-		return nil, nil, pay.Fail(op, pay.NotDone, err.Error(), err)
+		return nil, nil, unready(op, err)
 	}
 	return ctx, cancel, nil
+}
+
+// unready is a call that was not made, for its answer could not have been checked.
+func unready(op string, err error) *pay.Failure {
+	f := pay.Fail(op, pay.NotDone, err.Error(), err)
+	var u *unfetched
+	if errors.As(err, &u) {
+		f.Message, f.Code, f.Status, f.Hint = u.said, u.code, u.status, u.hint
+	}
+	return f
+}
+
+const hintNetwork = "look at the network, a proxy, or base_url"
+
+// hintOf says what in the configuration an error code accuses.
+func hintOf(code, message string) string {
+	switch {
+	case code == "SIGN_ERROR" && (strings.Contains(message, "timestamp") || strings.Contains(message, "时间")):
+		return "set this machine's clock (NTP): the wallet turns away what is signed five minutes off"
+	case code == "SIGN_ERROR" && strings.Contains(message, "序列号"):
+		return "serial is not that of a certificate of merchant_id: compare both at pay.weixin.qq.com under 账户中心, API安全; openssl x509 -noout -serial -in apiclient_cert.pem prints a certificate's"
+	case code == "SIGN_ERROR":
+		return "private_key does not belong to the certificate with this serial: apiclient_key.pem and apiclient_cert.pem come together"
+	case code == "MCH_NOT_EXISTS":
+		return "merchant_id is no merchant there"
+	case code == "APPID_MCHID_NOT_MATCH":
+		return "app_id is not linked to merchant_id: do it at pay.weixin.qq.com under 产品中心, AppID账号管理"
+	case code == "NO_AUTH":
+		return "the account has no contract for this product, or its permission was taken away: look at pay.weixin.qq.com under 产品中心"
+	}
+	return ""
 }
 
 // failed turns an SDK error into what it proves. The word is the wallet's own code where the wallet signed it.
@@ -85,7 +117,9 @@ func (w *Wallet) failed(ctx context.Context, op string, err error) (f *pay.Failu
 	}
 	var network *net.OpError
 	if errors.As(err, &network) && network.Op == "dial" {
-		return pay.Fail(op, pay.NotDone, "the wallet cannot be reached", err), ""
+		f = pay.Fail(op, pay.NotDone, "the wallet cannot be reached", err)
+		f.Hint = hintNetwork
+		return f, ""
 	}
 	return pay.Fail(op, pay.Unknown, "no answer from the wallet that makes sense", err), ""
 }
@@ -93,7 +127,7 @@ func (w *Wallet) failed(ctx context.Context, op string, err error) (f *pay.Failu
 // refusal judges an error answer. The SDK has not checked its signature.
 func (w *Wallet) refusal(ctx context.Context, op string, a *core.APIError) (f *pay.Failure, word string) {
 	f = pay.Fail(op, pay.Unknown, "wallet says: "+clip(a.Message), nil)
-	f.Code, f.Status = clip(a.Code), a.StatusCode
+	f.Code, f.Status, f.Hint = clip(a.Code), a.StatusCode, hintOf(a.Code, a.Message)
 	switch {
 	case a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusTooManyRequests:
 		// Turned away at the door, where nothing signs. A forged one can only make us ask again.

@@ -21,7 +21,7 @@ func (w *Wallet) Keys(ctx context.Context) ([]pay.WalletKey, error) {
 	if w.trust.pinned != nil {
 		list = append(list, pay.WalletKey{ID: w.trust.pinnedID})
 	} else if err := w.trust.refresh(ctx, func() bool { return true }, true); err != nil {
-		return nil, pay.Fail("certificates", pay.NotDone, err.Error(), err)
+		return nil, unready("certificates", err)
 	}
 	w.trust.mu.RLock()
 	defer w.trust.mu.RUnlock()

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,6 +41,7 @@ const (
 var (
 	errForged      = errors.New("not signed by the wallet") // somebody else wrote this, or it was damaged on its way
 	errUncheckable = errors.New("no platform certificate to check with")
+	errSealed      = fmt.Errorf("%w: does not decrypt with the APIv3 key", errForged)
 )
 
 // trust holds the wallet's public keys by serial and checks its signatures. It is the SDK's auth.Validator.
@@ -220,7 +222,7 @@ func (t *trust) refresh(ctx context.Context, needed func() bool, ours bool) erro
 		if errors.As(err, &around) {
 			err = around.Err
 		}
-		failed = fmt.Errorf("%w: %s", errUncheckable, clip(err.Error()))
+		failed = uncheckable(err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -232,6 +234,40 @@ func (t *trust) refresh(ctx context.Context, needed func() bool, ours bool) erro
 	}
 	return t.failed
 }
+
+// unfetched is that the platform certificates could not be had: an errUncheckable with what the wallet said.
+type unfetched struct {
+	said, code, hint string
+	status           int
+}
+
+func uncheckable(err error) *unfetched {
+	u := &unfetched{said: clip(err.Error())}
+	var answered *core.APIError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &answered):
+		u.said, u.code, u.status = "wallet says: "+clip(answered.Message), clip(answered.Code), answered.StatusCode
+		u.hint = hintOf(u.code, answered.Message)
+	case errors.As(err, &network) && network.Op == "dial":
+		u.said, u.hint = "the wallet cannot be reached: "+clip(network.Err.Error()), hintNetwork
+	case errors.Is(err, errSealed):
+		u.said, u.hint = "the wallet's certificates do not decrypt with our APIv3 key", "api_v3_key is not the one that the account has: it cannot be looked up, only set anew, at pay.weixin.qq.com under 账户中心, API安全"
+	}
+	return u
+}
+
+// Error says why.
+func (u *unfetched) Error() string {
+	text := errUncheckable.Error() + ": " + u.said
+	if u.code != "" {
+		text += " (" + u.code + ")"
+	}
+	return text
+}
+
+// Unwrap is errUncheckable alone.
+func (u *unfetched) Unwrap() error { return errUncheckable }
 
 // fetch downloads and decrypts the platform certificates. Nobody but the wallet and us holds the APIv3 key, so what
 // decrypts with it comes from the wallet; the answer's own signature is checked too, against what it brought.
@@ -339,7 +375,7 @@ func (s sealed) open(apiKey string) ([]byte, error) {
 	}
 	text, err := gcm.Open(nil, []byte(s.Nonce), ciphertext, []byte(s.AssociatedData))
 	if err != nil {
-		return nil, fmt.Errorf("%w: does not decrypt with the APIv3 key", errForged)
+		return nil, errSealed
 	}
 	return text, nil
 }

@@ -26,7 +26,7 @@ type State struct {
 	agreements *agreement.State
 	books      *ledger.State
 
-	open    *replica.Table[moongate.ID, Open]
+	open    *replica.Packed[moongate.ID, Open, *Open]
 	volumes *replica.Table[volumeKey, tally]
 	heads   *replica.Table[moongate.ID, journal.Position]
 
@@ -74,7 +74,7 @@ func New(parties *party.State, agreements *agreement.State, books *ledger.State,
 	}
 	s := &State{
 		bounds: bounds, parties: parties, agreements: agreements, books: books,
-		open:    replica.NewTable[moongate.ID, Open]("open"),
+		open:    replica.NewPacked[moongate.ID, Open]("open"),
 		volumes: replica.NewTable[volumeKey, tally]("volumes"),
 		heads:   replica.NewTable[moongate.ID, journal.Position]("heads"),
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/moongate-hub/moongate/journal"
 )
 
-// Stored is a part of a room's state that the machine can freeze, write down, hash and restore: a [Table], a [List] or
-// a [Cell].
+// Stored is a part of a room's state that the machine can freeze, write down, hash and restore: a [Table], a [Packed], a
+// [List] or a [Cell].
 type Stored interface {
 	name() string
 	item() reflect.Type // how an entry is written
@@ -162,8 +162,12 @@ func (t *Table[K, V]) Delete(k K) {
 // All visits the entries in no order: for rebuilding what is derived, for fsck and for tests. What decides or folds
 // must not let the order show.
 func (t *Table[K, V]) All() iter.Seq2[K, V] {
+	return entries(t.shards)
+}
+
+func entries[K comparable, V any](shards *[shardCount]*shard[K, V]) iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
-		for _, s := range t.shards {
+		for _, s := range shards {
 			if s == nil {
 				continue
 			}
@@ -204,7 +208,7 @@ func (t *Table[K, V]) freeze() frozen {
 }
 
 func (t *Table[K, V]) restore(n uint64, next func(v any) error) error {
-	t.shards, t.n = new([shardCount]*shard[K, V]), 0
+	t.clear()
 	for range n {
 		var it item[K, V]
 		if err := next(&it); err != nil {
@@ -212,6 +216,13 @@ func (t *Table[K, V]) restore(n uint64, next func(v any) error) error {
 		}
 		t.Put(it.Key, it.Value)
 	}
+	return t.holds(n)
+}
+
+func (t *Table[K, V]) clear() { t.shards, t.n = new([shardCount]*shard[K, V]), 0 }
+
+// holds tells whether so many entries that were put have keys of their own.
+func (t *Table[K, V]) holds(n uint64) error {
 	if uint64(t.n) != n {
 		return fmt.Errorf("table %s: %d entries but %d keys", t.title, n, t.n)
 	}
@@ -228,18 +239,15 @@ func (f *frozenTable[K, V]) len() uint64 { return uint64(f.n) }
 
 func (f *frozenTable[K, V]) each(visit func(any) error) error {
 	it := new(item[K, V])
-	for _, s := range f.shards {
-		if s == nil {
-			continue
-		}
-		for it.Key, it.Value = range s.m {
-			if err := visit(it); err != nil {
-				return err
-			}
+	for it.Key, it.Value = range f.all() {
+		if err := visit(it); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+func (f *frozenTable[K, V]) all() iter.Seq2[K, V] { return entries(&f.shards) }
 
 func (f *frozenTable[K, V]) release() { f.live.Add(-1) }
 

@@ -175,6 +175,7 @@ type builder struct {
 	terms *agreement.Terms // nil of an exception
 	open  *Open            // of a refund: what it reverses
 	book  Book
+	whole *whole // what is made of it, once its memory is taken
 
 	// What follows is copied out in the end.
 	sides []draft
@@ -228,6 +229,9 @@ type whole struct {
 	pointers [few]*Side
 	numbers  [few]uint32
 	before   [few]journal.Position
+	payees   [1]Sold
+	cast     [few - 2]Part
+	touches  [2]share.Touch
 }
 
 // few is how many sides, and postings, most crossings have at most.
@@ -237,7 +241,10 @@ const few = 6
 func (b *builder) finish() (*Plan, error) {
 	p := &b.p
 	pending := p.Pending && len(b.legs) > 0 // where nothing is held, nothing is pending
-	whole := new(whole)
+	if b.whole == nil {
+		b.whole = new(whole)
+	}
+	whole := b.whole
 	e := &whole.event
 	e.Shared = Shared{
 		ID: b.step.NewID(moongate.KindCrossing), At: b.step.At, Kind: p.Kind, Agreement: p.Agreement, From: p.From, To: p.To,
@@ -361,6 +368,8 @@ func (b *builder) sale() error {
 			return err
 		}
 	}
+	b.whole = new(whole)
+	b.book.Cast, b.book.Touches = b.whole.cast[:0], b.whole.touches[:0]
 	if err := b.admit(); err != nil {
 		return err
 	}
@@ -372,7 +381,9 @@ func (b *builder) sale() error {
 	if p.Kind == Link && p.Currency.IsZero() {
 		b.linkCurrency()
 	}
-	b.book.Payees = make([]Sold, len(p.Payees))
+	if b.book.Payees = b.whole.payees[:]; len(p.Payees) != len(b.book.Payees) {
+		b.book.Payees = make([]Sold, len(p.Payees))
+	}
 	for i := range p.Payees {
 		b.book.Payees[i] = Sold{Payee: p.Payees[i]}
 		y := &b.book.Payees[i]

@@ -168,7 +168,7 @@ type core struct {
 	keys    *Table[[16]byte, Known]
 	pending *Table[journal.Position, Pending]
 	dead    *Table[journal.Position, Dead]
-	oldest  []aged            // keys by age; derived
+	oldest  long[aged]        // keys by age; derived
 	queues  map[string]*queue // pending effects by peer; derived
 	turns   uint64
 
@@ -245,9 +245,9 @@ func (c *core) Rebuild() {
 	slices.SortFunc(keys, func(a, b used) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.ref.Index, b.ref.Index), cmp.Compare(a.ref.Number, b.ref.Number))
 	})
-	c.oldest = make([]aged, len(keys))
+	c.oldest = long[aged]{}
 	for i := range keys {
-		c.oldest[i] = keys[i].aged
+		c.oldest.push(keys[i].aged)
 	}
 	c.requeue()
 }
@@ -266,7 +266,7 @@ func (c *core) known(key [16]byte, now moongate.Time) (Known, bool) {
 
 func (c *core) remember(key [16]byte, k Known) {
 	c.keys.Put(key, k)
-	c.oldest = append(c.oldest, aged{k.At, key})
+	c.oldest.push(aged{k.At, key})
 	c.sweep(k.At, sweptByKey)
 }
 
@@ -279,8 +279,8 @@ const (
 
 // sweep forgets keys that are older than the window, at most so many. A key that was used again since does not count.
 func (c *core) sweep(now moongate.Time, most int) {
-	for swept := 0; swept < most && len(c.oldest) > 0 && c.oldest[0].at < now-c.limits.KeyWindow; c.oldest = c.oldest[1:] {
-		old := c.oldest[0]
+	for swept := 0; swept < most && c.oldest.len() > 0 && c.oldest.at(0).at < now-c.limits.KeyWindow; {
+		old := c.oldest.shift()
 		if v, ok := c.keys.Get(old.key); ok && v.At == old.at {
 			c.keys.Delete(old.key)
 			swept++

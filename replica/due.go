@@ -5,7 +5,7 @@ import "github.com/moongate-hub/moongate"
 // Due is a list of deadlines, earliest first, equal ones by key. It is derived: a room fills it in its fold and, after
 // a restore, in Rebuild. An item may be stale; whoever takes it out checks it against the state.
 type Due[K any] struct {
-	items []dueItem[K] // a heap: each is due before the two below it. A typed one, as each crossing passes through
+	items long[dueItem[K]] // a heap: each is due before the two below it. A typed one, as each crossing passes through
 	less  func(a, b K) bool
 }
 
@@ -24,25 +24,24 @@ func DueByID() *Due[moongate.ID] {
 
 // Add notes a deadline.
 func (d *Due[K]) Add(at moongate.Time, k K) {
-	d.items = append(d.items, dueItem[K]{at, k})
-	for i := len(d.items) - 1; i > 0; {
+	d.items.push(dueItem[K]{at, k})
+	for i := d.items.len() - 1; i > 0; {
 		above := (i - 1) / 2
 		if !d.before(i, above) {
 			return
 		}
-		d.items[i], d.items[above] = d.items[above], d.items[i]
+		d.swap(i, above)
 		i = above
 	}
 }
 
 // Next takes out the earliest item that is due at the given time, if any.
 func (d *Due[K]) Next(now moongate.Time) (at moongate.Time, k K, ok bool) {
-	if len(d.items) == 0 || d.items[0].at > now {
+	if d.items.len() == 0 || d.items.at(0).at > now {
 		return 0, k, false
 	}
-	first, last := d.items[0], len(d.items)-1
-	d.items[0], d.items[last] = d.items[last], dueItem[K]{}
-	d.items = d.items[:last]
+	d.swap(0, d.items.len()-1)
+	first, last := d.items.pop(), d.items.len()
 	for i := 0; ; {
 		least := i
 		for _, below := range [2]int{2*i + 1, 2*i + 2} {
@@ -53,21 +52,26 @@ func (d *Due[K]) Next(now moongate.Time) (at moongate.Time, k K, ok bool) {
 		if least == i {
 			return first.at, first.key, true
 		}
-		d.items[i], d.items[least] = d.items[least], d.items[i]
+		d.swap(i, least)
 		i = least
 	}
 }
 
 func (d *Due[K]) before(i, j int) bool {
-	a, b := &d.items[i], &d.items[j]
+	a, b := d.items.at(i), d.items.at(j)
 	if a.at != b.at {
 		return a.at < b.at
 	}
 	return d.less(a.key, b.key)
 }
 
+func (d *Due[K]) swap(i, j int) {
+	a, b := d.items.at(i), d.items.at(j)
+	*a, *b = *b, *a
+}
+
 // Clear empties the list, for Rebuild.
-func (d *Due[K]) Clear() { d.items = nil }
+func (d *Due[K]) Clear() { d.items = long[dueItem[K]]{} }
 
 // Len counts the items, stale ones included.
-func (d *Due[K]) Len() int { return len(d.items) }
+func (d *Due[K]) Len() int { return d.items.len() }

@@ -79,7 +79,7 @@ func TestSnapshotComesBack(t *testing.T) {
 		if diff := cmp.Diff(m.Peers(), into.Peers(), cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Turn" }, cmp.Ignore())); diff != "" {
 			t.Errorf("%s: queues (-want +got)\n%s", name, diff)
 		}
-		if len(into.core.oldest) != len(m.core.oldest) || into.core.oldest[3] != m.core.oldest[3] {
+		if into.core.oldest.len() != m.core.oldest.len() || *into.core.oldest.at(3) != *m.core.oldest.at(3) {
 			t.Errorf("%s: keys by age differ", name)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 const (
 	// MaxBatch is the most clicks of one batch.
-	MaxBatch = 2000
+	MaxBatch = 4000
 	// maxMet is the most pairs of link and block that one batch tells of.
 	maxMet = 500
 	// conversionWindow is how long after a click its sale counts, where the agreement's share rule does not say.

@@ -110,7 +110,7 @@ func (r *Recorder) Click(l *Resolution, device Device, at moongate.Time) Click {
 	c.ID = r.opt.Tokens.Name(r.opt.Hub, r.id, r.next)
 	r.next++
 	r.lines = append(r.lines, Line{ID: c.ID, Link: c.Link, At: at, Device: device})
-	full := len(r.lines) >= MaxBatch/2
+	full := len(r.lines) >= MaxBatch
 	r.mu.Unlock()
 	if full {
 		r.hurry()
@@ -166,14 +166,21 @@ func (r *Recorder) flushed(ctx context.Context) {
 	}
 }
 
-// Flush records all that waits, and returns when it is durable. What fails for want of an answer stays and is sent
-// again by the next call.
+// Flush records all that waits, and returns when it is durable. What comes meanwhile waits for the next call: else a
+// stream of clicks would be recorded in batches as small as the disk is fast. What fails for want of an answer stays and
+// is sent again by the next call.
 func (r *Recorder) Flush(ctx context.Context) error {
 	r.flushing.Lock()
 	defer r.flushing.Unlock()
-	for {
-		if r.batch == nil && !r.take() {
-			return nil
+	r.mu.Lock()
+	until := r.next
+	r.mu.Unlock()
+	for mets := true; ; {
+		if r.batch == nil {
+			if !r.take(until, mets) {
+				return nil
+			}
+			mets = false
 		}
 		if err := r.send(ctx); err != nil {
 			return err
@@ -181,11 +188,12 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	}
 }
 
-// take makes the next batch of what waits, and tells whether there is any.
-func (r *Recorder) take() bool {
+// take makes the next batch of what waits before the click with a number, and of the openings that met a block where it
+// is to, and tells whether there is any.
+func (r *Recorder) take(until uint64, mets bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.lines) == 0 && len(r.met) == 0 {
+	if r.next-uint64(len(r.lines)) >= until && (!mets || len(r.met) == 0) {
 		return false
 	}
 	n := min(len(r.lines), MaxBatch)

@@ -193,3 +193,44 @@ func TestManyClicks(t *testing.T) {
 		t.Errorf("through %v", through)
 	}
 }
+
+// A stream that never pauses does not keep a flush going, in batches as small as the disk is fast: what comes while a
+// batch is under way waits for the next one.
+func TestFlushEndsUnderAStream(t *testing.T) {
+	w := newWorld(t, link.Limits{})
+	code := w.link("news", w.destination("mall", "https://mall.example/tea"))
+	res, err := w.resolve(code, link.Web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r *link.Recorder
+	sent := 0
+	r, err = link.NewRecorder(link.RecorderOptions{
+		Hub: hubTag, Tokens: w.tokens(), Random: &counter{}, Now: func() moongate.Time { return w.Now },
+		Submit: func(_ context.Context, q replica.Request) (any, error) {
+			if sent++; sent > 10 {
+				t.Fatal("the flush goes on and on")
+			}
+			r.Click(&res, link.Web, w.Now)
+			r.Met(code, moongate.ID{1}, w.Now)
+			return w.Do(q)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := 1; round <= 3; round++ {
+		r.Click(&res, link.Web, w.Now)
+		r.Met(code, moongate.ID{1}, w.Now)
+		if err := r.Flush(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if sent != round {
+			t.Fatalf("%d batches after %d flushes", sent, round)
+		}
+		if s := r.Stats(); s.Waiting != 1 {
+			t.Fatalf("%+v", s)
+		}
+	}
+	w.clicks(t, 5) // the sixth waits
+}

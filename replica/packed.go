@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
-	"unsafe"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -42,9 +41,9 @@ func (t *Packed[K, V, P]) Get(k K) (v V, ok bool) {
 	return v, ok
 }
 
-// unpackValue decodes what Put encoded. Whatever a decoder keeps it copies.
+// unpackValue decodes what Put encoded.
 func unpackValue(packed string, v any) {
-	if err := journal.Unmarshal(unsafe.Slice(unsafe.StringData(packed), len(packed)), v); err != nil {
+	if err := journal.Unmarshal([]byte(packed), v); err != nil {
 		panic(fmt.Sprintf("replica: a packed %T cannot be read: %v", v, err)) // it is in memory, and was written here
 	}
 }

@@ -19,6 +19,17 @@ type Receivers struct {
 	Receivers []pay.Standing `json:"receivers" nullable:"false"`
 }
 
+// Payout is how one payout stands.
+type Payout struct {
+	settle.Payout
+	UnderWay int64 `json:"under_way,omitempty" doc:"Of the amount, what its wallet is paying at this moment, minor units."`
+}
+
+// PayoutPath names a payout.
+type PayoutPath struct {
+	Instruction moongate.ID `path:"instruction" example:"ins_aeaqc_mfrggzdfmztwq2lknnwa"`
+}
+
 const settlementTag = "Settlement"
 
 func (a *API) settlementRoutes() {
@@ -91,6 +102,7 @@ func (a *API) settlementRoutes() {
 			}
 			return settle.Payouts(ctx, a.hub.Views, f, after, limit)
 		})
+	query(a, op{path: "/v1/settlement/payouts/{instruction}", id: "payout", tag: settlementTag, summary: "Read a payout", detail: "With what of it was paid so far, and what is under way.", scope: party.SettlementRead}, a.payout)
 	command[settle.Answer, settle.Report](a, op{
 		path: "/v1/settlement/payouts/report", id: "report-payout", tag: settlementTag, summary: "Say what became of a payout", scope: party.SettlementWrite, signed: true,
 		detail:  "The payee confirms what it received; an operator may also say that it came back, or that a person sees to it, and has the wallet of a `manual` one told again, of what is left, by saying `sent`.",
@@ -98,4 +110,18 @@ func (a *API) settlementRoutes() {
 	})
 	command[settle.Answer, settle.Close](a, op{path: "/v1/settlement/windows/close", id: "close-window", tag: settlementTag, summary: "Close a window before its time", scope: party.OperatorScope, signed: true})
 	command[settle.Answer, settle.Abort](a, op{path: "/v1/settlement/windows/abort", id: "abort-window", tag: settlementTag, summary: "Give a closed window up", detail: "Before anything was instructed.", scope: party.OperatorScope})
+}
+
+// payout finds a payout that the caller gives or gets. What has happened to it since the lists were written counts.
+func (a *API) payout(ctx context.Context, who Principal, in *PayoutPath) (out Payout, err error) {
+	rows, _, err := settle.Payouts(ctx, a.hub.Views, settle.PayoutFilter{Party: who.own(), Instruction: in.Instruction}, "", 1)
+	if err != nil {
+		return out, err
+	}
+	if len(rows) == 0 || in.Instruction.IsZero() {
+		return out, denied("payout", in.Instruction.String())
+	}
+	out.Payout = rows[0]
+	a.hub.Machine().Read(func() { out.Part, out.UnderWay = a.hub.Settle.PaidOut(in.Instruction, out.Part) })
+	return out, nil
 }

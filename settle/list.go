@@ -55,8 +55,12 @@ func (list) Fold(tx *view.Tx, e journal.Entry) error {
 	case *Instructed:
 		return tx.Exec(`UPDATE settle_instruction SET progress = 'sent', changed = ? WHERE instruction = ?`, int64(e.At), v.ID.String())
 	case *Reported:
+		part := v.Part
+		if v.Progress == Paid || v.Progress == Returned {
+			part = 0 // all of it, or nothing
+		}
 		if err := tx.Exec(`UPDATE settle_instruction SET progress = ?, changed = ?, ref = ?, reason = ?, part = ? WHERE instruction = ?`,
-			v.Progress.String(), int64(e.At), v.Ref, v.Reason, v.Part, v.Instruction.String()); err != nil || v.Progress == Manual || v.Progress == Sent {
+			v.Progress.String(), int64(e.At), v.Ref, v.Reason, part, v.Instruction.String()); err != nil || v.Progress == Manual || v.Progress == Sent {
 			return err
 		}
 		return tx.Exec(`UPDATE settle_window SET status = 'pending', remaining = remaining - 1 WHERE window = ?`, v.Window.String())
@@ -238,7 +242,7 @@ type Payout struct {
 	Changed     moongate.Time `json:"changed"`
 	Ref         string        `json:"ref,omitempty"`
 	Reason      string        `json:"reason,omitempty"`
-	Part        int64         `json:"part,omitempty" doc:"Of the amount, what the payee has got so far where that is not all."`
+	Part        int64         `json:"part,omitempty"` // of the amount, what the payee has got so far, where that is not all
 }
 
 // Payouts lists instructions, latest due first, at most limit of them (at most 500) after a cursor.

@@ -152,6 +152,16 @@ func (s *State) progressOf(i *Instruction) (paid, open int64) {
 	return min(max(paid, i.Part), i.Amount), open
 }
 
+// PaidOut is what of an instruction that has not ended the payee has got by now, and what is under way to it, in minor units;
+// of one that has ended, what it was said to be. Call it under the machine's Read.
+func (s *State) PaidOut(instruction moongate.ID, said int64) (paid, open int64) {
+	i, ok := s.instructions.Get(instruction)
+	if !ok {
+		return said, 0
+	}
+	return s.progressOf(&i)
+}
+
 // Sent tells whether an instruction is out, and its payer's to carry out: neither ended nor left to a person.
 func (s *State) Sent(instruction moongate.ID) bool {
 	i, ok := s.instructions.Get(instruction)

@@ -46,7 +46,8 @@ type cli struct {
 	Demo      demoVerb      `cmd:"" help:"Run wallets, gardens and a hub, and watch purchases cross."`
 	Sandbox   sandboxVerb   `cmd:"" help:"Run wallets of play money that speak WeChat Pay's and Alipay's protocols, for anybody's tests; needs no hub."`
 	Replay    replayVerb    `cmd:"" help:"Run historical orders through a hub of their own."`
-	Pay       payVerb       `cmd:"" help:"Check and read wallets' bills, without a hub; reconcile them at a running one."`
+	Pay       payVerb       `cmd:"" help:"Check and read wallets' bills, without a hub; reconcile them, and capture or release authorised payments, at a running one."`
+	Payout    payoutVerb    `cmd:"" help:"List what settlement pays participants, and say what became of what is paid by hand, at a running hub."`
 	Wallet    walletVerb    `cmd:"" help:"Test accounts at wallets before going live."`
 	Log       logVerb       `cmd:"" help:"Verify a public log or a receipt, of any hub."`
 	Fsck      fsckVerb      `cmd:"" help:"Check everything that a hub has written, and every invariant."`

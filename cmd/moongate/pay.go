@@ -21,6 +21,8 @@ import (
 
 type payVerb struct {
 	Bill        payBill        `cmd:"" help:"Check and read a wallet's bill: rows, sums and hash. Needs no hub."`
+	Capture     payCapture     `cmd:"" help:"Take what a wallet has reserved for a payment, all of it or a part; for its merchant."`
+	Release     payRelease     `cmd:"" help:"Give an authorised payment up: what is reserved goes back to the shopper; for its merchant."`
 	Reconcile   payReconcile   `cmd:"" help:"Have a running hub take in a wallet's bill and hold it against its books; for operators."`
 	Differences payDifferences `cmd:"" help:"List where bills and books differ, newest first; for operators."`
 	Settle      paySettle      `cmd:"" help:"Settle differences, and say why; for operators."`

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/moongate-hub/moongate/gate/pay/stripe/stripetest"
 )
 
 func TestMain(m *testing.M) {
@@ -34,6 +36,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("REPO", root)
+			e.Values[cardsKey{}] = new(*stripetest.Account)
 			e.Setenv("NO_COLOR", "1")
 			for i, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS"} { // what this test was built with need not be built again
 				e.Setenv(name, caches[i])
@@ -43,6 +46,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"freeport": scriptFreePort, "await": scriptAwait, "grab": scriptGrab, "flip": scriptFlip, "cut": scriptCut,
 			"append": scriptAppend, "awaitfile": scriptAwaitFile, "shop": scriptShop,
+			"cards": scriptCards, "reserve": scriptReserve, "tell": scriptTell, "stands": scriptStands, "closewindow": scriptCloseWindow,
 		},
 	})
 }

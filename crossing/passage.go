@@ -83,6 +83,9 @@ type Passage struct {
 	// Reverses is, of a refund, the crossing of which the amount goes back. Payees, where given, say from whom it is
 	// taken; else it is taken from all in proportion to what is left of each.
 	Reverses moongate.ID
+	// ByLine says, of a refund, that Payees are one for each of those of the crossing that it reverses, in their order, with all
+	// of freight and tax: nothing is taken from one of amount zero.
+	ByLine bool
 	// Of is, of a takeback, the payment of which the wallet had paid the one payee.
 	Of moongate.ID
 	// Releases is, of a payment, the exception from whose suspense the money comes in place of the wallet.
@@ -123,6 +126,8 @@ func (p *Passage) check() error {
 		return malformed("class", "class or subject is longer than 128 bytes", "shorten it")
 	case len(p.Touches) > share.MaxTouches:
 		return &moongate.Error{Code: moongate.TooLarge, Field: "touches", Message: fmt.Sprintf("a journey of %d touches", len(p.Touches)), Hint: fmt.Sprintf("leave out the oldest: %d are read", share.MaxTouches)}
+	case p.ByLine && (p.Kind != Refund || len(p.Payees) == 0):
+		return malformed("payees", "a refund by line names all payees", "give one for each of the original")
 	case p.Expires != 0 && !p.Pending:
 		return malformed("expires", "only a pending crossing expires", "leave it out")
 	case (p.Kind == Payment || p.Kind == Exception || p.Kind == Takeback) != (p.Wallet != "") && p.Kind != Refund:

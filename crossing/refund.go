@@ -145,12 +145,44 @@ func (b *builder) takenOf(o *Open) ([]Sold, error) {
 		}
 		return taken, nil
 	}
+	if b.p.ByLine {
+		return taken, b.takeByLine(taken, left)
+	}
 	for i, y := range b.p.Payees {
 		if err := b.takeFrom(i, taken, left, y); err != nil {
 			return nil, err
 		}
 	}
 	return taken, nil
+}
+
+// takeByLine takes from each payee of the original what the refund says of it, in their order.
+func (b *builder) takeByLine(taken []Sold, left []Payee) error {
+	if len(b.p.Payees) != len(left) {
+		return malformed("payees", fmt.Sprintf("%d for %d of the original", len(b.p.Payees), len(left)), "give one for each")
+	}
+	for i, y := range b.p.Payees {
+		l, field := &left[i], fmt.Sprintf("payees/%d/amount", i)
+		if y.Party != l.Party || y.Amount > l.Amount {
+			return lacks(field, &y)
+		}
+		if y.Freight > l.Freight || y.Tax > l.Tax || l.Amount-y.Amount < l.Freight-y.Freight || l.Amount-y.Amount < l.Tax-y.Tax {
+			return moreThanLeft(field, l)
+		}
+		taken[i].Amount, taken[i].Freight, taken[i].Tax = y.Amount, y.Freight, y.Tax
+	}
+	return nil
+}
+
+func lacks(field string, y *Payee) error {
+	return &moongate.Error{
+		Code: moongate.Limit, Field: field, Message: fmt.Sprintf("%s does not have %d left of this crossing", y.Party, y.Amount),
+		Hint: "refund less, or say from whom the rest is taken",
+	}
+}
+
+func moreThanLeft(field string, l *Payee) error {
+	return malformed(field, fmt.Sprintf("of %s %d is left, of it freight %d and tax %d", l.Party, l.Amount, l.Freight, l.Tax), "take no more than is left of each")
 }
 
 // part takes a part of what is left, freight and tax in proportion.
@@ -190,14 +222,11 @@ func (b *builder) takeFrom(at int, taken []Sold, left []Payee, y Payee) error {
 			t.Tax = y.Tax
 		}
 		if t.Freight > l.Freight || t.Tax > l.Tax || l.Amount-t.Amount < l.Freight-t.Freight || l.Amount-t.Amount < l.Tax-t.Tax {
-			return malformed(field, fmt.Sprintf("of %s %d is left, of it freight %d and tax %d", y.Party, l.Amount, l.Freight, l.Tax), "take no more than is left of each")
+			return moreThanLeft(field, l)
 		}
 		return nil
 	}
-	return &moongate.Error{
-		Code: moongate.Limit, Field: field, Message: fmt.Sprintf("%s does not have %d left of this crossing", y.Party, y.Amount),
-		Hint: "refund less, or say from whom the rest is taken",
-	}
+	return lacks(field, &y)
 }
 
 // giveBack books what a refund takes from one payee, and the fees and shares that come back: what the terms say of the

@@ -172,7 +172,7 @@ func (s *State) captured(step *replica.Step, p *Payment, id moongate.ID, a *Atte
 	post.Emit(step)
 	if whole {
 		s.endPaid(step, p, id, a, op, e)
-		s.settleCaptured(step, p, id, a.Wallet, p.Crossing, e, 0)
+		s.settleCaptured(step, p, id, a.Wallet, p.Crossing, e, nil)
 		return
 	}
 	passage := p.passage(a.Wallet)
@@ -186,7 +186,8 @@ func (s *State) captured(step *replica.Step, p *Payment, id moongate.ID, a *Atte
 		return
 	}
 	s.endPaid(step, p, id, a, op, e)
-	s.settleCaptured(step, p, id, a.Wallet, plan.Emit(step).ID, e, e.Amount.Minor-passage.Amount)
+	recorded := plan.Emit(step)
+	s.settleCaptured(step, p, id, a.Wallet, recorded.ID, e, s.linesOf(p, a, e.Amount.Minor, recorded))
 }
 
 func because(err error) string {
@@ -196,12 +197,12 @@ func because(err error) string {
 	return ": " + err.Error()
 }
 
-func (s *State) settleCaptured(step *replica.Step, p *Payment, id moongate.ID, wallet string, crossing moongate.ID, e *Evidence, coupon int64) {
-	settled := Settlement{Of: p.Of, Status: Succeeded, Attempt: id, Wallet: wallet, Crossing: crossing, Coupon: coupon}
+func (s *State) settleCaptured(step *replica.Step, p *Payment, id moongate.ID, wallet string, crossing moongate.ID, e *Evidence, lines []Line) {
+	settled := Settlement{Of: p.Of, Status: Succeeded, Attempt: id, Wallet: wallet, Crossing: crossing, Coupon: e.Amount.Minor - e.owed().Minor}
 	if e.Amount != p.Amount {
 		settled.Captured = &e.Amount.Minor
 	}
-	step.Emit(&Settled{Settlement: settled, Division: Division{Chain: s.head(p)}})
+	step.Emit(&Settled{Settlement: settled, Division: Division{Chain: s.head(p), Lines: lines}})
 	s.closeOther(step, p, id)
 }
 

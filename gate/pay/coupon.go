@@ -39,6 +39,12 @@ func part(a, b, c int64) int64 {
 // scaled divides less among payees than they add up to, in proportion, by largest remainder. Freight and tax shrink with
 // their parts; a part of nothing is left out.
 func scaled(payees []crossing.Payee, total int64) ([]crossing.Payee, error) {
+	all, err := scaledAll(payees, total)
+	return paidOnly(all), err
+}
+
+// scaledAll is scaled with the parts of nothing.
+func scaledAll(payees []crossing.Payee, total int64) ([]crossing.Payee, error) {
 	if len(payees) == 0 {
 		return nil, nil
 	}
@@ -50,14 +56,19 @@ func scaled(payees []crossing.Payee, total int64) ([]crossing.Payee, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]crossing.Payee, 0, len(payees))
-	for i, p := range slices.Clone(payees) {
+	out := slices.Clone(payees)
+	for i := range out {
+		p := &out[i]
 		if parts[i] == 0 {
+			p.Amount, p.Freight, p.Tax = 0, 0, 0
 			continue
 		}
-		p.Freight, p.Tax = part(p.Freight, parts[i], p.Amount), part(p.Tax, parts[i], p.Amount)
-		p.Amount = parts[i]
-		out = append(out, p)
+		p.Freight, p.Tax, p.Amount = part(p.Freight, parts[i], p.Amount), part(p.Tax, parts[i], p.Amount), parts[i]
 	}
 	return out, nil
+}
+
+// paidOnly leaves out who gets nothing.
+func paidOnly(payees []crossing.Payee) []crossing.Payee {
+	return slices.DeleteFunc(payees, func(p crossing.Payee) bool { return p.Amount == 0 })
 }

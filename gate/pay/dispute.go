@@ -37,7 +37,8 @@ type DisputeMoved struct {
 // Contested is what only the hub knows of a dispute.
 type Contested struct {
 	Chain
-	Cash int64 `cbor:"3,keyasint,omitempty"` // of what is reserved, what the merchants' money bears
+	Cash  int64   `cbor:"3,keyasint,omitempty"` // of what is reserved, what the merchants' money bears
+	Lines []int64 `cbor:"4,keyasint,omitempty"` // of each line of a payment that has them, as ordered
 }
 
 // EventKind implements [journal.Event].
@@ -58,6 +59,7 @@ type Disputed struct {
 	Opened    moongate.Time `cbor:"2,keyasint"`
 	Cash      int64         `cbor:"3,keyasint,omitempty"`
 	Exception moongate.ID   `cbor:"4,keyasint,omitzero"` // in which a person sees it
+	Lines     []int64       `cbor:"5,keyasint,omitempty"`
 }
 
 // disputeKey is the wallet's name for a dispute.
@@ -99,6 +101,7 @@ func (s *State) openDispute(step *replica.Step, p *Payment, attempt moongate.ID,
 		Reason: e.Reason, Due: e.Due,
 	}
 	facts, cash := "", int64(0)
+	var lines []int64
 	switch {
 	case p.Status != Succeeded || p.Attempt != attempt:
 		facts = fmt.Sprintf("; nothing is reserved, for the payment is %s", p.Status)
@@ -112,17 +115,21 @@ func (s *State) openDispute(step *replica.Step, p *Payment, attempt moongate.ID,
 		}
 	}
 	if cash > 0 && e.State != DisputeWon {
-		plan, err := s.crossings.Plan(step, crossing.Passage{Kind: crossing.Refund, Reverses: p.Crossing, Currency: p.Amount.Currency, Amount: cash, Pending: true})
+		passage, taken, err := s.reversal(p, "", nil, c.Reserved, cash)
+		var plan *crossing.Plan
+		if err == nil {
+			plan, err = s.crossings.Plan(step, passage)
+		}
 		if err != nil {
 			c.Reserved, cash, facts = 0, 0, facts+"; nothing could be reserved: "+err.Error()
 		} else {
-			c.Crossing = plan.Emit(step).ID
+			c.Crossing, lines = plan.Emit(step).ID, taken
 		}
 	} else {
 		c.Reserved, cash = 0, 0
 	}
 	c.State = DisputeOpen
-	step.Emit(&DisputeMoved{Contest: c, Contested: Contested{s.head(p), cash}})
+	step.Emit(&DisputeMoved{Contest: c, Contested: Contested{s.head(p), cash, lines}})
 	s.trouble(step, Trouble{
 		Of: p.Of, Kind: TroubleDispute, Wallet: wallet, Attempt: attempt, Amount: e.Amount,
 		Facts: fmt.Sprintf("the shopper contests the payment at %s, dispute %s: %s%s", wallet, e.Number, e.Reason, facts),
@@ -152,7 +159,7 @@ func (s *State) moveDispute(step *replica.Step, p *Payment, d *Disputed, e *Disp
 	if e.Reason != "" {
 		c.Reason = e.Reason
 	}
-	step.Emit(&DisputeMoved{Contest: c, Contested: Contested{s.head(p), d.Cash}})
+	step.Emit(&DisputeMoved{Contest: c, Contested: Contested{s.head(p), d.Cash, d.Lines}})
 	if !e.State.over() {
 		return
 	}
@@ -175,7 +182,7 @@ func (s *State) foldDispute(at moongate.Time, v *DisputeMoved) {
 		s.ofDisputes[v.Payment] = append(s.ofDisputes[v.Payment], key)
 	}
 	before := d.State
-	d.Contest, d.Cash = v.Contest, v.Cash
+	d.Contest, d.Cash, d.Lines = v.Contest, v.Cash, v.Lines
 	s.disputes.Put(key, d)
 	p, ok := s.payments.Get(v.Payment)
 	if !ok {
@@ -185,10 +192,12 @@ func (s *State) foldDispute(at moongate.Time, v *DisputeMoved) {
 	case !known:
 		p.Reserved += v.Reserved
 		p.ReservedCash += v.Cash
+		p.takeLines(v.Lines, 1)
 	case before.over():
 	case v.State == DisputeWon:
 		p.Reserved -= v.Reserved
 		p.ReservedCash -= v.Cash
+		p.takeLines(v.Lines, -1)
 	case v.State == DisputeLost:
 		p.Refunded += v.Reserved
 	}

@@ -185,7 +185,8 @@ type Settled struct {
 // Division is what only the hub knows of it.
 type Division struct {
 	Chain
-	Kept []PartKept `cbor:"3,keyasint,omitempty"`
+	Kept  []PartKept `cbor:"3,keyasint,omitempty"`
+	Lines []Line     `cbor:"4,keyasint,omitempty"` // where a coupon of the merchant's own bore a part
 }
 
 // Settlement is what [Settled] says.
@@ -225,13 +226,14 @@ type Reversal struct {
 // Origin is what only the hub knows of a refund.
 type Origin struct {
 	Chain
-	Attempt   moongate.ID `cbor:"3,keyasint"`           // whose money it is
-	Exception moongate.ID `cbor:"4,keyasint,omitzero"`  // that it resolves
-	By        string      `cbor:"5,keyasint,omitempty"` // who asked; "" for the hub
-	Note      string      `cbor:"6,keyasint,omitempty"` // why an operator gave it back
-	Part      moongate.ID `cbor:"7,keyasint,omitzero"`  // of the order, where it has parts
-	Kept      int64       `cbor:"8,keyasint,omitempty"` // of it, what its seller and the wallet would have kept
-	Recalls   int         `cbor:"9,keyasint,omitempty"` // shares that come back first; then it is asked for
+	Attempt   moongate.ID `cbor:"3,keyasint"`            // whose money it is
+	Exception moongate.ID `cbor:"4,keyasint,omitzero"`   // that it resolves
+	By        string      `cbor:"5,keyasint,omitempty"`  // who asked; "" for the hub
+	Note      string      `cbor:"6,keyasint,omitempty"`  // why an operator gave it back
+	Part      moongate.ID `cbor:"7,keyasint,omitzero"`   // of the order, where it has parts
+	Kept      int64       `cbor:"8,keyasint,omitempty"`  // of it, what its seller and the wallet would have kept
+	Recalls   int         `cbor:"9,keyasint,omitempty"`  // shares that come back first; then it is asked for
+	Lines     []int64     `cbor:"10,keyasint,omitempty"` // of each line of a payment that has them, as ordered
 }
 
 // RefundDue says that the refund is asked for once more, under its number. Effect: refund, the same.

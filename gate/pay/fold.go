@@ -148,7 +148,7 @@ func (s *State) foldClose(e journal.Entry, v *CloseDue) {
 func (s *State) foldSettled(e journal.Entry, v *Settled) {
 	s.keep(v.Kept)
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
-		p.Status, p.Ended, p.NextTo, p.NextBy, p.Ways, p.Coupon = v.Status, e.At, "", "", nil, v.Coupon
+		p.Status, p.Ended, p.NextTo, p.NextBy, p.Ways, p.Coupon, p.Lines = v.Status, e.At, "", "", nil, v.Coupon, v.Lines
 		if p.Taking = 0; v.Captured != nil {
 			p.Asked, p.Amount.Minor = p.Amount.Minor, *v.Captured
 		}
@@ -172,7 +172,7 @@ func (s *State) foldSettled(e journal.Entry, v *Settled) {
 func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 	r := Refunding{
 		Reversal: v.Reversal, Status: RefundAsked, Opened: e.At, Attempt: v.Attempt, Exception: v.Origin.Exception, Asked: e.At, Next: v.Next, Asks: 1,
-		Part: v.Part, Kept: v.Kept,
+		Part: v.Part, Kept: v.Kept, Lines: v.Lines,
 	}
 	if v.Recalls > 0 {
 		r.Status, r.Asks, r.Asked = RefundRecalling, 0, 0
@@ -199,6 +199,7 @@ func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 			p.Refunds++
 			p.Reserved += v.Amount.Minor
 			p.ReservedCash += v.cash()
+			p.takeLines(v.Lines, 1)
 		}
 	})
 }
@@ -221,6 +222,7 @@ func (s *State) foldRefundEnded(e journal.Entry, v *RefundEnded) {
 			if v.Status == RefundFailed {
 				p.Reserved -= r.Amount.Minor
 				p.ReservedCash -= r.cash()
+				p.takeLines(r.Lines, -1)
 			} else {
 				p.Refunded += r.Amount.Minor
 			}

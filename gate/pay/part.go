@@ -120,17 +120,18 @@ func (s *State) fits(a *Attempt, e *Evidence) bool {
 
 // scaledBy divides what the wallet owes among payees: part by part, where it says what it owes of each.
 func (s *State) scaledBy(payees []crossing.Payee, a *Attempt, owed int64) ([]crossing.Payee, error) {
-	if a.Outcome != nil && len(a.Outcome.Parts) > 1 {
-		return s.partsOwed(payees, a.Outcome)
-	}
-	return scaled(payees, owed)
+	_, paid, err := s.owedBy(payees, a, owed)
+	return paidOnly(paid), err
 }
 
-// partsOwed divides a payment's payees by what the wallet owes for each part.
-func (s *State) partsOwed(payees []crossing.Payee, e *Evidence) ([]crossing.Payee, error) {
-	var all []crossing.Payee
-	for i := range e.Parts {
-		said := &e.Parts[i]
+// owedBy is scaledBy with the payees in the same order as they were ordered, and those of nothing.
+func (s *State) owedBy(payees []crossing.Payee, a *Attempt, owed int64) (ordered, paid []crossing.Payee, err error) {
+	if a.Outcome == nil || len(a.Outcome.Parts) <= 1 {
+		paid, err = scaledAll(payees, owed)
+		return payees, paid, err
+	}
+	for i := range a.Outcome.Parts {
+		said := &a.Outcome.Parts[i]
 		p, _ := s.parts.Get(said.Part)
 		var own []crossing.Payee
 		for _, y := range payees {
@@ -138,15 +139,15 @@ func (s *State) partsOwed(payees []crossing.Payee, e *Evidence) ([]crossing.Paye
 				own = append(own, y)
 			}
 		}
+		ordered = append(ordered, own...)
 		if said.owed() != said.Amount {
-			var err error
-			if own, err = scaled(own, said.owed()); err != nil {
-				return nil, err
+			if own, err = scaledAll(own, said.owed()); err != nil {
+				return nil, nil, err
 			}
 		}
-		all = append(all, own...)
+		paid = append(paid, own...)
 	}
-	return all, nil
+	return ordered, paid, nil
 }
 
 // keptBy is how much of each part stays with its seller and the wallet by a crossing: what the seller gets, and the fee that the

@@ -3,12 +3,10 @@ package pay
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/moongate-hub/moongate"
-	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
 	"github.com/moongate-hub/moongate/money"
@@ -49,7 +47,7 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 		}
 	}
 	a, _ := s.attempts.Get(p.Attempt)
-	cash, payees := p.cash(c.Amount), slices.Clone(c.Payees)
+	cash, seller := p.cash(c.Amount), ""
 	var of moongate.ID
 	if len(a.Parts) > 0 {
 		var part *Part
@@ -62,23 +60,19 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 				Hint: "refunds that are under way count",
 			}
 		}
-		cash = part.cash(c.Amount)
+		cash, seller = part.cash(c.Amount), part.Party
 	}
-	var coupon *int64
-	if cash != c.Amount {
-		if coupon = &cash; cash == 0 {
-			return RefundAnswer{}, &moongate.Error{
-				Code: moongate.Limit, Field: "amount", Message: fmt.Sprintf("%s would come out of the coupon alone", money.Of(c.Amount, p.Amount.Currency)),
-				Hint: "give more back at once",
-			}
-		}
-		if payees, err = scaled(payees, cash); err != nil {
-			return RefundAnswer{}, err
+	if cash == 0 {
+		return RefundAnswer{}, &moongate.Error{
+			Code: moongate.Limit, Field: "amount", Message: fmt.Sprintf("%s would come out of the coupon alone", money.Of(c.Amount, p.Amount.Currency)),
+			Hint: "give more back at once",
 		}
 	}
-	plan, err := s.crossings.Plan(step, crossing.Passage{
-		Kind: crossing.Refund, Reverses: p.Crossing, Currency: p.Amount.Currency, Amount: cash, Payees: payees, Pending: true,
-	})
+	passage, lines, err := s.reversal(&p, seller, c.Payees, c.Amount, cash)
+	if err != nil {
+		return RefundAnswer{}, err
+	}
+	plan, err := s.crossings.Plan(step, passage)
 	if err != nil {
 		return RefundAnswer{}, err
 	}
@@ -98,8 +92,8 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 		next = 0
 	}
 	step.Emit(&RefundOpened{
-		Reversal: Reversal{Back: Back{p.Of, id, a.Wallet}, Reference: c.Reference, Amount: money.Of(c.Amount, p.Amount.Currency), Reason: c.Reason, Crossing: recorded.ID, Cash: coupon},
-		Origin:   Origin{Chain: Chain{s.head(&p).Before, next}, Attempt: p.Attempt, By: step.Caller, Part: of, Kept: kept, Recalls: len(recalls)},
+		Reversal: Reversal{Back: Back{p.Of, id, a.Wallet}, Reference: c.Reference, Amount: money.Of(c.Amount, p.Amount.Currency), Reason: c.Reason, Crossing: recorded.ID, Cash: differs(cash, c.Amount)},
+		Origin:   Origin{Chain: Chain{s.head(&p).Before, next}, Attempt: p.Attempt, By: step.Caller, Part: of, Kept: kept, Recalls: len(recalls), Lines: lines},
 	})
 	for _, r := range recalls {
 		step.Emit(&RecallOpened{Recall: r, Wait: Wait{Next: step.At + patience}})

@@ -67,9 +67,10 @@ func (s *State) endPaid(step *replica.Step, p *Payment, id moongate.ID, a *Attem
 
 // succeed ends a payment whose money was divided; what the crossing does not hold of it a coupon bore.
 func (s *State) succeed(step *replica.Step, p *Payment, attempt moongate.ID, wallet string, recorded *crossing.Recorded) {
+	a, _ := s.attempts.Get(attempt)
 	step.Emit(&Settled{
 		Settlement: Settlement{Of: p.Of, Status: Succeeded, Attempt: attempt, Wallet: wallet, Crossing: recorded.ID, Coupon: p.Amount.Minor - recorded.Amount},
-		Division:   Division{s.head(p), s.keptBy(attempt, recorded)},
+		Division:   Division{s.head(p), s.keptBy(attempt, recorded), s.linesOf(p, &a, p.Amount.Minor, recorded)},
 	})
 }
 

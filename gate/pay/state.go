@@ -137,6 +137,8 @@ type Payment struct {
 	Until        moongate.Time `cbor:"23,keyasint,omitempty"` // when it is given up, once it is authorised
 	Taking       int64         `cbor:"24,keyasint,omitempty"` // of what is authorised, what the wallet is to take
 	Asked        int64         `cbor:"25,keyasint,omitempty"` // what was asked for, where less was taken
+	Lines        []Line        `cbor:"26,keyasint,omitempty"` // where Coupon is not zero
+	Gone         []int64       `cbor:"27,keyasint,omitempty"` // of each line, what was refunded or is under way, as ordered
 }
 
 // Attempt is one order at one wallet, as the state keeps it.
@@ -184,6 +186,7 @@ type Refunding struct {
 	Note      string          `cbor:"14,keyasint,omitempty"` // and why
 	Part      moongate.ID     `cbor:"15,keyasint,omitzero"`  // of the order, where it has parts
 	Kept      int64           `cbor:"16,keyasint,omitempty"` // see [Origin]
+	Lines     []int64         `cbor:"17,keyasint,omitempty"` // see [Origin]
 }
 
 // Exception is an exception as the state keeps it.

@@ -116,6 +116,9 @@ type Instruction struct {
 	Amount    money.Amount
 	State     string // planned, sent, manual, paid, returned
 	Reference string
+	Paid      money.Amount // of one that has not ended, what the payee has so far; zero for nothing
+	UnderWay  money.Amount // and what its wallet is paying now
+	Actions   []Action
 }
 
 // ExceptionLine is something that does not add up and waits for a person.

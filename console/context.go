@@ -123,9 +123,11 @@ type Option struct{ Value, Label string }
 
 // Action is something the reader may do here. It asks once, saying what will happen: the catalogue's action.WORD.ask.
 type Action struct {
-	Word   string // give_back, release, dismiss, refund, retry, discard, appeal, lift, …
-	Target string // path that it posts to
-	Danger bool   // cannot be undone
-	Note   bool   // asks for a reason, posted as "note", at most 500 characters
-	Again  bool   // asks for the reader's credential once more, posted as "credential"
+	Word   string       // give_back, release, dismiss, refund, retry, discard, appeal, lift, …
+	Target string       // path that it posts to
+	Danger bool         // cannot be undone
+	Note   bool         // asks for a reason, posted as "note", at most 500 characters
+	Again  bool         // asks for the reader's credential once more, posted as "credential"
+	Ref    bool         // asks for somebody else's number, posted as "ref"; it may be left empty
+	Most   money.Amount // asks how much, no more than this, posted as "amount" in decimals; zero: does not ask
 }

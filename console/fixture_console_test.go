@@ -127,6 +127,11 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{name: "webhook-stopped", page: Webhook{Line: hooks[2], Actions: []Action{{Word: "enable", Target: "/console/webhooks/x/enable"}}}},
 		{name: "payment", page: Payment{Line: payments[1], Refundable: fen(0), Until: noon + 9*moongate.Minute, Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("alipay"), State: "unknown", Reference: "mgaeaqcmfrggzdfmztwq2lk", Asked: 4, Next: noon + 20*moongate.Second}}, Unfit: []Unfit{{Wallet: g("weixin"), Why: "why.unfit.sellers_many", Program: "wallet: weixin pays up to 1 sub-merchants by one order, and this payment is for 2"}}, Steps: story[1:5]}},
 		{name: "payment-paid", page: Payment{Line: payments[0], Crossing: cx, Refundable: fen(26800), Attempts: []Attempt{{ID: "a", At: ago(6 * moongate.Minute), Wallet: g("weixin"), State: "succeeded", Reference: "mgaeaqcmfrggzdfmztwq2lk", Theirs: "4200001234202611201234567890", Asked: 1}}, Refunds: refunds[:1], Steps: story[1:8], Actions: []Action{{Word: "refund", Target: "/console/payments/x/refund", Danger: true}}}},
+		{name: "payment-authorised", page: Payment{
+			Line: PaymentLine{ID: pay, At: ago(3 * moongate.Hour), Order: "BM-20261120-0419", Merchant: g("bamboo"), Wallet: g("weixin"), Amount: fen(26800), State: "authorised"}, HeldUntil: noon + 5*moongate.Day,
+			Attempts: []Attempt{{ID: "a", At: ago(3 * moongate.Hour), Wallet: g("weixin"), State: "reserved", Reference: "mgaeaqcmfrggzdfmztwq2lk"}}, Steps: story[1:4],
+			Actions: []Action{{Word: "capture", Target: "/console/payments/x/capture", Most: fen(26800), Danger: true, Again: true}, {Word: "let_go", Target: "/console/payments/x/let_go", Danger: true}},
+		}},
 		{name: "balances", page: Balances{Position: 18446744, At: noon, Lines: accounts(l), Totals: []money.Amount{fen(0), money.Of(0, money.USD)}, Paging: full}},
 		{name: "account", page: Account{Line: accounts(l)[2], Series: series(money.CNY), Entries: []Entry{
 			{ID: "t1", At: ago(6 * moongate.Minute), Other: g("bamboo"), Purpose: "traffic", Crossing: cx, Amount: fen(1977), Balance: fen(341977), State: "posted"},
@@ -136,8 +141,13 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 		{name: "windows", page: Windows{Open: []WindowLine{{ID: testID(moongate.KindWindow, 2), State: "open", Agreement: agreement.ID, Title: agreement.Title, Opened: ago(12 * moongate.Hour)}}, Further: part("open"), Lines: []WindowLine{{ID: testID(moongate.KindWindow, 1), State: "pending", Agreement: offered.ID, Title: offered.Title, Opened: ago(12 * moongate.Hour), Closed: ago(moongate.Hour), Parties: 3, Net: fen(120000)}, window}, Paging: full}},
 		{name: "window", page: Window{Line: window, Gross: fen(88210450), Positions: positions, Paging: part("positions"), Sum: fen(0), Further: part("payouts"), Clearing: fen(0), Instructions: []Instruction{
 			{ID: testID(moongate.KindInstruction, 0), From: g("weixin"), To: g("bamboo"), Through: g("weixin"), Amount: fen(11199900), State: "paid"},
-			{ID: testID(moongate.KindInstruction, 1), From: g("alipay"), To: g("jasmine"), Through: g("alipay"), Amount: fen(6120990), State: "sent"},
-			{ID: testID(moongate.KindInstruction, 2), From: g("alipay"), To: g("lotus"), Through: g("alipay"), Amount: fen(3194804), State: "manual"},
+			{ID: testID(moongate.KindInstruction, 1), From: g("alipay"), To: g("jasmine"), Through: g("alipay"), Amount: fen(6120990), State: "sent", Paid: fen(2000000), UnderWay: fen(4120990)},
+			{ID: testID(moongate.KindInstruction, 2), From: g("alipay"), To: g("lotus"), Through: g("alipay"), Amount: fen(3194804), State: "manual", Paid: fen(94804), Actions: []Action{
+				{Word: "pay", Target: "/console/windows/x/payouts/y/paid", Danger: true, Ref: true, Again: true}, {Word: "tell_again", Target: "/console/windows/x/payouts/y/sent", Again: true},
+			}},
+			{ID: testID(moongate.KindInstruction, 3), From: g("weixin"), To: g("orchard"), Through: g("weixin"), Amount: fen(120), State: "sent", Actions: []Action{
+				{Word: "by_hand", Target: "/console/windows/x/payouts/z/manual", Note: true}, {Word: "came_back", Target: "/console/windows/x/payouts/z/returned", Danger: true, Note: true},
+			}},
 		}, Steps: []Step{
 			{What: "settle.opened", State: "done", At: window.Opened},
 			{What: "settle.closed", State: "done", At: window.Closed, Amount: fen(21200350)},

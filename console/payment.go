@@ -44,7 +44,9 @@ type Payment struct {
 	Refunds    []RefundLine
 	Further    Paging // of the refunds
 	Steps      []Step
-	Story      Paging // of the steps, from the newest back
+	Story      Paging        // of the steps, from the newest back
+	Reserved   money.Amount  // what was reserved, where less was captured
+	HeldUntil  moongate.Time // of an authorised payment: then it is given up
 	Actions    []Action
 }
 

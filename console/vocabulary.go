@@ -172,7 +172,7 @@ var vocabularies = map[string][]string{
 	},
 	// What the pages refuse themselves.
 	"problem.why": {
-		"forged", "stale", "strange", "unreadable", "fileless", "unchosen", "broken", "not_day", "not_cursor", "not_scoped", "unproven", "not_there",
+		"forged", "stale", "strange", "unreadable", "fileless", "unchosen", "broken", "not_day", "not_cursor", "not_amount", "not_scoped", "unproven", "not_there",
 		"link_unknown", "link_closed", "link_unagreed",
 	},
 	"ref": {
@@ -189,6 +189,7 @@ var vocabularies = map[string][]string{
 var asked = []string{
 	"give_back", "release", "dismiss", "refund", "retry", "discard", "appeal", "withdraw", "lift", "pause", "resume",
 	"revoke", "confirm", "dispute", "close_window", "pay", "snapshot", "sign_out_all", "redeliver", "disable", "enable", "remove", "remove_account",
+	"capture", "let_go", "tell_again", "by_hand", "came_back",
 }
 
 // sentences are what is said about a difference, under difference.says.WORD: see [DifferenceLine.Sentence].

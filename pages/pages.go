@@ -106,6 +106,9 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.act(mux, console.Routes["link"]+"/appeal", party.LinksWrite, p.appeal)
 	p.act(mux, console.Routes["link"]+"/lift", party.LinksWrite, p.lift)
 	p.lead(mux, console.Routes["window"]+"/close_window", party.OperatorScope, p.closeWindow)
+	p.lead(mux, console.Routes["window"]+"/payouts/{payout}/{progress}", party.SettlementWrite, p.reportPayout)
+	p.lead(mux, console.Routes["payment"]+"/capture", party.PaymentsWrite, p.capture)
+	p.lead(mux, console.Routes["payment"]+"/let_go", party.PaymentsWrite, p.letGo)
 	p.act(mux, console.Routes["webhook"]+"/events/{event}/redeliver", party.WebhooksWrite, p.redeliver)
 	p.act(mux, console.Routes["webhook"]+"/{action}", party.WebhooksWrite, p.steer)
 	p.act(mux, console.Routes["health"]+"/effects/{effect}/retry", party.OperatorScope, p.retry)
@@ -227,7 +230,7 @@ func (p *Pages) act(mux *http.ServeMux, path string, scope party.Scopes, do func
 // credential within the last minutes, or shows it with the form.
 func (p *Pages) lead(mux *http.ServeMux, path string, scope party.Scopes, do func(*visit) (next string, err error)) {
 	p.serveForm(mux, path, scope, func(w http.ResponseWriter, v *visit) (string, error) {
-		if err := p.confirmed(w, v); err != nil {
+		if err := p.confirmed(w, v, scope); err != nil {
 			return "", err
 		}
 		return do(v)

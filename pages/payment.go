@@ -134,6 +134,7 @@ func (p *Pages) payment(v *visit) (console.Page, error) {
 	if known.Status == pay.Open {
 		page.Until = known.Expires
 	}
+	p.reservation(v, &page, &known, &last)
 	refunds, further, err := rowsBeside(p, v, "refunds", "refunds/"+id.String(), func(after string, limit int) ([]pay.RefundRow, string, error) {
 		return pay.Refunds(v.Context(), p.hub.Views, pay.RefundFilter{Payment: id}, after, limit)
 	})

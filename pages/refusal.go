@@ -30,6 +30,7 @@ var (
 	unchosen   = refuse("unchosen", moongate.Malformed, "difference", "no difference is chosen", "tick those that are to be settled")
 	broken     = refuse("broken", moongate.Internal, "", "the page could not be made", "try again in a moment")
 	notDay     = refuse("not_day", moongate.Malformed, "", "this is no day", "write it like 2026-11-20")
+	notAmount  = refuse("not_amount", moongate.Malformed, "amount", "this is no amount that can be taken", "write it in the payment's currency, like 150.00")
 	notCursor  = refuse("not_cursor", moongate.Malformed, "after", "this is no place in this list", "leave it out to begin anew")
 	notScoped  = refuse("not_scoped", moongate.Forbidden, "", "the credential that you signed in with lacks a scope", "sign in with another one")
 	unproven   = refuse("unproven", moongate.Busy, "", "no published checkpoint holds it yet", "ask again in two seconds")

@@ -189,7 +189,7 @@ func (v *visit) fresh() bool { return v.now < v.signedIn+freshFor }
 
 // confirmed lets through who has signed in a moment ago, or shows its credential again. That opens another session in place
 // of the one there was, so that a queue is worked without showing it for each line.
-func (p *Pages) confirmed(w http.ResponseWriter, v *visit) error {
+func (p *Pages) confirmed(w http.ResponseWriter, v *visit, scope party.Scopes) error {
 	given := strings.TrimSpace(v.PostForm.Get("credential"))
 	if given == "" {
 		if v.fresh() {
@@ -200,7 +200,7 @@ func (p *Pages) confirmed(w http.ResponseWriter, v *visit) error {
 	var c party.Credential
 	var err error
 	p.hub.Machine().Read(func() { c, _, err = p.hub.Party.Bearer(given, v.now) })
-	if err != nil || c.Holder != v.who.Handle || !c.Scopes.Has(party.OperatorScope) {
+	if err != nil || c.Holder != v.who.Handle || !c.Scopes.Has(scope) {
 		return strange
 	}
 	if v.fresh() {

@@ -157,6 +157,7 @@ func (p *Pages) window(v *visit) (console.Page, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.standsNow(v, &instruction, id.String())
 		page.Instructions = append(page.Instructions, instruction)
 		if i < stepsShown {
 			page.Steps = append(page.Steps, instructionStep(&payouts[i], &instruction))

@@ -152,6 +152,12 @@ func random(b []byte) { rand.Read(b) }
 // open starts the world.
 func open(t testing.TB) *world {
 	t.Helper()
+	return openWith(t, func(string) []hub.WalletConfig { return nil })
+}
+
+// openWith starts a world that has more wallets; each has its files in a folder.
+func openWith(t testing.TB, more func(dir string) []hub.WalletConfig) *world {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +168,7 @@ func open(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Wallets = []hub.WalletConfig{w.openWallet(dir)}
+	config.Wallets = append([]hub.WalletConfig{w.openWallet(dir)}, more(dir)...)
 	secrets, err := hub.ReadSecrets(config.Secrets)
 	if err != nil {
 		t.Fatal(err)
@@ -292,21 +298,25 @@ func (w *world) agree() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.agreement = do[agreement.Proposal](w, "mall", &agreement.Propose{Document: d.Canonical()}).Agreement
-	for _, signer := range []struct {
-		role   agreement.Role
-		handle string
-	}{{agreement.Marketplace, "mall"}, {agreement.Publisher, "news"}, {agreement.Wallet, "crane-pay"}, {agreement.Seller, "kiln"}} {
-		key := w.keys[signer.handle]
-		raw, err := d.SignAs(key, signer.role, signer.handle)
+	w.agreement = w.signed(d, map[agreement.Role]string{agreement.Marketplace: "mall", agreement.Publisher: "news", agreement.Wallet: "crane-pay", agreement.Seller: "kiln"})
+}
+
+// signed has an agreement proposed by the marketplace and signed by everybody.
+func (w *world) signed(d *agreement.Document, signers map[agreement.Role]string) moongate.ID {
+	w.t.Helper()
+	id := do[agreement.Proposal](w, "mall", &agreement.Propose{Document: d.Canonical()}).Agreement
+	for role, handle := range signers {
+		key := w.keys[handle]
+		raw, err := d.SignAs(key, role, handle)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		do[agreement.Standing](w, signer.handle, &agreement.Sign{
-			Agreement: w.agreement, Version: 1, Role: signer.role, Party: signer.handle, Signature: party.Signature(raw),
+		do[agreement.Standing](w, handle, &agreement.Sign{
+			Agreement: id, Version: 1, Role: role, Party: handle, Signature: party.Signature(raw),
 			Key: party.PublicKey(key.Public().(ed25519.PublicKey)).ID(),
 		})
 	}
+	return id
 }
 
 // sell asks for a payment in the marketplace's name.

@@ -127,10 +127,19 @@ func (t *Interval) place() {
 			clear(page[:])
 		}
 	}
+	t.draw()
+	t.sort()
+}
+
+// draw gives each leaf a free place.
+func (t *Interval) draw() {
 	var pre [1 + 32 + 4]byte
 	pre[0] = tagPlaces
 	copy(pre[1:], t.seed[:])
 	for block := uint32(0); ; block++ {
+		if block%64 == 63 {
+			runtime.Gosched() // nobody waits for a root, and a busy second's takes many milliseconds
+		}
 		binary.BigEndian.PutUint32(pre[33:], block)
 		draws := sha256.Sum256(pre[:])
 		for d := draws[:30]; len(d) > 0; d = d[3:] {
@@ -145,11 +154,33 @@ func (t *Interval) place() {
 				continue
 			}
 			*word |= bit
-			t.sorted = append(t.sorted, placed{place, t.leaves[len(t.places)]})
 			if t.places = append(t.places, place); len(t.places) == len(t.leaves) {
-				slices.SortFunc(t.sorted, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
 				return
 			}
+		}
+	}
+}
+
+// sort puts the leaves in the order of their places: into the parts below the nodes of crownLevel, and then each part.
+func (t *Interval) sort() {
+	var ends [1<<(Depth-crownLevel) + 1]int
+	for _, place := range t.places {
+		ends[place>>crownLevel+1]++
+	}
+	for i := range len(ends) - 1 {
+		ends[i+1] += ends[i]
+	}
+	at := ends
+	t.sorted = t.sorted[:len(t.places)]
+	for n, place := range t.places {
+		part := &at[place>>crownLevel]
+		t.sorted[*part] = placed{place, t.leaves[n]}
+		*part++
+	}
+	for i := range len(ends) - 1 {
+		slices.SortFunc(t.sorted[ends[i]:ends[i+1]], func(a, b placed) int { return cmp.Compare(a.place, b.place) })
+		if i%64 == 63 {
+			runtime.Gosched()
 		}
 	}
 }
@@ -177,8 +208,8 @@ func (t *Interval) grow(heap uint32, level int, in []placed) Hash {
 	index := heap - 1<<(Depth-level)
 	if level == crownLevel {
 		t.crown[heap] = t.node(level, index, in)
-		if heap%16 == 0 {
-			runtime.Gosched() // nobody waits for a root, and a busy second's takes many milliseconds
+		if heap%4 == 3 {
+			runtime.Gosched()
 		}
 	} else if len(in) == 0 {
 		t.crown[heap] = t.blank(level, index) // below it there is nothing to be proved

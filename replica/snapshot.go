@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"runtime"
 
 	"github.com/hashicorp/raft"
 
@@ -94,10 +95,14 @@ func (im *image) write(w io.Writer, hub [3]byte, index uint64) (int64, error) {
 
 // imageWriter encodes one value behind the other. The busiest tables append themselves: see [item.appendCBOR].
 type imageWriter struct {
-	to  io.Writer
-	buf bytes.Buffer
-	n   int64
+	to      io.Writer
+	buf     bytes.Buffer
+	n       int64
+	yielded int // length of buf when others had the processor
 }
+
+// Others have the processor after so many bytes: whoever waits for an answer should not wait for a snapshot.
+const yieldBytes = 64 << 10
 
 func (w *imageWriter) write(v any) error {
 	var done bool
@@ -115,6 +120,10 @@ func (w *imageWriter) write(v any) error {
 		}
 	}
 	if w.buf.Len() < 1<<20 {
+		if w.buf.Len()-w.yielded >= yieldBytes {
+			w.yielded = w.buf.Len()
+			runtime.Gosched()
+		}
 		return nil
 	}
 	return w.flush()
@@ -123,6 +132,7 @@ func (w *imageWriter) write(v any) error {
 func (w *imageWriter) flush() error {
 	n, err := w.buf.WriteTo(w.to)
 	w.n += n
+	w.yielded = 0
 	return err
 }
 

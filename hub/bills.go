@@ -87,11 +87,15 @@ func (h *Hub) KeepBills(ctx context.Context) error {
 	return nil
 }
 
-// keepBills looks now and then whether there is a wallet whose bills nobody fetches.
+// keepBills has what was paid before the start at hand for the bills that come, and looks now and then whether there is a wallet
+// whose bills nobody fetches.
 func (h *Hub) keepBills(ctx context.Context) {
 	t := time.NewTicker(time.Minute)
 	defer t.Stop()
 	for {
+		if err := h.Bills.Refill(ctx); err != nil && ctx.Err() == nil {
+			h.Log.Warn("what was paid before the start is not at hand for bills", "error", err)
+		}
 		if h.Node.Leads() {
 			if err := h.KeepBills(ctx); err != nil && ctx.Err() == nil {
 				h.Log.Warn("bills are not fetched", "error", err)

@@ -12,8 +12,8 @@ import (
 // What a bill of yesterday lists is mostly payments that were paid and divided, and of such a payment nothing changes any
 // more. So what a bill's row is held against is kept beside the tables as it happens, in order and without gaps, by wallet
 // and day: looking it up there touches two places of memory, and looking it up in the tables of attempts, payments and
-// crossings touches a dozen, far apart. It is derived, begins anew with each start, and may be missing: then the tables
-// are asked.
+// crossings touches a dozen, far apart. It is derived, and empty after a start until it was filled again beside the work; what is
+// missing the tables are asked for.
 
 const (
 	paidDays = 4       // that are kept; a bill comes on the day after
@@ -44,6 +44,8 @@ type paidBook struct {
 	days   map[paidKey][]paid
 	n      int
 	paying moongate.ID // an attempt that ended with money, at a time that the wallet said
+	filled bool        // it has what was paid before the start, too
+	anew   int         // how often it was begun anew
 }
 
 // ended notes that an attempt ended with money. What becomes of it comes with the next events of the same command.
@@ -61,17 +63,19 @@ func (s *State) settled(v *pay.Settled) {
 		return
 	}
 	b.paying = moongate.ID{}
-	m, ok := s.pay.Movement(v.Attempt)
-	if !ok || !m.Moved || m.Crossing != v.Crossing {
-		return
+	if m, ok := s.pay.Movement(v.Attempt); ok && m.Moved && m.Crossing == v.Crossing {
+		key, one := s.paidBy(&m)
+		b.days[key] = append(b.days[key], one)
+		b.n++
 	}
-	one := paid{attempt: v.Attempt, at: m.At, ordered: m.Amount.Minor, settled: m.Settled, currency: m.Amount.Currency}
-	if fee, ok := s.crossings.WalletFee(v.Crossing); ok {
+}
+
+func (s *State) paidBy(m *pay.Movement) (paidKey, paid) {
+	one := paid{attempt: m.No, at: m.At, ordered: m.Amount.Minor, settled: m.Settled, currency: m.Amount.Currency}
+	if fee, ok := s.crossings.WalletFee(m.Crossing); ok {
 		one.fee, one.told = ourFee{fee.Minor, fee.Parts}, true
 	}
-	key := paidKey{m.Wallet, paidDay(m.At)}
-	b.days[key] = append(b.days[key], one)
-	b.n++
+	return paidKey{m.Wallet, paidDay(m.At)}, one
 }
 
 // forget drops the days of which no bill will come.

@@ -97,7 +97,7 @@ type State struct {
 	fading  *replica.Due[moongate.ID] // bills and settled differences
 	open    int                       // differences that are not settled
 
-	paid paidBook // as it happened since the start
+	paid paidBook
 }
 
 // New makes an empty room over those below it.
@@ -194,7 +194,7 @@ func (s *State) Rebuild() {
 	s.due = replica.NewDue(dueKey.less)
 	s.fading = replica.DueByID()
 	s.open = 0
-	s.paid = paidBook{days: map[paidKey][]paid{}}
+	s.paid = paidBook{days: map[paidKey][]paid{}, anew: s.paid.anew + 1}
 	for id, b := range s.bills.All() {
 		s.indexBill(id, &b)
 	}

@@ -71,6 +71,7 @@ type world struct {
 	read       int
 	entries    []journal.Entry
 	between    func(replica.Command) // called before the importer's commands
+	fresh      func()                // called before the views follow
 }
 
 func newWorld(t testing.TB) *world { return newWorldOf(t, 0) }
@@ -114,7 +115,12 @@ func newWorldOf(t testing.TB, part int64) *world {
 			}
 			return w.do(r)
 		},
-		Fresh: func(ctx context.Context) (journal.Position, error) { return w.store.CatchUp(ctx, w) }, Part: w.part,
+		Fresh: func(ctx context.Context) (journal.Position, error) {
+			if w.fresh != nil {
+				w.fresh()
+			}
+			return w.store.CatchUp(ctx, w)
+		}, Part: w.part,
 	})
 	return w
 }

@@ -14,7 +14,7 @@ func (a *API) logRoutes() {
 			writeProblem(w, r, err)
 			return
 		}
-		if path == "checkpoint" {
+		if strings.HasPrefix(path, "checkpoint") {
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			w.Header().Set("Cache-Control", "no-cache")
 		} else {

@@ -37,6 +37,9 @@ type Config struct {
 	Operator string `yaml:"operator"`
 	// Wallets are the accounts that payments can go through.
 	Wallets []WalletConfig `yaml:"wallets,omitempty"`
+	// Witnesses cosign the public log; WitnessQuorum of them are needed, a majority where it is 0.
+	Witnesses     []WitnessConfig `yaml:"witnesses,omitempty"`
+	WitnessQuorum int             `yaml:"witness_quorum,omitempty"`
 	// Limits bound what the hub keeps and admits.
 	Limits LimitsConfig `yaml:"limits,omitempty"`
 
@@ -175,6 +178,7 @@ func (c *Config) Check() []*moongate.Error {
 	for i := range c.Wallets {
 		c.Wallets[i].check(fmt.Sprintf("wallets[%d]", i), seen, add)
 	}
+	c.checkWitnesses(add)
 	return faults
 }
 

@@ -201,10 +201,33 @@ func checkLog(c *Config, s *Secrets, j *journal.Journal, f *Finding) error {
 			return fmt.Errorf("fsck: %w", err)
 		}
 	}
+	if err := copyCosigned(s, dir, tmp, f); err != nil || !f.OK {
+		return err
+	}
 	if err := openLogCopy(c, s, j, tmp, f); err != nil || !f.OK {
 		return err
 	}
 	return checkTiles(dir, tmp, f)
+}
+
+// copyCosigned puts what witnesses have cosigned beside the checkpoint, to be held against the log made anew.
+func copyCosigned(s *Secrets, dir, tmp string, f *Finding) error {
+	const name = "checkpoint.cosigned"
+	signed, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("fsck: %w", err)
+	}
+	if _, err := s.open(signed); err != nil {
+		f.bad("the cosigned checkpoint: %v", err)
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(tmp, name), signed, 0o600); err != nil {
+		return fmt.Errorf("fsck: %w", err)
+	}
+	return nil
 }
 
 // openLogCopy opens a copy of the public log's directory, as a start would.

@@ -80,6 +80,9 @@ type Hub struct {
 	work     sync.WaitGroup
 	feed     feed
 	taking   sync.Mutex // held while a bill is taken in
+
+	witnesses []*witness
+	cosigning sync.Mutex // held while the witnesses are asked: it guards what is known of them
 }
 
 // Open starts a hub on its data directory.
@@ -120,7 +123,7 @@ func Open(ctx context.Context, opt Options) (*Hub, error) {
 	if err != nil {
 		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())
 	}
-	if err := h.openBills(); err != nil {
+	if err := errors.Join(h.openBills(), h.openWitnesses()); err != nil {
 		return nil, errors.Join(err, h.Views.Close(), h.Node.Close())
 	}
 	h.Webhooks = h.newDeliverer()
@@ -182,7 +185,11 @@ func (h *Hub) nodeOptions() replica.Options {
 
 // start lets views, effects and checkpoints run by themselves.
 func (h *Hub) start(ctx context.Context) {
-	h.work.Add(6)
+	h.work.Add(7)
+	go func() {
+		defer h.work.Done()
+		h.cosign(ctx)
+	}()
 	go func() {
 		defer h.work.Done()
 		h.Webhooks.Run(ctx)

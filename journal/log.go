@@ -40,6 +40,7 @@ type Log struct {
 	acts     []act           // of the open interval
 	err      error           // a fault that ended the log's work
 	signed   []byte          // the newest checkpoint
+	cosigned *cosigned       // the newest that witnesses have signed, too; nil before
 
 	flushing sync.Mutex // one flush at a time: it is held across syncs
 
@@ -75,6 +76,7 @@ const (
 	headName       = "head"
 	rowsName       = "intervals"
 	checkpointName = "checkpoint"
+	newestName     = "checkpoint.newest" // as it is served; the file is checkpointName
 )
 
 // OpenLog continues the public log of a journal. It takes in what the journal has beyond it, and refuses to go on when
@@ -99,7 +101,7 @@ func OpenLog(dir string, j *Journal, secret [32]byte) (*Log, error) {
 	if err := j.FromPosition(l.seen, l.take); err != nil {
 		return nil, errors.Join(err, l.rowsFile.Close())
 	}
-	if err := l.checkSigned(); err != nil {
+	if err := errors.Join(l.checkSigned(), l.loadCosigned()); err != nil {
 		return nil, errors.Join(err, l.rowsFile.Close())
 	}
 	go l.work()
@@ -483,10 +485,15 @@ func (l *Log) Close() error {
 	return errors.Join(err, l.rowsFile.Close())
 }
 
-// ReadFile gives a file of the log by its C2SP path: checkpoint, tile/… or tile/entries/….
+// ReadFile gives a file of the log by its C2SP path: checkpoint, tile/… or tile/entries/…. The newest checkpoint of all,
+// whether or not witnesses have cosigned it, is checkpoint.newest.
 func (l *Log) ReadFile(path string) ([]byte, error) {
-	if path == checkpointName {
-		if b := l.Checkpoint(); b != nil {
+	if path == checkpointName || path == newestName {
+		b := l.Head()
+		if path == newestName {
+			b = l.Checkpoint()
+		}
+		if b != nil {
 			return b, nil
 		}
 	} else if _, err := proof.ParseTilePath(path); err == nil {

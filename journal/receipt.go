@@ -23,7 +23,7 @@ func (l *Log) Receipt(pos Position, sees func(e Event, audience string) bool) (*
 		l.mu.Unlock()
 		return nil, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("event %d is not under a published checkpoint yet", pos), Hint: "ask again in two seconds"}
 	}
-	row, signed, seed := l.rows[i], l.signed, l.seed(i, l.rows[i].Number)
+	row, signed, seed := l.rows[i], l.best(l.rows[i].Entry), l.seed(i, l.rows[i].Number)
 	text, _, _ := strings.Cut(string(signed), "\n\n")
 	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
 	var hashes []proof.Hash

@@ -17,7 +17,11 @@ import (
 
 // checkpoint is the newest signed head of the log, false where none was published yet.
 func (p *Pages) checkpoint() (c proof.Checkpoint, signed []byte, ok bool) {
-	signed = p.hub.Node.Log().Checkpoint()
+	return opened(p.hub.Node.Log().Checkpoint())
+}
+
+// opened reads a checkpoint that is the hub's own.
+func opened(signed []byte) (c proof.Checkpoint, _ []byte, ok bool) {
 	text, _, found := strings.Cut(string(signed), "\n\n")
 	if !found {
 		return c, nil, false
@@ -43,8 +47,11 @@ func (p *Pages) publicLog(w http.ResponseWriter, r *http.Request) {
 		Origin: p.hub.Secrets.Origin(), Key: p.hub.Secrets.Verifier, Base: strings.TrimSuffix(p.hub.Config.PublicURL, "/") + "/log/", EachSecond: 1,
 		Paging: console.Paging{First: true},
 	}
-	c, signed, ok := p.checkpoint()
+	c, signed, ok := opened(p.hub.Node.Log().Head()) // what its file says: witnesses have signed it where there are some
 	if ok {
+		for _, w := range p.hub.Witnesses() {
+			page.Witnesses = append(page.Witnesses, console.Witness{Name: w.Name, At: w.At})
+		}
 		page.Size, page.Root, page.Note, page.SignedAt = c.Size, hexOf(c.Root), string(signed), p.signedAt()
 		before := c.Size
 		if after := r.URL.Query().Get("after"); after != "" {

@@ -12,9 +12,9 @@ import (
 // maxURL bounds an endpoint's address, in bytes.
 const maxURL = 2048
 
-// checkURL refuses an address that no message may go to. What a name stands for is found out when a message is sent:
+// CheckURL refuses an address that no message may go to: any but https at a public host. What a name stands for is found out when a message is sent:
 // see [Dialer]. With loopback allowed (a demonstration, a test), http on this machine is let through.
-func checkURL(raw string, loopback bool) error {
+func CheckURL(raw string, loopback bool) error {
 	bad := func(why string) error {
 		return &moongate.Error{Code: moongate.Malformed, Field: "url", Message: fmt.Sprintf("%.120q: %s", raw, why), Hint: "write an https address of a public host, such as https://shop.example.org/hooks"}
 	}

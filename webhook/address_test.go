@@ -48,7 +48,7 @@ func TestCheckURL(t *testing.T) {
 		"https://" + strings.Repeat("a", 2048) + ".example/": "bytes",
 		"": "bytes",
 	} {
-		err := checkURL(address, false)
+		err := CheckURL(address, false)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || moongate.CodeOf(err) != moongate.Malformed) {
 			t.Errorf("%.60q: %v, want %q", address, err, want)
 		}
@@ -56,7 +56,7 @@ func TestCheckURL(t *testing.T) {
 	for address, ok := range map[string]bool{
 		"http://127.0.0.1:9000/": true, "http://localhost:9000/": true, "https://[::1]:9000/": true, "http://10.0.0.1/": false, "http://shop.example/": false,
 	} {
-		if err := checkURL(address, true); (err == nil) != ok {
+		if err := CheckURL(address, true); (err == nil) != ok {
 			t.Errorf("with loopback %q: %v", address, err)
 		}
 	}
@@ -109,7 +109,7 @@ func FuzzCheckURL(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		if checkURL(raw, false) == nil && !strings.HasPrefix(strings.ToLower(raw), "https://") {
+		if CheckURL(raw, false) == nil && !strings.HasPrefix(strings.ToLower(raw), "https://") {
 			t.Errorf("%q is taken", raw)
 		}
 	})

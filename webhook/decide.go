@@ -9,7 +9,7 @@ import (
 )
 
 func (s *State) checkTerms(url, name string, kinds []string) error {
-	if err := checkURL(url, s.limits.Loopback); err != nil {
+	if err := CheckURL(url, s.limits.Loopback); err != nil {
 		return err
 	}
 	if name != "" {

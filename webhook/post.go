@@ -61,6 +61,13 @@ func (p *Poster) start() {
 	}
 }
 
+// Client gives the client that messages are sent with: it connects to public hosts alone, follows no redirect, and takes
+// no longer than [Timeout]. The address has to pass [CheckURL] first.
+func (p *Poster) Client() *http.Client {
+	p.once.Do(p.start)
+	return p.client
+}
+
 // dial connects to an address of a host that was checked.
 func (p *Poster) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	name, port, err := net.SplitHostPort(address)
@@ -94,7 +101,7 @@ func (p *Poster) dial(ctx context.Context, network, address string) (net.Conn, e
 // post sends a message once.
 func (p *Poster) post(ctx context.Context, address string, keys [][]byte, m *Message) result {
 	p.once.Do(p.start)
-	if err := checkURL(address, p.Loopback); err != nil { // the hub may have stopped to be on loopback
+	if err := CheckURL(address, p.Loopback); err != nil { // the hub may have stopped to be on loopback
 		return result{failed: err.Error()}
 	}
 	payload, err := m.Payload()

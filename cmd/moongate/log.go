@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,6 +29,14 @@ type logVerify struct {
 	Then string `help:"An older checkpoint: check that the log still begins as it said." type:"existingfile" placeholder:"FILE"`
 	// ThenKey is for a log whose key was changed between the two.
 	ThenKey string `help:"The key that signed the older checkpoint, where the log's key was changed since; or a file that holds it." placeholder:"KEY"`
+	witnessFlags
+}
+
+// witnessFlags say who must have cosigned a checkpoint, so that its log could not show others another one.
+type witnessFlags struct {
+	// A key has no separator in it that could be told from the next one: the flag is repeated.
+	Witness []string `help:"A witness's verifier key, or a file that holds it: the checkpoint must bear its cosignature. Give one for each witness." placeholder:"KEY" sep:"none"`
+	AtLeast int      `help:"How many of the witnesses must have cosigned; all of them unless set." placeholder:"N"`
 }
 
 // verifier reads a log's public key. What stands where a key should is not repeated: it may be a secret.
@@ -64,7 +73,11 @@ func (v logVerify) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	c, witnesses, err := proof.OpenCheckpoint(signed, origin, known)
+	c, _, err := proof.OpenCheckpoint(signed, origin, known)
+	if err != nil {
+		return err
+	}
+	witnesses, err := v.witnesses(signed)
 	if err != nil {
 		return err
 	}
@@ -90,7 +103,52 @@ func (v logVerify) Run(e *env) error {
 		if older > 0 {
 			t.line("  it begins with the %s entries of the older checkpoint, unchanged", count(older))
 		}
+		showWitnesses(e, t, witnesses)
 	})
+}
+
+func showWitnesses(e *env, t *terminal, all []proof.Cosignature) {
+	for _, w := range all {
+		t.line("  %s has cosigned it, %s ago", w.Name, e.now().Sub(w.At.Go()).Round(time.Second))
+	}
+}
+
+// witnesses finds who has cosigned the checkpoint, and refuses one that too few have.
+func (v *witnessFlags) witnesses(signed []byte) ([]proof.Cosignature, error) {
+	if v.AtLeast < 0 || v.AtLeast > len(v.Witness) {
+		return nil, &moongate.Error{Code: moongate.Malformed, Field: "--at-least", Message: fmt.Sprintf("%d of %d witnesses", v.AtLeast, len(v.Witness)), Hint: "name each witness with --witness"}
+	}
+	by := make([]*proof.Cosigner, 0, len(v.Witness))
+	for _, key := range v.Witness {
+		if b, err := readFile(key, 4096); err == nil {
+			key = strings.TrimSpace(string(b))
+		}
+		one, err := proof.NewCosigner(key)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range by {
+			if other.Name() == one.Name() && other.KeyHash() == one.KeyHash() {
+				return nil, &moongate.Error{Code: moongate.Malformed, Field: "--witness", Message: one.Name() + " is named twice", Hint: "each witness counts once"}
+			}
+		}
+		by = append(by, one)
+	}
+	found, err := proof.Cosigned(signed, by...)
+	if err != nil {
+		return nil, err
+	}
+	if wanted := cmp.Or(v.AtLeast, len(by)); len(found) < wanted {
+		names := make([]string, len(found))
+		for i, one := range found {
+			names[i] = one.Name
+		}
+		return nil, &moongate.Error{
+			Code: moongate.Refused, Field: "--witness", Message: fmt.Sprintf("%d of the %d witnesses have cosigned the checkpoint (%s), and %d are wanted", len(found), len(by), cmp.Or(strings.Join(names, ", "), "none"), wanted),
+			Hint: "ask again in a minute; if it stays so, ask the log's operator and the witnesses",
+		}
+	}
+	return found, nil
 }
 
 // entries reads every bundle, checks it against its tile and the tiles against the checkpoint, and counts.
@@ -129,6 +187,11 @@ func (v logVerify) entries(e *env, c proof.Checkpoint, read proof.ReadTile) (int
 func (v logVerify) reader(e *env) proof.ReadTile {
 	if v.Dir != "" {
 		return func(path string) ([]byte, error) {
+			if path == "checkpoint" && len(v.Witness) > 0 { // of a hub's own directory, where the newest stands beside it
+				if b, err := os.ReadFile(filepath.Join(v.Dir, "checkpoint.cosigned")); err == nil {
+					return b, nil
+				}
+			}
 			return os.ReadFile(filepath.Join(v.Dir, filepath.FromSlash(path)))
 		}
 	}
@@ -174,6 +237,7 @@ func consistent(file string, c proof.Checkpoint, origin string, known note.Verif
 type logReceipt struct {
 	Key  string `required:"" help:"The log's verifier key, or a file that holds it."`
 	File string `arg:"" help:"The receipt; - is standard input."`
+	witnessFlags
 }
 
 func (v logReceipt) Run(e *env) error {
@@ -202,10 +266,19 @@ func (v logReceipt) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	out := map[string]any{"ok": true, "kind": opened.Kind, "second": opened.Start, "origin": opened.Checkpoint.Origin, "size": opened.Checkpoint.Size, "opened": len(opened.Groups), "closed": len(r.Closed)}
+	p, err := proof.ParseLogProof(r.Proof)
+	if err != nil {
+		return err
+	}
+	witnesses, err := v.witnesses(p.Checkpoint)
+	if err != nil {
+		return err
+	}
+	out := map[string]any{"ok": true, "witnesses": witnesses, "kind": opened.Kind, "second": opened.Start, "origin": opened.Checkpoint.Origin, "size": opened.Checkpoint.Size, "opened": len(opened.Groups), "closed": len(r.Closed)}
 	return e.show(out, func(t *terminal) {
 		t.line("%s %s happened in the second of %s", t.green("✓"), opened.Kind, opened.Start)
 		t.line("  proven by %s, checkpoint of %s entries", opened.Checkpoint.Origin, count(opened.Checkpoint.Size))
+		showWitnesses(e, t, witnesses)
 		t.line("  %d groups of fields are open to you, %d hashes stand for the rest", len(opened.Groups), len(r.Closed))
 	})
 }

@@ -127,6 +127,7 @@ func newHubCollector(h *hub.Hub) *hubCollector {
 		return float64(max(at, h.Views.Position()) - h.Views.Position())
 	})
 	add(prometheus.GaugeValue, "moongate_log_lag_events", "Durable events that the public log has not taken in yet.", func(h *hub.Hub) float64 { return float64(h.Node.Log().Lag()) })
+	add(prometheus.GaugeValue, "moongate_log_cosignatures", "Configured witnesses that have cosigned the checkpoint which is shown.", func(h *hub.Hub) float64 { return float64(len(h.Witnesses())) })
 	add(prometheus.CounterValue, "moongate_log_entries_total", "Entries of the public log.", func(h *hub.Hub) float64 { return float64(h.Node.Log().Size()) })
 	add(prometheus.GaugeValue, "moongate_effects_buried", "Effects that were given up and wait for an operator.", func(h *hub.Hub) float64 { return float64(len(h.Machine().Buried())) })
 	add(prometheus.GaugeValue, "moongate_exceptions_open", "Exceptions that wait for a person, or for their money to go back.", func(h *hub.Hub) (n float64) {

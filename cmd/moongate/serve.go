@@ -63,7 +63,7 @@ func (v serveVerb) Run(e *env) error {
 		return err
 	}
 	h, err := hub.Open(e.ctx, hub.Options{
-		Config: c, Secrets: s, Now: e.now, Random: e.random, Skip: skip, AcceptClock: v.Accept, ClockWitness: c.Witness(e.now), Log: log, Wallets: wallets,
+		Config: c, Secrets: s, Now: e.now, Random: e.random, Skip: skip, AcceptClock: v.Accept, ClockWitness: c.WalletClock(e.now), Log: log, Wallets: wallets,
 		Fatal: func(err error) {
 			// What is in memory may be wrong now: nothing more is written, not even in passing.
 			log.Error("the hub must stop; start it again", "error", err)

@@ -84,7 +84,10 @@ func (v *live) quiet(ctx context.Context) error {
 			return v.fault(ctx, context.Cause(ctx))
 		}
 		time.Sleep(5 * time.Millisecond)
-		waiting = len(v.machine.Pending(0, 0))
+		waiting = 0
+		for _, p := range v.machine.Peers() {
+			waiting += p.Waiting
+		}
 	}
 	return nil
 }

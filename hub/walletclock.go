@@ -43,9 +43,9 @@ func (w *WalletConfig) Offset(ctx context.Context, now func() time.Time) (time.D
 // ClockTolerance is how far a clock may be from a wallet's: wallets turn away what is signed five minutes off.
 const ClockTolerance = time.Minute
 
-// Witness asks the wallets what time it is, and tells whether one that answers agrees with this machine's clock and none
+// WalletClock asks the wallets what time it is, and tells whether one that answers agrees with this machine's clock and none
 // disagrees.
-func (c *Config) Witness(now func() time.Time) func(context.Context) bool {
+func (c *Config) WalletClock(now func() time.Time) func(context.Context) bool {
 	return func(ctx context.Context) bool {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()

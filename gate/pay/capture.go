@@ -236,8 +236,19 @@ func (s *State) foldAuthorised(e journal.Entry, v *Authorised) {
 }
 
 func (s *State) foldCaptureDue(e journal.Entry, v *CaptureDue) {
-	s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) { a.Status, a.Asked = AttemptCapturing, e.At })
+	s.changeAttempt(e.Position, &v.Try, v.Next, func(a *Attempt) {
+		a.acted(e.At)
+		a.Status, a.Asked = AttemptCapturing, e.At
+	})
 	s.changePayment(e.Position, v.Of, func(p *Payment) { p.Taking = v.Amount.Minor })
+}
+
+// acted notes when a wallet is told what becomes of the money that it has reserved: that may be days after the order, and
+// silence counts from then.
+func (a *Attempt) acted(at moongate.Time) {
+	if a.Status == AttemptReserved {
+		a.Acted = at
+	}
 }
 
 // capture has a wallet take what it has reserved.

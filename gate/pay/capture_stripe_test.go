@@ -215,6 +215,11 @@ func TestStripeCaptureIsDoubtful(t *testing.T) {
 			w.pass(5*time.Minute, time.Second)
 			w.stands(id, pay.Succeeded)
 			w.agrees(id)
+			for _, e := range w.history(id) {
+				if v, ok := e.Event.(*pay.ExceptionOpened); ok {
+					t.Errorf("a person is told of a doubt of minutes: %+v", v)
+				}
+			}
 		})
 	}
 }

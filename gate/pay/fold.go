@@ -133,6 +133,7 @@ func (s *State) foldClose(e journal.Entry, v *CloseDue) {
 			a.Tries = 0
 		}
 		a.Tries++
+		a.acted(e.At)
 		a.Status, a.Why, a.Asked, a.Looked, a.Way = AttemptClosing, v.Why, e.At, e.At, Way{}
 	})
 	s.changePayment(e.Position, v.Of, func(p *Payment) {

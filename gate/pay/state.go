@@ -160,6 +160,7 @@ type Attempt struct {
 	Frozen  bool          `cbor:"15,keyasint,omitempty"` // what is paid stays frozen there until it is split
 	Parts   []moongate.ID `cbor:"16,keyasint,omitempty"` // where sellers are sub-merchants there
 	Ref     string        `cbor:"17,keyasint,omitempty"` // the wallet's number of what it has reserved
+	Acted   moongate.Time `cbor:"18,keyasint,omitempty"` // when the wallet was told to take what it has reserved, or to let it go
 }
 
 // Worth tells whether it is worth asking the wallet because the shopper has come back: not while it is being asked, nor

@@ -117,7 +117,7 @@ func (s *State) expire(step *replica.Step, p *Payment) {
 // a person is told, and the asking goes on.
 func (s *State) lookAtAttempt(step *replica.Step, id moongate.ID, a *Attempt) {
 	p, _ := s.payments.Get(a.Payment)
-	if a.Status != AttemptAwaiting && a.Status != AttemptReserved && a.Alarm.IsZero() && step.At-a.Opened > silence {
+	if a.Status != AttemptAwaiting && a.Status != AttemptReserved && a.Alarm.IsZero() && step.At-max(a.Opened, a.Acted) > silence {
 		s.trouble(step, Trouble{
 			Of: p.Of, Kind: TroubleSilent, Wallet: a.Wallet, Attempt: id, Amount: p.Amount,
 			Facts: fmt.Sprintf("for a day nobody has known what became of the order at %s", a.Wallet),

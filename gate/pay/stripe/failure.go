@@ -38,3 +38,9 @@ func failed(op string, err error) error {
 	}
 	return pay.Fail(op, pay.Unknown, "no answer from Stripe that makes sense", err)
 }
+
+// undecided is the failure of a call that was not even made, because Stripe did not say whether it was made before: that it
+// was not must not be claimed.
+func undecided(op string, err error) error {
+	return pay.Fail(op, pay.Unknown, "Stripe did not say whether this was done before", err)
+}

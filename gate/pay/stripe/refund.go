@@ -12,7 +12,8 @@ import (
 	"github.com/moongate-hub/moongate/money"
 )
 
-// Refund implements pay.Wallet with POST /v1/refunds. The same number asked twice refunds once.
+// Refund implements pay.Wallet with POST /v1/refunds. The same number asked twice refunds once: Stripe forgets idempotency keys
+// after a day, so it is asked first whether it has done it before.
 func (w *Wallet) Refund(ctx context.Context, r pay.RefundOrder) (pay.RefundOutcome, error) {
 	switch {
 	case r.No == "" || len(r.No) > 64 || r.OrderRef == "":
@@ -22,6 +23,13 @@ func (w *Wallet) Refund(ctx context.Context, r pay.RefundOrder) (pay.RefundOutco
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
+	before, err := w.refunded(ctx, &r)
+	switch {
+	case err != nil:
+		return pay.RefundOutcome{}, undecided(opRefund, err)
+	case before != nil:
+		return refundOutcome(opRefund, r.No, before)
+	}
 	params := &sdk.RefundCreateParams{
 		PaymentIntent: sdk.String(r.OrderRef), Amount: sdk.Int64(r.Amount.Minor),
 		Metadata: map[string]string{metaRefund: r.No, metaOrder: r.OrderNo, "reason": r.Reason},
@@ -41,17 +49,29 @@ func (w *Wallet) QueryRefund(ctx context.Context, r pay.RefundOrder) (pay.Refund
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
+	found, err := w.refunded(ctx, &r)
+	switch {
+	case err != nil:
+		return pay.RefundOutcome{}, failed(opQueryRefund, err)
+	case found == nil:
+		return pay.RefundOutcome{No: r.No, State: pay.RefundAbsent, Said: "not in the list"}, nil
+	}
+	return refundOutcome(opQueryRefund, r.No, found)
+}
+
+// refunded looks for a refund among those of its payment. It is nil where there is none under its number.
+func (w *Wallet) refunded(ctx context.Context, r *pay.RefundOrder) (*sdk.Refund, error) {
 	params := &sdk.RefundListParams{PaymentIntent: sdk.String(r.OrderRef)}
 	params.Limit = sdk.Int64(100)
 	for one, err := range w.client.V1Refunds.List(ctx, params) {
 		if err != nil {
-			return pay.RefundOutcome{}, failed(opQueryRefund, err)
+			return nil, err
 		}
 		if one.Metadata[metaRefund] == r.No {
-			return refundOutcome(opQueryRefund, r.No, one)
+			return one, nil
 		}
 	}
-	return pay.RefundOutcome{No: r.No, State: pay.RefundAbsent, Said: "not in the list"}, nil
+	return nil, nil
 }
 
 var refundStates = map[sdk.RefundStatus]pay.RefundState{

@@ -259,3 +259,36 @@ func TestReservationIsTold(t *testing.T) {
 		}
 	}
 }
+
+// Stripe forgets keys after a day. A hub that was down for longer, with a call under way whose answer it never got, makes it
+// once more: it must not move the money twice.
+func TestRepeatedAfterTheKeyIsForgotten(t *testing.T) {
+	a, w := open(t)
+	ctx := t.Context()
+	if _, err := w.Create(ctx, order("ORDER-01")); err != nil {
+		t.Fatal(err)
+	}
+	a.Pay("ORDER-01")
+	refund := pay.RefundOrder{No: "ref_1", OrderNo: "ORDER-01", OrderRef: "pi_1", Amount: money.Of(500, usd), Total: 1999}
+	split := pay.SplitOrder{No: "spl_1", OrderNo: "ORDER-01", OrderRef: "pi_1", Currency: usd, Parts: []pay.SplitPart{{Account: "acct_12345678", Amount: 900, Note: "payout"}}}
+	back := pay.UnsplitOrder{No: "spl_2", SplitNo: "spl_1", SplitRef: "tr_1", Account: "acct_12345678", Amount: money.Of(300, usd), Note: "back"}
+	for range 2 {
+		if out, err := w.Refund(ctx, refund); err != nil || out.State != pay.RefundDone {
+			t.Errorf("%+v %v", out, err)
+		}
+		if out, err := w.Split(ctx, split); err != nil || out.State != pay.SplitDone || out.WalletRef != "tr_1" {
+			t.Errorf("%+v %v", out, err)
+		}
+		if out, err := w.Unsplit(ctx, back); err != nil || out.State != pay.SplitDone {
+			t.Errorf("%+v %v", out, err)
+		}
+		a.now = a.now.Add(30 * time.Hour)
+		w = a.connect(t)
+	}
+	if held, _ := a.Held("ORDER-01"); held != 1499 || a.Refunds() != 1 {
+		t.Errorf("%d refunds, and the account has %d", a.Refunds(), held)
+	}
+	if transfers := a.Transfers(); len(transfers) != 1 || len(transfers[0]["back"].([]stripetest.Object)) != 1 {
+		t.Errorf("%v", transfers)
+	}
+}

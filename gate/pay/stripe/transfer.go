@@ -38,13 +38,21 @@ func (w *Wallet) Admit(ctx context.Context, r pay.Receiver) error {
 	return nil
 }
 
-// Split implements [pay.Splitter] with POST /v1/transfers out of the order's charge, one part at a time.
+// Split implements [pay.Splitter] with POST /v1/transfers out of the order's charge, one part at a time. As keys are forgotten,
+// Stripe is asked first whether it has done it before.
 func (w *Wallet) Split(ctx context.Context, s pay.SplitOrder) (pay.SplitOutcome, error) {
 	if err := checkSplit(opSplit, &s); err != nil {
 		return pay.SplitOutcome{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
+	before, err := w.transferred(ctx, &s)
+	switch {
+	case err != nil:
+		return pay.SplitOutcome{}, undecided(opSplit, err)
+	case before != nil:
+		return splitOutcome(opSplit, &s, before)
+	}
 	p, err := w.client.V1PaymentIntents.Retrieve(ctx, s.OrderRef, &sdk.PaymentIntentRetrieveParams{})
 	if err != nil {
 		f := failed(opSplit, err)
@@ -58,7 +66,7 @@ func (w *Wallet) Split(ctx context.Context, s pay.SplitOrder) (pay.SplitOutcome,
 	}
 	params := &sdk.TransferCreateParams{
 		Amount: sdk.Int64(s.Parts[0].Amount), Currency: sdk.String(strings.ToLower(s.Currency.String())), Destination: sdk.String(s.Parts[0].Account),
-		SourceTransaction: sdk.String(p.LatestCharge.ID), Metadata: map[string]string{metaSplit: s.No, metaOrder: s.OrderNo}, Description: sdk.String(s.Parts[0].Note),
+		SourceTransaction: sdk.String(p.LatestCharge.ID), TransferGroup: sdk.String(s.OrderNo), Metadata: map[string]string{metaSplit: s.No, metaOrder: s.OrderNo}, Description: sdk.String(s.Parts[0].Note),
 	}
 	params.IdempotencyKey = sdk.String("moongate/split/" + s.No)
 	t, err := w.client.V1Transfers.Create(ctx, params)
@@ -87,17 +95,29 @@ func (w *Wallet) QuerySplit(ctx context.Context, s pay.SplitOrder) (pay.SplitOut
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
+	found, err := w.transferred(ctx, &s)
+	switch {
+	case err != nil:
+		return pay.SplitOutcome{}, failed(opQuerySplit, err)
+	case found == nil:
+		return pay.SplitOutcome{No: s.No, State: pay.SplitAbsent, Said: "not in the list"}, nil
+	}
+	return splitOutcome(opQuerySplit, &s, found)
+}
+
+// transferred looks for a split's transfer among those of its order.
+func (w *Wallet) transferred(ctx context.Context, s *pay.SplitOrder) (*sdk.Transfer, error) {
 	params := &sdk.TransferListParams{Destination: sdk.String(s.Parts[0].Account), TransferGroup: sdk.String(s.OrderNo)}
 	params.Limit = sdk.Int64(100)
 	for t, err := range w.client.V1Transfers.List(ctx, params) {
 		if err != nil {
-			return pay.SplitOutcome{}, failed(opQuerySplit, err)
+			return nil, err
 		}
 		if t.Metadata[metaSplit] == s.No {
-			return splitOutcome(opQuerySplit, &s, t)
+			return t, nil
 		}
 	}
-	return pay.SplitOutcome{No: s.No, State: pay.SplitAbsent, Said: "not in the list"}, nil
+	return nil, nil
 }
 
 func splitOutcome(op string, s *pay.SplitOrder, t *sdk.Transfer) (pay.SplitOutcome, error) {
@@ -118,6 +138,13 @@ func (w *Wallet) Unsplit(ctx context.Context, u pay.UnsplitOrder) (pay.SplitOutc
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
+	before, err := w.reversed(ctx, &u)
+	switch {
+	case err != nil:
+		return pay.SplitOutcome{}, undecided(opUnsplit, err)
+	case before != nil:
+		return reversal(opUnsplit, &u, before)
+	}
 	params := &sdk.TransferReversalCreateParams{ID: sdk.String(u.SplitRef), Amount: sdk.Int64(u.Amount.Minor), Metadata: map[string]string{metaSplit: u.No}}
 	params.IdempotencyKey = sdk.String("moongate/unsplit/" + u.No)
 	r, err := w.client.V1TransferReversals.Create(ctx, params)
@@ -134,17 +161,29 @@ func (w *Wallet) QueryUnsplit(ctx context.Context, u pay.UnsplitOrder) (pay.Spli
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
+	found, err := w.reversed(ctx, &u)
+	switch {
+	case err != nil:
+		return pay.SplitOutcome{}, failed(opQueryUnsplit, err)
+	case found == nil:
+		return pay.SplitOutcome{No: u.No, State: pay.SplitAbsent, Said: "not in the list"}, nil
+	}
+	return reversal(opQueryUnsplit, &u, found)
+}
+
+// reversed looks for a reversal among those of its transfer.
+func (w *Wallet) reversed(ctx context.Context, u *pay.UnsplitOrder) (*sdk.TransferReversal, error) {
 	params := &sdk.TransferReversalListParams{ID: sdk.String(u.SplitRef)}
 	params.Limit = sdk.Int64(100)
 	for r, err := range w.client.V1TransferReversals.List(ctx, params) {
 		if err != nil {
-			return pay.SplitOutcome{}, failed(opQueryUnsplit, err)
+			return nil, err
 		}
 		if r.Metadata[metaSplit] == u.No {
-			return reversal(opQueryUnsplit, &u, r)
+			return r, nil
 		}
 	}
-	return pay.SplitOutcome{No: u.No, State: pay.SplitAbsent, Said: "not in the list"}, nil
+	return nil, nil
 }
 
 func reversal(op string, u *pay.UnsplitOrder, r *sdk.TransferReversal) (pay.SplitOutcome, error) {

@@ -45,12 +45,21 @@ type Account struct {
 	payments  []Object
 	refunds   []Object
 	transfers []Object
-	done      map[string][2]string // idempotency key → request and answer
+	done      map[string]answered // by idempotency key
 	lose      string
 	calls     []string
 	letters   []Letter
 	events    int
 }
+
+// answered is a request and its answer, as they are remembered under a key.
+type answered struct {
+	request, answer string
+	at              time.Time
+}
+
+// remembers is how long the account remembers a key at least, and here no longer.
+const remembers = 24 * time.Hour
 
 // Letter is an event as it is delivered.
 type Letter struct {
@@ -61,7 +70,7 @@ type Letter struct {
 
 // New opens an account under a clock.
 func New(now func() time.Time) *Account {
-	return &Account{now: now, url: "https://checkout.stripe.test", done: map[string][2]string{}}
+	return &Account{now: now, url: "https://checkout.stripe.test", done: map[string]answered{}}
 }
 
 // Lose has the answers to requests whose method and path begin so get lost, after what was asked is done; "" ends it.
@@ -125,12 +134,12 @@ func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	key := r.Header.Get("Idempotency-Key")
 	before, again := a.done[key]
-	again = again && key != ""
-	if again && before[0] != call+string(body) {
+	again = again && key != "" && a.now().Sub(before.at) < remembers
+	if again && before.request != call+string(body) {
 		fail(w, http.StatusBadRequest, "idempotency_error", "", "another request under this key")
 		return
 	}
-	text := []byte(before[1])
+	text := []byte(before.answer)
 	if !again {
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
@@ -145,7 +154,7 @@ func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(err) // objects are made of text and numbers
 		}
 		if key != "" {
-			a.done[key] = [2]string{call + string(body), string(text)}
+			a.done[key] = answered{call + string(body), string(text), a.now()}
 		}
 	}
 	if a.lose != "" && strings.HasPrefix(call, a.lose) {
@@ -437,12 +446,29 @@ func (a *Account) transfer(r *http.Request, form url.Values, parts []string) any
 	case r.Method == http.MethodPost && len(parts) == 1:
 		one := Object{
 			"id": fmt.Sprint("tr_", len(a.transfers)+1), "object": "transfer", "amount": number(form, "amount"), "currency": form.Get("currency"), "created": a.now().Unix(),
-			"metadata": meta(form, "metadata"), "destination": form.Get("destination"), "source_transaction": form.Get("source_transaction"),
+			"metadata": meta(form, "metadata"), "destination": form.Get("destination"), "source_transaction": form.Get("source_transaction"), "transfer_group": form.Get("transfer_group"), "back": []Object{},
 		}
 		a.transfers = append(a.transfers, one)
 		return one
 	case len(parts) == 1:
-		return list(r.URL.Path, a.transfers)
+		var of []Object
+		for _, t := range a.transfers {
+			if t["destination"] == r.URL.Query().Get("destination") && t["transfer_group"] == r.URL.Query().Get("transfer_group") {
+				of = append(of, t)
+			}
+		}
+		return list(r.URL.Path, of)
+	}
+	for _, t := range a.transfers {
+		if t["id"] != parts[1] {
+			continue
+		}
+		if r.Method != http.MethodPost {
+			return list(r.URL.Path, t["back"].([]Object))
+		}
+		one := Object{"id": fmt.Sprint("trr_", a.events, len(t["back"].([]Object))), "object": "transfer_reversal", "amount": number(form, "amount"), "metadata": meta(form, "metadata")}
+		t["back"] = append(t["back"].([]Object), one)
+		return one
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ type frozenPacked[K comparable] struct{ *frozenTable[K, string] }
 
 func (f *frozenPacked[K]) each(visit func(any) error) error {
 	it := new(packedItem[K])
-	for k, v := range f.all() {
+	for k, v := range f.shards.all {
 		it.key, it.value = k, v
 		if err := visit(it); err != nil {
 			return err

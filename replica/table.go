@@ -86,7 +86,7 @@ const shardCount = 1024
 type Table[K comparable, V any] struct {
 	title  string
 	spread func(K) uint64
-	shards *[shardCount]*shard[K, V]
+	shards *shards[K, V]
 	epoch  uint64
 	frozen *atomic.Int32 // how many freezes are still being written down
 	n      int
@@ -94,12 +94,14 @@ type Table[K comparable, V any] struct {
 
 type shard[K comparable, V any] struct {
 	epoch uint64
-	m     map[K]V
+	m     map[K]V // nil until the first entry
 }
+
+type shards[K comparable, V any] [shardCount]shard[K, V]
 
 // NewTable makes an empty table. The name stands in snapshots and must not change.
 func NewTable[K comparable, V any](name string) *Table[K, V] {
-	return &Table[K, V]{title: name, spread: spread[K](), shards: new([shardCount]*shard[K, V]), frozen: new(atomic.Int32)}
+	return &Table[K, V]{title: name, spread: spread[K](), shards: new(shards[K, V]), frozen: new(atomic.Int32)}
 }
 
 // spread says how keys fall into shards. Identifiers and codes end in bytes that nobody chose, and positions count: they
@@ -124,12 +126,7 @@ func (t *Table[K, V]) shard(k K) uint64 { return t.spread(k) % shardCount }
 
 // Get reads an entry.
 func (t *Table[K, V]) Get(k K) (V, bool) {
-	s := t.shards[t.shard(k)]
-	if s == nil {
-		var zero V
-		return zero, false
-	}
-	v, ok := s.m[k]
+	v, ok := t.shards[t.shard(k)].m[k]
 	return v, ok
 }
 
@@ -141,60 +138,48 @@ func (t *Table[K, V]) Len() int { return t.n }
 
 // Put writes an entry.
 func (t *Table[K, V]) Put(k K, v V) {
-	s := t.own(t.shard(k))
-	before := len(s.m)
-	s.m[k] = v
-	t.n += len(s.m) - before
+	m := t.own(t.shard(k))
+	before := len(m)
+	m[k] = v
+	t.n += len(m) - before
 }
 
 // Delete removes an entry, if there is one.
 func (t *Table[K, V]) Delete(k K) {
 	i := t.shard(k)
-	if s := t.shards[i]; s == nil {
-		return
-	} else if _, ok := s.m[k]; !ok {
-		return
+	if _, ok := t.shards[i].m[k]; ok {
+		delete(t.own(i), k)
+		t.n--
 	}
-	delete(t.own(i).m, k)
-	t.n--
 }
 
 // All visits the entries in no order: for rebuilding what is derived, for fsck and for tests. What decides or folds
 // must not let the order show.
 func (t *Table[K, V]) All() iter.Seq2[K, V] {
-	return entries(t.shards)
+	return t.shards.all
 }
 
-func entries[K comparable, V any](shards *[shardCount]*shard[K, V]) iter.Seq2[K, V] {
-	return func(yield func(K, V) bool) {
-		for _, s := range shards {
-			if s == nil {
-				continue
-			}
-			for k, v := range s.m {
-				if !yield(k, v) {
-					return
-				}
+func (a *shards[K, V]) all(yield func(K, V) bool) {
+	for i := range a {
+		for k, v := range a[i].m {
+			if !yield(k, v) {
+				return
 			}
 		}
 	}
 }
 
-// own gives a shard that no freeze looks at.
-func (t *Table[K, V]) own(i uint64) *shard[K, V] {
-	s := t.shards[i]
+// own gives the entries of a shard at which no freeze looks.
+func (t *Table[K, V]) own(i uint64) map[K]V {
+	s := &t.shards[i]
 	switch {
-	case s == nil:
-		s = &shard[K, V]{epoch: t.epoch, m: map[K]V{}}
-		t.shards[i] = s
-	case s.epoch != t.epoch:
-		if t.frozen.Load() > 0 {
-			s = &shard[K, V]{m: maps.Clone(s.m)}
-			t.shards[i] = s
-		}
-		s.epoch = t.epoch
+	case s.m == nil:
+		s.m = map[K]V{}
+	case s.epoch != t.epoch && t.frozen.Load() > 0:
+		s.m = maps.Clone(s.m)
 	}
-	return s
+	s.epoch = t.epoch
+	return s.m
 }
 
 func (t *Table[K, V]) name() string       { return t.title }
@@ -219,7 +204,7 @@ func (t *Table[K, V]) restore(n uint64, next func(v any) error) error {
 	return t.holds(n)
 }
 
-func (t *Table[K, V]) clear() { t.shards, t.n = new([shardCount]*shard[K, V]), 0 }
+func (t *Table[K, V]) clear() { t.shards, t.n = new(shards[K, V]), 0 }
 
 // holds tells whether so many entries that were put have keys of their own.
 func (t *Table[K, V]) holds(n uint64) error {
@@ -230,7 +215,7 @@ func (t *Table[K, V]) holds(n uint64) error {
 }
 
 type frozenTable[K comparable, V any] struct {
-	shards [shardCount]*shard[K, V]
+	shards shards[K, V]
 	n      int
 	live   *atomic.Int32
 }
@@ -239,15 +224,13 @@ func (f *frozenTable[K, V]) len() uint64 { return uint64(f.n) }
 
 func (f *frozenTable[K, V]) each(visit func(any) error) error {
 	it := new(item[K, V])
-	for it.Key, it.Value = range f.all() {
+	for it.Key, it.Value = range f.shards.all {
 		if err := visit(it); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-func (f *frozenTable[K, V]) all() iter.Seq2[K, V] { return entries(&f.shards) }
 
 func (f *frozenTable[K, V]) release() { f.live.Add(-1) }
 

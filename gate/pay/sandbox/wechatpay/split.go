@@ -18,7 +18,7 @@ import (
 const (
 	splitTime    = 5 * time.Second     // until a split is done
 	returnTime   = 5 * time.Second     // until a return is done
-	frozenLife   = 30 * 24 * time.Hour // then the rest is released
+	frozenLife   = 30 * 24 * time.Hour // then the rest is released; scaled
 	maxReceivers = 50
 )
 
@@ -235,7 +235,7 @@ func (w *Wallet) maySplit(c call, o *order, s *split) *refusal {
 		return refuse("RESOURCE_NOT_EXISTS", "订单不存在")
 	case !o.Freeze:
 		return refuse("INVALID_REQUEST", "非分账订单不支持分账")
-	case o.Released || w.Now().Sub(o.Paid) > frozenLife:
+	case o.Released || w.Now().Sub(o.Paid) > w.Wait(frozenLife):
 		return refuse("INVALID_REQUEST", "订单已分账完成或已解冻")
 	}
 	sum := int64(0)

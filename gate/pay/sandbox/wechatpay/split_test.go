@@ -3,12 +3,20 @@ package wechatpay_test
 import (
 	"testing"
 	"time"
+
+	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 )
 
 // TestSplitLimits: only what is frozen is split, for thirty days, to receivers that were added, and three tenths of it at
 // the most; what is refused moves nothing.
 func TestSplitLimits(t *testing.T) {
-	w := newWorld(t, nil)
+	for name, scale := range map[string]int{"as documented": 1, "a hundred times as fast": 100} {
+		t.Run(name, func(t *testing.T) { splitLimits(t, scale) })
+	}
+}
+
+func splitLimits(t *testing.T, scale int) {
+	w := newWorld(t, func(c *sandbox.Config) { c.Scale = scale })
 	const shop = "1900000999"
 	frozen := func(no string) string {
 		t.Helper()
@@ -58,7 +66,7 @@ func TestSplitLimits(t *testing.T) {
 	if held != 3_000 {
 		t.Errorf("%d was split off", held)
 	}
-	w.Advance(30*24*time.Hour - 2*time.Minute)
+	w.Advance(30*24*time.Hour/time.Duration(scale) - 2*time.Minute)
 	if a := split("S-7", old, 1, shop); a.status != 200 {
 		t.Errorf("within thirty days: %d %s", a.status, a.body)
 	}

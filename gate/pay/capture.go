@@ -165,7 +165,9 @@ func (s *State) captured(step *replica.Step, p *Payment, id moongate.ID, a *Atte
 		post, err = s.crossings.PlanVoid(step, p.Crossing)
 	}
 	if err != nil || e.Amount.Currency != p.Amount.Currency || e.Amount.Minor > p.Amount.Minor {
-		s.giveUp(step, p)
+		if err == nil {
+			post.Emit(step) // it is planned already to let go what was reserved
+		}
 		s.hold(step, p, id, a, op, e, TroubleAmount, fmt.Sprintf("%s took %s of %s that were reserved%s", a.Wallet, e.Amount, p.Amount, because(err)))
 		return
 	}

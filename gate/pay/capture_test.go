@@ -434,3 +434,27 @@ func TestWhateverIsAuthorised(t *testing.T) {
 		}
 	})
 }
+
+// A wallet that took more than it had reserved: the money is held for a person, and what the authorisation had reserved in the
+// books is free.
+func TestTookMoreThanWasReserved(t *testing.T) {
+	w := newReservingWorld(t)
+	t.Cleanup(w.check)
+	id, attempt := w.authorised("1001")
+	reserved := w.payment(id).Crossing
+	o := w.holds.orders[attempt.String()]
+	o.state, o.amount, o.taken = pay.Paid, 12_000, 12_000
+	w.submit("", &pay.Report{Attempt: attempt, Op: pay.OpQuery, Outcome: &pay.Evidence{State: pay.Paid, WalletRef: "c-1", Amount: money.Of(12_000, money.CNY), PaidAt: w.now()}})
+	w.settle()
+	w.stands(id, pay.Held)
+	if o, ok := w.crossings.Lookup(reserved); ok && o.Pending {
+		t.Errorf("the authorisation still holds what it reserved: %+v", o)
+	}
+	x := w.trouble(pay.TroubleAmount)
+	w.submit("keeper", &pay.Resolve{Exception: x.Exception, Action: pay.GiveBack, Note: "too much was taken"})
+	w.settle()
+	w.stands(id, pay.Returned)
+	if got := w.owed("egret-pay", ledger.Wallet); got != 0 || o.back != 12_000 {
+		t.Errorf("the books say %d, the wallet gave %d back", got, o.back)
+	}
+}

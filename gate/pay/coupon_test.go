@@ -113,3 +113,44 @@ func TestCouponHeld(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// A wallet that says what it owes for an order of one sub-merchant, and not once more for the part, means the same: all of it can
+// go back, and no more than it owes lies frozen.
+func TestCouponOfTheOnlyPart(t *testing.T) {
+	w := newPlatform(t, 3_000)
+	w.bent = true
+	id, attempt := w.opened("1001")
+	settled := int64(9_000)
+	part := w.attempt(attempt).Parts[0]
+	w.submit("", &pay.Told{Wallet: "crane-pay", Event: "TRANSACTION.SUCCESS", Order: attempt.String(), Payment: &pay.Evidence{
+		State: pay.Paid, WalletRef: "t-1", Amount: money.Of(10_000, money.CNY), PayerTotal: 9_000, PaidAt: w.now(), Settled: &settled,
+		Parts: []pay.PartPaid{{Part: part, Account: "1900000201", Ref: "t-1", Amount: 10_000, PayerTotal: 9_000}},
+	}})
+	w.stands(id, pay.Succeeded)
+	if p, _ := w.payments.Part(part); p.Coupon != 1_000 {
+		t.Errorf("%+v", p)
+	}
+	for i, amount := range []int64{3_333, 6_667} {
+		refund := w.submit("lotus-market", &pay.Refund{Payment: id, Reference: fmt.Sprint("r-", i), Amount: amount}).(pay.RefundAnswer).Refund
+		w.submit("", &pay.RefundReport{Refund: refund, Op: pay.OpRefund, Outcome: &pay.RefundEvidence{State: pay.RefundDone, Amount: money.Of(amount, money.CNY)}})
+	}
+	if got := w.owed("crane-pay", ledger.Wallet); got != 0 || w.payment(id).Refunded != 10_000 {
+		t.Errorf("the wallet holds %d: %+v", got, w.payment(id))
+	}
+}
+
+// What a wallet says of the parts and of the whole adds up, or a person looks at it.
+func TestPartsThatOweSomethingElse(t *testing.T) {
+	w := newPlatform(t, 3_000)
+	w.bent = true
+	id, attempt := w.basket("1001")
+	e := &pay.Evidence{State: pay.Paid, WalletRef: "t-1", Amount: money.Of(10_000, money.CNY), PayerTotal: 9_000, PaidAt: w.now()}
+	for i, part := range w.attempt(attempt).Parts {
+		p, _ := w.payments.Part(part)
+		owed := p.Amount - int64(i)*1_000
+		e.Parts = append(e.Parts, pay.PartPaid{Part: part, Account: p.Account, Ref: fmt.Sprint("p-", i), Amount: p.Amount, PayerTotal: owed, Settled: &owed})
+	}
+	w.submit("", &pay.Report{Attempt: attempt, Op: pay.OpQuery, Outcome: e})
+	w.stands(id, pay.Held)
+	w.trouble(pay.TroubleAmount)
+}

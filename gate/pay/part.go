@@ -98,7 +98,8 @@ func numbered(step *replica.Step, attempt moongate.ID, parts []PartOpened) []Par
 	return parts
 }
 
-// fits tells whether what a wallet says was paid is the parts that were ordered. Of an order with one part it need say none.
+// fits tells whether what a wallet says was paid is the parts that were ordered, and what it owes for them what it owes in all. Of
+// an order with one part it need say none.
 func (s *State) fits(a *Attempt, e *Evidence) bool {
 	if len(e.Parts) == 0 && len(a.Parts) <= 1 {
 		return true
@@ -106,7 +107,7 @@ func (s *State) fits(a *Attempt, e *Evidence) bool {
 	if len(e.Parts) != len(a.Parts) {
 		return false
 	}
-	seen := map[moongate.ID]bool{}
+	seen, owed := map[moongate.ID]bool{}, int64(0)
 	for i := range e.Parts {
 		said := &e.Parts[i]
 		p, ok := s.parts.Get(said.Part)
@@ -114,8 +115,9 @@ func (s *State) fits(a *Attempt, e *Evidence) bool {
 			return false
 		}
 		seen[said.Part] = true
+		owed += said.owed()
 	}
-	return true
+	return len(e.Parts) == 1 || owed == e.owed().Minor
 }
 
 // scaledBy divides what the wallet owes among payees: part by part, where it says what it owes of each.
@@ -243,7 +245,10 @@ func (s *State) foldPartsPaid(a *Attempt, e *Evidence) {
 		p.Ref, p.Coupon = e.WalletRef, e.Amount.Minor-e.owed().Minor
 		for i := range e.Parts {
 			if e.Parts[i].Part == id {
-				p.Ref, p.Coupon = e.Parts[i].Ref, e.Parts[i].Amount-e.Parts[i].owed()
+				p.Ref = e.Parts[i].Ref
+				if len(e.Parts) > 1 { // of one part the wallet owes what it owes in all
+					p.Coupon = e.Parts[i].Amount - e.Parts[i].owed()
+				}
 			}
 		}
 		s.parts.Put(id, p)

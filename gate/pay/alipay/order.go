@@ -320,7 +320,7 @@ func (t *trade) outcome() (pay.Outcome, error) {
 		out.Settled = &settled
 	}
 	if t.Sub != "" {
-		out.Parts = []pay.PartOutcome{{No: out.No, Account: t.Sub, WalletRef: t.TradeNo, Amount: total, PayerTotal: out.PayerTotal}}
+		out.Parts = []pay.PartOutcome{{No: out.No, Account: t.Sub, WalletRef: t.TradeNo, Amount: total, PayerTotal: out.PayerTotal, Settled: out.Settled}}
 	}
 	return out, nil
 }

@@ -108,6 +108,9 @@ public class Official {
 
     control("approve", "{\"mchid\":\"" + mchid + "\",\"out_trade_no\":\"" + no + "\"}");
     Transaction paid = parser.parse(param(hear()), Transaction.class);
+    while (!no.equals(paid.getOutTradeNo()) || paid.getTradeState() == null) { // of the round before, once more
+      paid = parser.parse(param(hear()), Transaction.class);
+    }
     check(paid.getTradeState() == Transaction.TradeStateEnum.SUCCESS && paid.getAmount().getTotal() == 1999 && paid.getOutTradeNo().equals(no)
         && paid.getAttach().equals(attach(no)), "notified of " + paid);
     check(query(service, no).getTransactionId().equals(paid.getTransactionId()), "the order as it was asked for");
@@ -136,6 +139,9 @@ public class Official {
     Refund asked = refunds.create(back);
     check(asked.getStatus() == Status.PROCESSING || asked.getStatus() == Status.SUCCESS, "the refund is " + asked.getStatus());
     RefundNotification returned = parser.parse(param(hear()), RefundNotification.class);
+    while (returned.getOutRefundNo() == null) { // the payment, once more: a slow shop has acknowledged it too late
+      returned = parser.parse(param(hear()), RefundNotification.class);
+    }
     check(returned.getOutRefundNo().equals(no + "-R") && returned.getRefundStatus() == Status.SUCCESS && returned.getAmount().getRefund() == 999, "notified of " + returned);
     QueryByOutRefundNoRequest which = new QueryByOutRefundNoRequest();
     which.setOutRefundNo(no + "-R");

@@ -148,6 +148,9 @@ func (s *State) foldClose(e journal.Entry, v *CloseDue) {
 
 func (s *State) foldSettled(e journal.Entry, v *Settled) {
 	s.keep(v.Kept)
+	if v.Status == Succeeded {
+		s.divided(v.Attempt)
+	}
 	s.changePayment(e.Position, v.Of, func(p *Payment) {
 		p.Status, p.Ended, p.NextTo, p.NextBy, p.Ways, p.Coupon, p.Lines = v.Status, e.At, "", "", nil, v.Coupon, v.Lines
 		if p.Taking = 0; v.Captured != nil {

@@ -16,7 +16,7 @@ import (
 // foldFrozen notes that a paid order stays frozen at its wallet.
 func (s *State) foldFrozen(e journal.Entry, id moongate.ID, a *Attempt) {
 	owed := a.Outcome.owed()
-	f := frozen{Wallet: a.Wallet, Currency: owed.Currency, Whole: owed.Minor, Left: owed.Minor, Since: e.Position, Until: e.At + frozenFor}
+	f := frozen{Wallet: a.Wallet, Currency: owed.Currency, Whole: owed.Minor, Left: owed.Minor, Since: e.Position, Until: e.At + frozenFor, Aside: true}
 	if len(a.Parts) == 0 {
 		s.freeze(id, &f)
 	}
@@ -24,6 +24,17 @@ func (s *State) foldFrozen(e journal.Entry, id moongate.ID, a *Attempt) {
 		p, _ := s.parts.Get(id)
 		f.Whole, f.Left, f.Party, f.Kept = p.owes(), p.owes(), p.Party, p.owes() // until it is known what others get of it
 		s.freeze(id, &f)
+	}
+}
+
+// divided has payouts come out of an order: what was paid does not stand in suspense any more, or never did.
+func (s *State) divided(attempt moongate.ID) {
+	a, _ := s.attempts.Get(attempt)
+	for _, id := range append([]moongate.ID{attempt}, a.Parts...) {
+		if f, ok := s.frozen.Get(id); ok {
+			f.Aside = false
+			s.frozen.Put(id, f)
+		}
 	}
 }
 

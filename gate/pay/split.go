@@ -149,6 +149,7 @@ type frozen struct {
 	Kept     int64            `cbor:"10,keyasint,omitempty"` // of what is left, what is the seller's own and the wallet's
 	Balks    int              `cbor:"11,keyasint,omitempty"` // splits of it in a row that failed
 	Last     moongate.Time    `cbor:"12,keyasint,omitempty"` // until then others come first, since it balked
+	Aside    bool             `cbor:"13,keyasint,omitempty"` // it was not divided: it stands in suspense, and nobody is paid out of it
 }
 
 // splitting is a split as the state keeps it, while it is under way.
@@ -269,7 +270,7 @@ func (p *portion) account(named string) string {
 // having it released, whole, when others have theirs, also where its number was changed or removed since it was paid.
 func (s *State) allocate(step *replica.Step, c *PlanPayout, plain bool, need int64) (parts []portion, covered int64, waits bool) {
 	for id, f := range s.fairly(c.Wallet, step.At) {
-		if f.Until <= step.At || f.Currency != c.Amount.Currency {
+		if f.Until <= step.At || f.Aside || f.Currency != c.Amount.Currency {
 			continue
 		}
 		take := min(f.Left-f.Kept, part(f.Whole, c.Cap, 10_000)-f.Split, need-covered)

@@ -19,7 +19,16 @@ import (
 type Unfit struct {
 	Wallet string   `cbor:"1,keyasint" json:"wallet"`
 	Why    UnfitWhy `cbor:"2,keyasint" json:"why"`
-	Reason string   `cbor:"3,keyasint" json:"reason"` // for people
+	Reason string   `cbor:"3,keyasint,omitempty" json:"reason,omitempty"` // for people; of a payment that has ended it stands in its first event alone
+}
+
+// inShort is what is kept of wallets that were not offered for a payment that has ended.
+func inShort(list []Unfit) []Unfit {
+	short := slices.Clone(list)
+	for i := range short {
+		short[i].Reason = ""
+	}
+	return short
 }
 
 // UnfitWhy is the kind of reason.

@@ -85,6 +85,12 @@ func TestWalletThatCannotPayTheSellersIsNotOffered(t *testing.T) {
 	w.approve("carp-pay", attempt)
 	w.pass(10*time.Second, time.Second)
 	w.stands(both.Payment, pay.Succeeded)
+	if p := w.payment(both.Payment); len(p.Unfit) != 1 || p.Unfit[0] != (pay.Unfit{Wallet: "crane-pay", Why: pay.UnfitMany}) {
+		t.Errorf("kept of a payment that has ended: %+v", p.Unfit)
+	}
+	if e, ok := w.history(both.Payment)[0].Event.(*pay.Created); !ok || len(e.Unfit) != 1 || e.Unfit[0].Reason == "" {
+		t.Errorf("its first event says %+v", e)
+	}
 
 	// One seller alone both can pay.
 	c := w.request("1002")

@@ -164,6 +164,7 @@ func (s *State) foldSettled(e journal.Entry, v *Settled) {
 		}
 		if p.Status.Final() {
 			p.Touches, p.Payees, p.Payers = nil, nil, nil // the crossing has them; a held one still needs them
+			p.Unfit = inShort(p.Unfit)
 			p.Forget = e.At + s.limits.Unpaid
 			if p.Status == Succeeded {
 				p.Forget = e.At + s.limits.Refundable

@@ -43,7 +43,7 @@ func CheckURL(raw string, loopback bool) error {
 		return nil
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	if a, err := netip.ParseAddr(host); err == nil && !public(a) {
+	if a, err := netip.ParseAddr(host); err == nil && !Public(a) {
 		return bad("its address is not a public one")
 	}
 	last := host[strings.LastIndexByte(host, '.')+1:]
@@ -82,8 +82,8 @@ var reserved = func() (all []netip.Prefix) {
 
 var globalV6 = netip.MustParsePrefix("2000::/3")
 
-// public tells whether an address is one that anybody may be reached at.
-func public(a netip.Addr) bool {
+// Public tells whether an address is one that anybody may be reached at.
+func Public(a netip.Addr) bool {
 	a = a.Unmap()
 	if a.Zone() != "" || a.Is6() && !globalV6.Contains(a) {
 		return false

@@ -71,7 +71,7 @@ func TestPublicAddresses(t *testing.T) {
 		"::ffff:127.0.0.1": false, "::ffff:8.8.8.8": true, "fc00::1": false, "fe80::1": false, "ff02::1": false, "64:ff9b::8.8.8.8": false,
 		"2001:db8::1": false, "2001::1": false, "2002:7f00:1::": false, "100::1": false, "3fff::1": false,
 	} {
-		if got := public(netip.MustParseAddr(text)); got != want {
+		if got := Public(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s: %t", text, got)
 		}
 	}

@@ -84,7 +84,7 @@ func (p *Poster) dial(ctx context.Context, network, address string) (net.Conn, e
 		return nil, err
 	}
 	for _, a := range addresses {
-		if !public(a) { // one would be enough for whoever decides what a name stands for
+		if !Public(a) { // one would be enough for whoever decides what a name stands for
 			return nil, errNotPublic
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/hub"
+	"github.com/moongate-hub/moongate/webhook"
 )
 
 type walletVerb struct {
@@ -249,7 +250,7 @@ func outside(ctx context.Context, address string) (said, hint string) {
 		return fmt.Sprintf("%s has no address: %s", u.Hostname(), reason(err)), "is public_url spelled right, and is its name in the DNS?"
 	}
 	for _, ip := range ips {
-		if ip = ip.Unmap(); ip.IsGlobalUnicast() && !ip.IsPrivate() {
+		if webhook.Public(ip) {
 			return "", ""
 		}
 	}

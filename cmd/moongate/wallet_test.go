@@ -187,13 +187,15 @@ func TestWalletCheckNamesTheFault(t *testing.T) {
 // TestOutside: an address that no wallet can reach is known for one without asking anybody.
 func TestOutside(t *testing.T) {
 	for address, want := range map[string]string{
-		"http://203.0.113.9":   "https alone",
-		"https://127.0.0.1":    "nobody outside reaches",
-		"https://10.1.2.3":     "nobody outside reaches",
-		"https://[fd00::1]":    "nobody outside reaches",
-		"https://203.0.113.9":  "",
-		"https://[2001:4::1]":  "",
-		"https://%zz.example/": "invalid URL escape",
+		"http://203.0.113.9":             "https alone",
+		"https://127.0.0.1":              "nobody outside reaches",
+		"https://10.1.2.3":               "nobody outside reaches",
+		"https://[fd00::1]":              "nobody outside reaches",
+		"https://100.64.0.1":             "nobody outside reaches",
+		"https://203.0.113.9":            "nobody outside reaches",
+		"https://1.1.1.1":                "",
+		"https://[2606:4700:4700::1111]": "",
+		"https://%zz.example/":           "invalid URL escape",
 	} {
 		if got, _ := outside(t.Context(), address); want == "" && got != "" || !strings.Contains(got, want) {
 			t.Errorf("%s: %q", address, got)

@@ -84,6 +84,9 @@ func (s *State) foldRefunds(e journal.Entry) {
 			if r.Status != v.Status {
 				r.Tries = 0
 			}
+			if v.Status == RefundRecalling {
+				r.Recalls++
+			}
 			r.Status, r.Outcome, r.Message, r.Asked = v.Status, v.Outcome, v.Message, 0
 		})
 	case *RefundEnded:
@@ -180,7 +183,7 @@ func (s *State) foldRefundOpened(e journal.Entry, v *RefundOpened) {
 		Part: v.Part, Kept: v.Kept, Lines: v.Lines,
 	}
 	if v.Recalls > 0 {
-		r.Status, r.Asks, r.Asked = RefundRecalling, 0, 0
+		r.Status, r.Asks, r.Asked, r.Recalls = RefundRecalling, 0, 0, 1
 	}
 	if !v.Origin.Exception.IsZero() {
 		r.By, r.Note = v.By, v.Note // for the exception's end

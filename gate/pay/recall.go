@@ -73,6 +73,10 @@ type RecallReport struct {
 	Message string      `cbor:"7,keyasint,omitempty"`
 }
 
+// maxRecalls is how often shares are recalled for one refund. After that it is only asked for: a receiver that does not give
+// back will not give back a minute later.
+const maxRecalls = 3
+
 // RefundRecalling is where a refund stands while shares come back for it.
 const RefundRecalling RefundStatus = "recalling"
 
@@ -120,6 +124,26 @@ func (s *State) missing(p *Payment, order moongate.ID, owes, reserved, cash int6
 		left -= x.Amount.Minor - x.Back
 	}
 	return max(-left, 0)
+}
+
+// recallsFor finds the shares that must come back before a refund's cash can go out, of the order or of its part: none where
+// what was reserved is there. Own is how much of the reserved is the refund's, which counts as cash.
+func (s *State) recallsFor(step *replica.Step, b Back, of moongate.ID, own, cash int64) []Recall {
+	p, _ := s.payments.Get(b.Payment)
+	if own > 0 {
+		p.Refunds-- // the others
+	}
+	order, owes, reserved := p.Attempt, p.owes(), p.ReservedCash
+	if part, ok := s.parts.Get(of); ok {
+		order, owes, reserved = of, part.owes(), part.ReservedCash
+	}
+	return s.recalls(step, b.Refund, b.Wallet, order, s.missing(&p, order, owes, reserved-own, cash))
+}
+
+func (s *State) emitRecalls(step *replica.Step, list []Recall) {
+	for _, r := range list {
+		step.Emit(&RecallOpened{Recall: r, Wait: Wait{Next: step.At + patience}})
+	}
 }
 
 // recalls divides what must come back among those who got it.

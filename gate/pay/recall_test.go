@@ -9,6 +9,7 @@ import (
 	"github.com/moongate-hub/moongate/gate/pay"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox"
 	"github.com/moongate-hub/moongate/gate/pay/sandbox/wechatpay"
+	"github.com/moongate-hub/moongate/money"
 )
 
 // takenBack is what crossings say that a party gave back.
@@ -129,5 +130,51 @@ func TestCommissionComesBack(t *testing.T) {
 	w.splitsAre(200)
 	if got := w.bySub("crane-pay"); got["1900000201"] != 0 || got["1900000202"] != 4_000 {
 		t.Errorf("%v", got)
+	}
+}
+
+// A refund that is asked for while its order is being split finds the money gone, and nobody's share to take back yet. When the
+// shares are there they come back for it, and it goes out.
+func TestRefundMeetsASplitUnderWay(t *testing.T) {
+	w := newSplittingWorld(t, 10_000)
+	id, _ := w.paid("1001")
+	if a, err := w.gate.PayOut(t.Context(), "crane-pay", instruction(1), "tea-shop", money.Of(10_000, money.CNY)); err != nil || a.Open == 0 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.Refuse, Op: sandbox.OpRefund, Code: "NOT_ENOUGH", Times: 3})
+	a := w.submit("lotus-market", &pay.Refund{Payment: id, Reference: "r-1", Amount: 4_000}).(pay.RefundAnswer)
+	if a.Status != pay.RefundAsked {
+		t.Fatalf("%+v: the split had ended", a)
+	}
+	w.pass(time.Hour, 5*time.Second)
+	if w.payment(id).Refunded != 4_000 || w.sharesLeft("crane-pay") != 5_963 || w.takenBack("tea-shop") != 4_037 {
+		t.Errorf("%+v; %d left, %d came back", w.payment(id).Refunded, w.sharesLeft("crane-pay"), w.takenBack("tea-shop"))
+	}
+	w.restart()
+	w.submit("lotus-market", &pay.Refund{Payment: id, Reference: "r-2", Amount: 6_000})
+	w.pass(4*time.Minute, 5*time.Second)
+	if w.payment(id).Refunded != 10_000 || w.sharesLeft("crane-pay") != 0 {
+		t.Errorf("%+v; %d left", w.payment(id), w.sharesLeft("crane-pay"))
+	}
+}
+
+// A receiver that gives nothing back is not asked for ever: the refund goes on being asked for, for a day.
+func TestRefundIsNotRecalledForEver(t *testing.T) {
+	w := newSplittingWorld(t, 10_000)
+	id, _ := w.paid("1001")
+	w.payOut(instruction(1), 10_000)
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.Refuse, Op: wechatpay.OpReturn, Code: "NO_AUTH", Times: -1})
+	w.inject("crane-pay", sandbox.Fault{Kind: sandbox.Refuse, Op: sandbox.OpRefund, Code: "NOT_ENOUGH", Times: -1})
+	w.submit("lotus-market", &pay.Refund{Payment: id, Reference: "r-1", Amount: 4_000})
+	w.called = nil
+	w.pass(3*time.Hour, 10*time.Second)
+	recalls := 0
+	for _, kind := range w.called {
+		if kind == "pay.recall_opened" {
+			recalls++
+		}
+	}
+	if recalls > 3 || w.payment(id).Refunded != 0 || w.payment(id).Reserved != 4_000 {
+		t.Errorf("%d recalls; %+v", recalls, w.payment(id))
 	}
 }

@@ -82,11 +82,7 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 		kept = -keeps(recorded, part.Party)
 	}
 	id := step.NewID(moongate.KindRefund)
-	order, owes, reserved := p.Attempt, p.owes(), p.ReservedCash
-	if part, ok := s.parts.Get(of); ok {
-		order, owes, reserved = of, part.owes(), part.ReservedCash
-	}
-	recalls := s.recalls(step, id, a.Wallet, order, s.missing(&p, order, owes, reserved, cash))
+	recalls := s.recallsFor(step, Back{p.Of, id, a.Wallet}, of, 0, cash)
 	next := step.At + patience
 	if len(recalls) > 0 {
 		next = 0
@@ -95,10 +91,8 @@ func (s *State) refund(step *replica.Step, c *Refund) (RefundAnswer, error) {
 		Reversal: Reversal{Back: Back{p.Of, id, a.Wallet}, Reference: c.Reference, Amount: money.Of(c.Amount, p.Amount.Currency), Reason: c.Reason, Crossing: recorded.ID, Cash: differs(cash, c.Amount)},
 		Origin:   Origin{Chain: Chain{s.head(&p).Before, next}, Attempt: p.Attempt, By: step.Caller, Part: of, Kept: kept, Recalls: len(recalls), Lines: lines},
 	})
-	for _, r := range recalls {
-		step.Emit(&RecallOpened{Recall: r, Wait: Wait{Next: step.At + patience}})
-	}
 	if len(recalls) > 0 {
+		s.emitRecalls(step, recalls)
 		return RefundAnswer{id, RefundRecalling}, nil
 	}
 	return RefundAnswer{id, RefundAsked}, nil
@@ -220,12 +214,21 @@ func (s *State) learnRefund(step *replica.Step, id moongate.ID, r *Refunding, op
 }
 
 // askAgain asks for a refund once more that the wallet surely has not done, under the same number, after a pause that
-// grows. After about a day of it the refund has failed.
+// grows. After about a day of it the refund has failed. Where the order was being split when the refund was opened, its
+// money is gone, and the shares that are there now come back first.
 func (s *State) askAgain(step *replica.Step, r *Refunding, stand RefundStand) {
 	if r.Asks >= maxAsked {
 		stand.Message = strings.TrimSpace(fmt.Sprintf("asked for %d times; %s", r.Asks, stand.Message))
 		s.failRefund(step, r, stand)
 		return
+	}
+	if r.Exception.IsZero() && r.Recalls < maxRecalls {
+		if recalls := s.recallsFor(step, r.Back, r.Part, r.cash(), r.cash()); len(recalls) > 0 {
+			stand.Status = RefundRecalling
+			s.moveRefund(step, r, stand, 0)
+			s.emitRecalls(step, recalls)
+			return
+		}
 	}
 	stand.Status = RefundAsked
 	s.moveRefund(step, r, stand, step.At+backOff(refundAgain, doubtTo, r.Asks-1))

@@ -188,6 +188,7 @@ type Refunding struct {
 	Part      moongate.ID     `cbor:"15,keyasint,omitzero"`  // of the order, where it has parts
 	Kept      int64           `cbor:"16,keyasint,omitempty"` // see [Origin]
 	Lines     []int64         `cbor:"17,keyasint,omitempty"` // see [Origin]
+	Recalls   int             `cbor:"18,keyasint,omitempty"` // how often shares were recalled for it
 }
 
 // Exception is an exception as the state keeps it.

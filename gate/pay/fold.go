@@ -236,6 +236,9 @@ func (s *State) foldRefundEnded(e journal.Entry, v *RefundEnded) {
 			}
 		})
 	})
+	if r, ok := s.refunds.Get(v.Refund); ok {
+		s.spent(cmp.Or(r.Part, r.Attempt))
+	}
 }
 
 func (s *State) foldTrouble(e journal.Entry, v *ExceptionOpened) {

@@ -54,13 +54,48 @@ func (s *State) keep(list []PartKept) {
 	}
 }
 
-// thaw takes out of a frozen order what goes back to the shopper, as far as it is there, or puts it back.
+// thaw takes out of a frozen order what goes back to the shopper, or puts it back. Where a split or a release has taken it before,
+// less than nothing is left until one of them has failed, or shares have come back: so each puts back just what it took, in
+// whatever order they end.
 func (s *State) thaw(order moongate.ID, by, kept int64) {
 	if f, ok := s.frozen.Get(order); ok {
-		f.Left = min(max(f.Left-by, 0), f.Whole-f.Split)
-		f.Kept = min(max(f.Kept-kept, 0), f.Left)
+		f.Left = min(f.Left-by, f.Whole-f.Split)
+		f.Kept -= kept
 		s.frozen.Put(order, f)
 	}
+}
+
+// cameBack notes that a share has come back for what goes back to the shopper: it fills what is missing of the order. What is
+// more is with its merchant, and is not split again.
+func (s *State) cameBack(order moongate.ID, share int64) {
+	if f, ok := s.frozen.Get(order); ok {
+		f.Split -= share
+		f.Left = max(f.Left, min(f.Left+share, 0))
+		s.frozen.Put(order, f)
+	}
+}
+
+// spent forgets a frozen order of which nothing is left and nothing is under way: neither to receivers nor to its shopper, for a
+// refund that fails puts back what it took.
+func (s *State) spent(order moongate.ID) {
+	if f, ok := s.frozen.Get(order); ok && f.Left <= 0 && f.Open == 0 && !s.returning(order) {
+		s.unfreeze(order)
+	}
+}
+
+// returning tells whether a refund of an order, or of a part, is under way.
+func (s *State) returning(order moongate.ID) bool {
+	attempt := order
+	if p, ok := s.parts.Get(order); ok {
+		attempt = p.Attempt
+	}
+	a, _ := s.attempts.Get(attempt)
+	for _, id := range s.of[a.Payment] {
+		if r, ok := s.refunds.Get(id); ok && !r.Status.Final() && cmp.Or(r.Part, r.Attempt) == order {
+			return true
+		}
+	}
+	return false
 }
 
 // Bounds of the time for which an order comes last that balked.

@@ -271,9 +271,8 @@ func (s *State) foldRecalls(e journal.Entry) {
 		x, _ := s.shares.Get(v.Split)
 		if v.Status == SplitFailed {
 			s.giveShareBack(v.Split, -v.Amount.Minor)
-		} else if f, ok := s.frozen.Get(x.Order); ok {
-			f.Split -= v.Amount.Minor
-			s.frozen.Put(x.Order, f)
+		} else {
+			s.cameBack(x.Order, v.Amount.Minor)
 		}
 	}
 }

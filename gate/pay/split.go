@@ -140,13 +140,13 @@ type frozen struct {
 	Wallet   string           `cbor:"1,keyasint"`
 	Currency money.Currency   `cbor:"2,keyasint"`
 	Whole    int64            `cbor:"3,keyasint"`
-	Left     int64            `cbor:"4,keyasint"`           // neither split nor given back
+	Left     int64            `cbor:"4,keyasint"`           // neither split nor given back; less than nothing where more is to go back than is there
 	Split    int64            `cbor:"5,keyasint,omitempty"` // or under way
 	Since    journal.Position `cbor:"6,keyasint"`
 	Until    moongate.Time    `cbor:"7,keyasint"`            // the wallet releases it by itself
 	Open     int              `cbor:"8,keyasint,omitempty"`  // splits under way
 	Party    string           `cbor:"9,keyasint,omitempty"`  // the seller whose part it is
-	Kept     int64            `cbor:"10,keyasint,omitempty"` // of what is left, what is the seller's own and the wallet's
+	Kept     int64            `cbor:"10,keyasint,omitempty"` // of what is left, what is the seller's own and the wallet's; more than is left where others had theirs before a refund
 	Balks    int              `cbor:"11,keyasint,omitempty"` // splits of it in a row that failed
 	Last     moongate.Time    `cbor:"12,keyasint,omitempty"` // until then others come first, since it balked
 	Aside    bool             `cbor:"13,keyasint,omitempty"` // it was not divided: it stands in suspense, and nobody is paid out of it
@@ -274,7 +274,7 @@ func (s *State) allocate(step *replica.Step, c *PlanPayout, plain bool, need int
 			continue
 		}
 		take := min(f.Left-f.Kept, part(f.Whole, c.Cap, 10_000)-f.Split, need-covered)
-		if c.Net && f.Party == "" { // a sub-merchant's wallet fee is not others' anyway
+		if c.Net && f.Party == "" && take > 0 { // a sub-merchant's wallet fee is not others' anyway
 			take = min(take, f.Left-s.kept(id, &f))
 		}
 		own := ""
@@ -450,10 +450,11 @@ func (s *State) foldSplitMoved(at moongate.Time, v *SplitMoved) {
 	o.round(at)
 	switch {
 	case !frozen:
-	case f.Left == 0 && f.Open == 0:
-		s.unfreeze(x.Attempt)
+	case x.Release && v.Status == SplitSucceeded:
+		s.unfreeze(x.Attempt) // whole: what does not go back to a shopper after all is the seller's own by now
 	default:
 		s.frozen.Put(x.Attempt, f)
+		s.spent(x.Attempt)
 	}
 	s.keepPayout(at, v.Instruction, &o)
 }

@@ -60,6 +60,8 @@ func (a *API) settlementRoutes() {
 	type payoutInput struct {
 		Window   string `query:"window" maxLength:"40"`
 		Progress string `query:"progress" enum:"planned,sent,manual,paid,returned"`
+		Wallet   string `query:"wallet" maxLength:"128" doc:"Only those that this wallet pays."`
+		Other    string `query:"participant" maxLength:"128" doc:"Only those that this participant gives or gets."`
 		PageInput
 	}
 	command[pay.Done, pay.SetReceiver](a, op{
@@ -91,7 +93,7 @@ func (a *API) settlementRoutes() {
 	list(a, op{path: "/v1/settlement/payouts", id: "payouts", tag: settlementTag, summary: "List payouts", detail: "Instructions to pay that the caller gives or gets, latest due first; for an operator all.", scope: party.SettlementRead},
 		func(in *payoutInput) *PageInput { return &in.PageInput },
 		func(ctx context.Context, who Principal, in *payoutInput, after string, limit int) ([]settle.Payout, string, error) {
-			f := settle.PayoutFilter{Party: who.own()}
+			f := settle.PayoutFilter{Party: who.own(), Wallet: in.Wallet, Other: in.Other}
 			if err := f.Window.UnmarshalText([]byte(in.Window)); err != nil {
 				return nil, "", err
 			}

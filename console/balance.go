@@ -93,6 +93,7 @@ type Window struct {
 	Sum          money.Amount // of all positions: zero; no currency: not the reader's to know
 	Instructions []Instruction
 	Further      Paging       // of the instructions
+	One          bool         // of the instructions, only the one that was asked for
 	Clearing     money.Amount // of the clearing account; zero after settlement
 	Steps        []Step
 	Actions      []Action
@@ -120,6 +121,24 @@ type Instruction struct {
 	UnderWay  money.Amount // and what its wallet is paying now
 	Actions   []Action
 }
+
+// PayoutLine is an instruction in the list across windows.
+type PayoutLine struct {
+	Instruction
+	Window string
+	Due    moongate.Time
+	Note   string // why it waits or came back, in the words of a person or the wallet
+}
+
+// Payouts is the list of instructions of all windows, latest due first.
+type Payouts struct {
+	State, Wallet, Party string // filters
+	Wallets, Parties     []Option
+	Lines                []PayoutLine
+	Paging               Paging
+}
+
+func (Payouts) template() string { return "payouts" }
 
 // ExceptionLine is something that does not add up and waits for a person.
 type ExceptionLine struct {

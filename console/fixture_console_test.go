@@ -139,6 +139,13 @@ func consoleFixtures(l Lang, in func(english, chinese string) string) []fixture 
 			{ID: "t3", At: ago(3 * moongate.Hour), Other: g("lotus"), Purpose: "traffic", Crossing: cx, Amount: fen(88), Balance: fen(340412), State: "voided"},
 		}, Paging: full}},
 		{name: "windows", page: Windows{Open: []WindowLine{{ID: testID(moongate.KindWindow, 2), State: "open", Agreement: agreement.ID, Title: agreement.Title, Opened: ago(12 * moongate.Hour)}}, Further: part("open"), Lines: []WindowLine{{ID: testID(moongate.KindWindow, 1), State: "pending", Agreement: offered.ID, Title: offered.Title, Opened: ago(12 * moongate.Hour), Closed: ago(moongate.Hour), Parties: 3, Net: fen(120000)}, window}, Paging: full}},
+		{name: "payouts", page: Payouts{Wallets: wallets, Parties: options, Lines: []PayoutLine{
+			{Instruction: Instruction{ID: testID(moongate.KindInstruction, 2), From: g("alipay"), To: g("lotus"), Through: g("alipay"), Amount: fen(3194804), State: "manual", Paid: fen(94804)}, Window: window.ID, Due: ago(-12 * moongate.Hour), Note: "the wallet refuses the account: account is frozen"},
+			{Instruction: Instruction{ID: testID(moongate.KindInstruction, 1), From: g("alipay"), To: g("jasmine"), Through: g("alipay"), Amount: fen(6120990), State: "sent", UnderWay: fen(4120990)}, Window: window.ID, Due: ago(-12 * moongate.Hour)},
+			{Instruction: Instruction{ID: testID(moongate.KindInstruction, 0), From: g("weixin"), To: g("bamboo"), Through: g("weixin"), Amount: fen(11199900), State: "paid"}, Window: testID(moongate.KindWindow, 1), Due: ago(12 * moongate.Hour)},
+			{Instruction: Instruction{ID: testID(moongate.KindInstruction, 3), From: g("weixin"), To: g("orchard"), Through: g("weixin"), Amount: fen(120), State: "returned"}, Window: testID(moongate.KindWindow, 1), Due: ago(12 * moongate.Hour), Note: "no such account"},
+		}, Paging: full}},
+		{name: "payouts-empty", page: Payouts{Wallets: wallets}},
 		{name: "window", page: Window{Line: window, Gross: fen(88210450), Positions: positions, Paging: part("positions"), Sum: fen(0), Further: part("payouts"), Clearing: fen(0), Instructions: []Instruction{
 			{ID: testID(moongate.KindInstruction, 0), From: g("weixin"), To: g("bamboo"), Through: g("weixin"), Amount: fen(11199900), State: "paid"},
 			{ID: testID(moongate.KindInstruction, 1), From: g("alipay"), To: g("jasmine"), Through: g("alipay"), Amount: fen(6120990), State: "sent", Paid: fen(2000000), UnderWay: fen(4120990)},

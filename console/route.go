@@ -19,6 +19,7 @@ var Routes = map[string]string{
 	"account":      "/console/balances/{id}",
 	"windows":      "/console/windows",
 	"window":       "/console/windows/{id}",
+	"payouts":      "/console/payouts",
 	"exceptions":   "/console/exceptions",
 	"exception":    "/console/exceptions/{id}", // answers with a redirect into the queue
 	"bills":        "/console/bills",

@@ -212,7 +212,7 @@ var sections = map[string]string{
 	"home": "home", "crossings": "crossings", "crossing": "crossings", "receipt": "crossings",
 	"payments": "payments", "payment": "payments", "refunds": "refunds", "exceptions": "exceptions", "wallets": "wallets",
 	"bills": "bills", "bill": "bills", "differences": "bills", "difference": "bills",
-	"balances": "balances", "account": "balances", "windows": "windows", "window": "windows",
+	"balances": "balances", "account": "balances", "windows": "windows", "window": "windows", "payouts": "windows",
 	"statements": "statements", "statement": "statements", "agreements": "agreements", "agreement": "agreements",
 	"links": "links", "block": "links", "destinations": "links", "participants": "participants", "participant": "participants",
 	"webhooks": "webhooks", "webhook": "webhooks", "log": "log", "health": "health",

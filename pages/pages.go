@@ -72,6 +72,7 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	p.page(mux, "account", party.LedgerRead, p.account)
 	p.page(mux, "windows", party.SettlementRead, p.windows)
 	p.page(mux, "window", party.SettlementRead, p.window)
+	p.page(mux, "payouts", party.SettlementRead, p.payouts)
 	p.page(mux, "exceptions", party.PaymentsRead, p.exceptions)
 	p.page(mux, "exception", party.PaymentsRead, p.exception)
 	p.page(mux, "bills", party.OperatorScope, p.bills)

@@ -134,6 +134,7 @@ func TestEveryListIsPaged(t *testing.T) {
 		want = append(want, payouts[i].Instruction)
 	}
 	is("payouts", office.walk("/console/windows/"+window, "payouts", regexp.MustCompile(`title="(ins_[a-z0-9_]+)"`)), want)
+	is("payouts across windows", office.walk("/console/payouts", "after", regexp.MustCompile(`title="(ins_[a-z0-9_]+)"`)), want)
 	page := words(office.get("/console/windows/" + window).body)
 	if sum := regexp.MustCompile(`Together\s+(\S+) &nbsp;CNY`).FindStringSubmatch(page); sum == nil || sum[1] != "0.00" {
 		t.Errorf("the positions of all pages add up to %q: %s", sum, page)

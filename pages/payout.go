@@ -9,22 +9,52 @@ import (
 	"github.com/moongate-hub/moongate/settle"
 )
 
-// standsNow adds to a payout that has not ended what was paid of it by now, and what the reader may say of it.
-func (p *Pages) standsNow(v *visit, i *console.Instruction, window string) {
+// payouts lists instructions across windows. What the reader may say of one stands on its window's page.
+func (p *Pages) payouts(v *visit) (page console.Page, err error) {
+	q := v.URL.Query()
+	list := console.Payouts{
+		State: bound(q.Get("state"), 20), Wallet: bound(q.Get("wallet"), 128), Party: bound(q.Get("participant"), 128), Wallets: p.walletOptions(v),
+	}
+	if list.Parties, err = p.gardens(v); err != nil {
+		return nil, err
+	}
+	f := settle.PayoutFilter{Party: v.own(), Other: list.Party, Wallet: list.Wallet}
+	if list.State != "" {
+		if err := f.Progress.UnmarshalText([]byte(list.State)); err != nil {
+			return nil, err
+		}
+	}
+	found, paging, err := rows(p, v, "payouts", func(after string, limit int) ([]settle.Payout, string, error) {
+		return settle.Payouts(v.Context(), p.hub.Views, f, after, limit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	list.Paging = paging
+	for i := range found {
+		instruction, err := p.instruction(v, &found[i])
+		if err != nil {
+			return nil, err
+		}
+		p.soFar(&instruction)
+		list.Lines = append(list.Lines, console.PayoutLine{Instruction: instruction, Window: found[i].Window, Due: found[i].Due, Note: found[i].Reason})
+	}
+	return list, nil
+}
+
+// soFar adds to a payout that has not ended what was paid of it by now, and what its wallet is paying.
+func (p *Pages) soFar(i *console.Instruction) (known settle.Instruction, paid, underWay int64, open bool) {
 	id, err := moongate.ParseID(i.ID)
 	if err != nil {
-		return
+		return known, 0, 0, false
 	}
-	var known settle.Instruction
-	var open bool
-	var paid, underWay int64
 	p.hub.Machine().Read(func() {
 		if known, open = p.hub.Settle.Instruction(id); open {
 			paid, underWay = p.hub.Settle.PaidOut(id, 0)
 		}
 	})
 	if !open || known.Progress == settle.Planned {
-		return
+		return known, 0, 0, false
 	}
 	i.State = known.Progress.String()
 	if paid > 0 {
@@ -32,6 +62,15 @@ func (p *Pages) standsNow(v *visit, i *console.Instruction, window string) {
 	}
 	if underWay > 0 {
 		i.UnderWay = money.Of(underWay, known.Currency)
+	}
+	return known, paid, underWay, true
+}
+
+// standsNow adds to a payout that has not ended how it stands by now, and what the reader may say of it.
+func (p *Pages) standsNow(v *visit, i *console.Instruction, window string) {
+	known, paid, underWay, open := p.soFar(i)
+	if !open {
+		return
 	}
 	act := func(word string, says settle.Progress) console.Action {
 		return console.Action{Word: word, Target: "/console/windows/" + window + "/payouts/" + i.ID + "/" + says.String(), Again: !v.fresh(), Danger: says != settle.Sent && says != settle.Manual}

@@ -53,6 +53,7 @@ func TestPayoutsOnThePage(t *testing.T) {
 	if strings.Contains(page.body, of["kiln"]+"/manual") {
 		t.Error("what waits for a person may be left to one")
 	}
+	findPayouts(t, w, id, payouts)
 	kiln := w.as("kiln")
 	own := kiln.get(path)
 	if !strings.Contains(own.body, of["kiln"]+"/paid") || strings.Contains(own.body, "/returned") || strings.Contains(own.body, of["mall"]) {
@@ -89,5 +90,41 @@ func TestPayoutsOnThePage(t *testing.T) {
 		if strings.Contains(page.body, "/payouts/"+p.Instruction) && (p.To == "kiln" || p.To == "mall") {
 			t.Errorf("something may still be said of what ended: %s", words(page.body))
 		}
+	}
+}
+
+// findPayouts reads the list across windows: each filter, who sees what, and where a row leads.
+func findPayouts(t *testing.T, w *world, window moongate.ID, payouts []settle.Payout) {
+	const list = "/console/payouts"
+	of := map[string]string{}
+	for _, p := range payouts {
+		of[p.To] = p.Instruction
+	}
+	for query, want := range map[string]bool{
+		"": true, "?state=manual": true, "?state=paid": false, "?wallet=crane-pay": true, "?wallet=elsewhere": false,
+		"?participant=kiln": true, "?participant=crane-pay": true, "?participant=mall": false, "?state=manual&wallet=crane-pay&participant=kiln": true,
+	} {
+		if got := w.as("office").get(list + query); got.status != http.StatusOK || strings.Contains(got.body, of["kiln"]) != want {
+			t.Errorf("%q shows the seller's payout: %v, want %v (%d)", query, !want, want, got.status)
+		}
+	}
+	if got := w.as("office").get(list + "?state=lost"); got.status != http.StatusBadRequest {
+		t.Errorf("a state that is none: %d", got.status)
+	}
+	if got := w.as("kiln").get(list); !strings.Contains(got.body, of["kiln"]) || strings.Contains(got.body, of["mall"]) {
+		t.Errorf("the payee reads another list than its own: %s", words(got.body))
+	}
+	if got := w.as("rival").get(list + "?participant=kiln"); got.status != http.StatusOK || strings.Contains(got.body, of["kiln"]) {
+		t.Errorf("a stranger reads the seller's payouts by naming it: %d", got.status)
+	}
+	row := "/console/windows/" + window.String() + "?id=" + of["kiln"]
+	if got := w.as("office").get(list); !strings.Contains(got.body, `href="`+row+`"`) || !strings.Contains(w.as("office").get("/console/windows").body, list) {
+		t.Errorf("the list does not lead to %s, or nothing leads to the list", row)
+	}
+	if got := w.as("office").get(row); !strings.Contains(got.body, of["kiln"]+"/paid") || strings.Contains(got.body, of["mall"]) {
+		t.Errorf("a row leads to something else than its payout: %s", words(got.body))
+	}
+	if got := w.as("kiln").get("/console/windows/" + window.String() + "?id=" + of["mall"]); got.status != http.StatusNotFound {
+		t.Errorf("a payee reads another's payout by naming it: %d", got.status)
 	}
 }

@@ -140,11 +140,21 @@ func (p *Pages) window(v *visit) (console.Page, error) {
 			page.Clearing = money.Of(b.Credits-b.Debits, currency)
 		})
 	}
+	f := settle.PayoutFilter{Party: v.own(), Window: id}
+	if one := v.URL.Query().Get("id"); one != "" {
+		if f.Instruction, err = moongate.ParseID(one); err != nil {
+			return nil, missing("payout")
+		}
+		page.One = true
+	}
 	payouts, further, err := rowsBeside(p, v, "payouts", "payouts/"+id.String(), func(after string, limit int) ([]settle.Payout, string, error) {
-		return settle.Payouts(v.Context(), p.hub.Views, settle.PayoutFilter{Party: v.own(), Window: id}, after, limit)
+		return settle.Payouts(v.Context(), p.hub.Views, f, after, limit)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if page.One && len(payouts) == 0 {
+		return nil, missing("payout")
 	}
 	page.Further = further
 	closing := console.Step{What: "settle.closed", At: page.Line.Closed, Amount: page.Line.Net}
@@ -164,7 +174,7 @@ func (p *Pages) window(v *visit) (console.Page, error) {
 		}
 	}
 	sort.SliceStable(page.Steps, func(i, j int) bool { return page.Steps[i].At < page.Steps[j].At })
-	if v.operates() && page.Line.State == settle.Settled.String() { // the last report, which an operator sees, settles it
+	if v.operates() && !page.One && page.Line.State == settle.Settled.String() { // the last report, which an operator sees, settles it
 		page.Steps = append(page.Steps, console.Step{What: "settle.settled", At: page.Steps[len(page.Steps)-1].At})
 	}
 	return page, nil

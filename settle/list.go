@@ -34,14 +34,14 @@ CREATE TABLE settle_standing (
 ) WITHOUT ROWID;
 CREATE INDEX settle_standing_by_window ON settle_standing (window, party);
 CREATE TABLE settle_instruction (
-	instruction TEXT PRIMARY KEY, window TEXT NOT NULL, payer TEXT NOT NULL, payee TEXT NOT NULL, currency TEXT NOT NULL, amount INTEGER NOT NULL,
+	id TEXT PRIMARY KEY, window TEXT NOT NULL, payer TEXT NOT NULL, payee TEXT NOT NULL, currency TEXT NOT NULL, amount INTEGER NOT NULL,
 	wallet INTEGER NOT NULL, progress TEXT NOT NULL, due INTEGER NOT NULL, changed INTEGER NOT NULL, ref TEXT NOT NULL, reason TEXT NOT NULL,
 	part INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX settle_instruction_by_due ON settle_instruction (due, instruction);
-CREATE INDEX settle_instruction_by_window ON settle_instruction (window);
-CREATE INDEX settle_instruction_by_payee ON settle_instruction (payee, due, instruction);
-CREATE INDEX settle_instruction_by_payer ON settle_instruction (payer, due, instruction);`
+CREATE INDEX settle_instruction_by_due ON settle_instruction (due, id);
+CREATE INDEX settle_instruction_by_window ON settle_instruction (window, due, id);
+CREATE INDEX settle_instruction_by_payee ON settle_instruction (payee, due, id);
+CREATE INDEX settle_instruction_by_payer ON settle_instruction (payer, due, id);`
 }
 
 func (list) Kinds() []string {
@@ -53,13 +53,13 @@ func (list) Fold(tx *view.Tx, e journal.Entry) error {
 	case *WindowClosed:
 		return foldList(tx, e, v)
 	case *Instructed:
-		return tx.Exec(`UPDATE settle_instruction SET progress = 'sent', changed = ? WHERE instruction = ?`, int64(e.At), v.ID.String())
+		return tx.Exec(`UPDATE settle_instruction SET progress = 'sent', changed = ? WHERE id = ?`, int64(e.At), v.ID.String())
 	case *Reported:
 		part := v.Part
 		if v.Progress == Paid || v.Progress == Returned {
 			part = 0 // all of it, or nothing
 		}
-		if err := tx.Exec(`UPDATE settle_instruction SET progress = ?, changed = ?, ref = ?, reason = ?, part = ? WHERE instruction = ?`,
+		if err := tx.Exec(`UPDATE settle_instruction SET progress = ?, changed = ?, ref = ?, reason = ?, part = ? WHERE id = ?`,
 			v.Progress.String(), int64(e.At), v.Ref, v.Reason, part, v.Instruction.String()); err != nil || v.Progress == Manual || v.Progress == Sent {
 			return err
 		}
@@ -222,7 +222,9 @@ func Sum(ctx context.Context, db view.DB, window moongate.ID) (t Sums, err error
 
 // PayoutFilter narrows the payout list. The zero filter lists everything, which is for operators.
 type PayoutFilter struct {
-	Party       string // pays or is paid
+	Party       string // pays or is paid: the one whose list it is
+	Other       string // likewise, of the participant that it is narrowed to
+	Wallet      string // that pays it
 	Window      moongate.ID
 	Instruction moongate.ID
 	Progress    Progress
@@ -245,49 +247,29 @@ type Payout struct {
 	Part        int64         `json:"part,omitempty"` // of the amount, what the payee has got so far, where that is not all
 }
 
-// Payouts lists instructions, latest due first, at most limit of them (at most 500) after a cursor.
+// Payouts lists instructions, latest due first, at most limit of them (1 to 500) after a cursor.
 func Payouts(ctx context.Context, db view.DB, f PayoutFilter, after string, limit int) ([]Payout, string, error) {
-	at, id, err := parseCursor(after)
-	if err != nil {
-		return nil, "", err
+	q := view.Query{Table: "settle_instruction", At: "due", Columns: "id, window, payer, payee, currency, amount, wallet, progress, due, changed, ref, reason, part"}
+	for _, who := range []string{f.Party, f.Other} {
+		if who != "" {
+			q.Where("(payer = ? OR payee = ?)", who, who)
+		}
 	}
-	limit = max(1, min(limit, maxRows))
-	where, args := []string{"(due, instruction) < (?, ?)"}, []any{at, id}
-	if f.Party != "" {
-		where, args = append(where, "(payer = ? OR payee = ?)"), append(args, f.Party, f.Party)
+	if f.Wallet != "" {
+		q.Where("payer = ? AND wallet = 1", f.Wallet)
 	}
 	if !f.Window.IsZero() {
-		where, args = append(where, "window = ?"), append(args, f.Window.String())
+		q.Is("window", f.Window.String())
 	}
 	if !f.Instruction.IsZero() {
-		where, args = append(where, "instruction = ?"), append(args, f.Instruction.String())
+		q.Is("id", f.Instruction.String())
 	}
 	if f.Progress != 0 {
-		where, args = append(where, "progress = ?"), append(args, f.Progress.String())
+		q.Is("progress", f.Progress.String())
 	}
-	rows, err := db.QueryContext(ctx, `SELECT instruction, window, payer, payee, currency, amount, wallet, progress, due, changed, ref, reason, part
-		FROM settle_instruction WHERE `+strings.Join(where, " AND ")+` ORDER BY due DESC, instruction DESC LIMIT ?`, append(args, limit+1)...)
-	if err != nil {
-		return nil, "", fmt.Errorf("settle: payouts: %w", err)
-	}
-	defer rows.Close()
-	var all []Payout
-	for rows.Next() {
-		var p Payout
-		if err := rows.Scan(&p.Instruction, &p.Window, &p.From, &p.To, &p.Currency, &p.Amount, &p.Wallet, &p.Progress, &p.Due, &p.Changed, &p.Ref, &p.Reason, &p.Part); err != nil {
-			return nil, "", fmt.Errorf("settle: payouts: %w", err)
-		}
-		all = append(all, p)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("settle: payouts: %w", err)
-	}
-	next := ""
-	if len(all) > limit {
-		all = all[:limit]
-		next = cursor(int64(all[limit-1].Due), all[limit-1].Instruction)
-	}
-	return all, next, nil
+	return view.List(ctx, db, &q, after, limit, func(p *Payout) []any {
+		return []any{&p.Instruction, &p.Window, &p.From, &p.To, &p.Currency, &p.Amount, &p.Wallet, &p.Progress, &p.Due, &p.Changed, &p.Ref, &p.Reason, &p.Part}
+	}, nil)
 }
 
 // cursor says where a row stands in its list, by what the row itself shows.

@@ -227,6 +227,11 @@ func TestLists(t *testing.T) {
 		{settle.PayoutFilter{Party: "ink-shop"}, 3, 3 * 47_20},
 		{settle.PayoutFilter{Progress: settle.Planned}, 3, 99_40},
 		{settle.PayoutFilter{Party: "kite-shop"}, 0, 0},
+		{settle.PayoutFilter{Other: "ink-shop"}, 3, 3 * 47_20},
+		{settle.PayoutFilter{Wallet: "carp-pay", Other: "ink-shop"}, 3, 3 * 47_20},
+		{settle.PayoutFilter{Wallet: "crane-pay", Other: "ink-shop"}, 0, 0},
+		{settle.PayoutFilter{Wallet: "ink-shop"}, 0, 0},
+		{settle.PayoutFilter{Party: "tea-shop", Other: "ink-shop"}, 0, 0},
 	} {
 		if n, sum := count(c.filter); n != c.n || sum != c.sum {
 			t.Errorf("%+v: %d payouts of %d, want %d of %d", c.filter, n, sum, c.n, c.sum)

@@ -24,14 +24,22 @@ type payoutVerb struct {
 }
 
 type payoutList struct {
-	Progress settle.Progress `help:"planned, sent, manual, paid or returned." placeholder:"WORD"`
-	Window   moongate.ID     `help:"Only those of this window." placeholder:"ID"`
+	Progress    settle.Progress `help:"planned, sent, manual, paid or returned." placeholder:"WORD"`
+	Window      moongate.ID     `help:"Only those of this window." placeholder:"ID"`
+	Wallet      string          `help:"Only those that this wallet pays." placeholder:"NAME"`
+	Participant string          `help:"Only those that this participant gives or gets." placeholder:"NAME"`
 	pageFlags
 	hubFlags
 }
 
 func (v payoutList) Run(e *env) error {
 	query := url.Values{}
+	if v.Wallet != "" {
+		query.Set("wallet", v.Wallet)
+	}
+	if v.Participant != "" {
+		query.Set("participant", v.Participant)
+	}
 	if v.Progress != 0 {
 		query.Set("progress", v.Progress.String())
 	}

@@ -122,6 +122,8 @@ func (s *stage) readJournal(ctx context.Context, r *Report) error {
 			r.ByKind[v.Kind.String()]++
 			switch t, ok := v.Moves(); {
 			case !ok:
+			case v.Kind == crossing.Takeback: // of what was split off: neither shoppers nor the model see it
+				split[v.Wallet] -= v.Amount
 			case t.Pending:
 				held[t.ID] = t.Postings
 			default:

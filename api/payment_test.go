@@ -196,8 +196,9 @@ func TestPaymentOverHTTP(t *testing.T) {
 	t.Run("settlement", func(t *testing.T) {
 		windows := all[settle.WindowRow](t, tea, "/v1/settlement/windows", nil)
 		if len(windows) != 0 {
-			t.Errorf("open windows are not listed: %+v", windows)
+			t.Errorf("closed windows: %+v", windows)
 		}
+		listOpenWindows(t, w, id)
 		if got := w.do(call{path: "/v1/settlement/windows/" + other(id).String() + "/positions", signer: "tea"}); got.status != 403 {
 			t.Errorf("everybody's positions: %d %s", got.status, got.text)
 		}
@@ -268,5 +269,36 @@ func TestPaymentOverHTTP(t *testing.T) {
 	})
 	if v := wallet.Violations(); len(v) != 0 {
 		t.Errorf("the wallet saw %v", v)
+	}
+}
+
+// listOpenWindows reads who is told of the window that is open: those who stand in it, each its own position, and an
+// operator, who has none.
+func listOpenWindows(t *testing.T, w *world, id moongate.ID) {
+	t.Helper()
+	w.join("office-2", party.Operator, party.OperatorScope)
+	var open settle.Window
+	w.hub.Machine().Read(func() { open, _ = w.hub.Settle.Current(id, money.CNY) })
+	for _, c := range []struct {
+		who  string
+		rows int
+		net  int64
+	}{
+		{"tea", 1, 6_000 - 300 - 36},
+		{"office-2", 1, 0},
+		{"rival", 0, 0},
+	} {
+		for _, query := range []url.Values{{"state": {"open"}}, {"state": {"open"}, "agreement": {id.String()}}, {"state": {"open"}, "limit": {"1"}}} {
+			rows := all[settle.WindowRow](t, w.signer(c.who), "/v1/settlement/windows", query)
+			if len(rows) != c.rows {
+				t.Fatalf("%s is told of %+v by %v", c.who, rows, query)
+			}
+			if c.rows == 1 && (rows[0].Window != open.ID.String() || rows[0].Status != "open" || rows[0].Until != open.Until || rows[0].Net != c.net || (rows[0].Party == "") != (c.net == 0)) {
+				t.Errorf("%s is told of %+v by %v", c.who, rows[0], query)
+			}
+		}
+	}
+	if _, _, err := w.hub.OpenWindows(t.Context(), hub.Reader{Handle: "tea"}, moongate.ID{}, "1.win_x", 1); moongate.CodeOf(err) != moongate.Malformed {
+		t.Errorf("a cursor of closed windows: %v", err)
 	}
 }

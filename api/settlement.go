@@ -5,6 +5,7 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
+	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/settle"
 )
@@ -35,16 +36,20 @@ const settlementTag = "Settlement"
 func (a *API) settlementRoutes() {
 	type windowInput struct {
 		Agreement string `query:"agreement" maxLength:"40"`
+		State     string `query:"state" enum:"open,closed" default:"closed" doc:"open: the windows that crossings still add to, which close at until."`
 		PageInput
 	}
 	list(a, op{
 		path: "/v1/settlement/windows", id: "windows", tag: settlementTag, summary: "List settlement windows", scope: party.SettlementRead,
-		detail: "Closed ones in which the caller has a position, with that position, newest first; for an operator all.",
+		detail: "Closed ones, or those that are open, in which the caller has a position, with that position, newest first; for an operator all. What is open is read from the state: a page of it ends with an agreement, so that it may hold a few rows more or fewer than asked for; next tells whether more follow.",
 	}, func(in *windowInput) *PageInput { return &in.PageInput },
 		func(ctx context.Context, who Principal, in *windowInput, after string, limit int) ([]settle.WindowRow, string, error) {
 			var agreement moongate.ID
 			if err := agreement.UnmarshalText([]byte(in.Agreement)); err != nil {
 				return nil, "", err
+			}
+			if in.State == settle.Open.String() {
+				return a.hub.OpenWindows(ctx, hub.Reader{Handle: who.Handle, All: who.Operates()}, agreement, after, limit)
 			}
 			return settle.Windows(ctx, a.hub.Views, who.own(), agreement, after, limit)
 		})

@@ -4,7 +4,6 @@ import (
 	"sort"
 
 	"github.com/moongate-hub/moongate"
-	"github.com/moongate-hub/moongate/agreement"
 	"github.com/moongate-hub/moongate/console"
 	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/ledger"
@@ -66,60 +65,28 @@ func (p *Pages) titleOf(v *visit, agreement string) (title string) {
 	return title
 }
 
-// openWindows lists the windows that crossings still add to, agreement by agreement: those in which the reader has a
-// position, or all.
+// openWindows lists the windows that crossings still add to: those in which the reader has a position, or all.
 func (p *Pages) openWindows(v *visit) ([]console.WindowLine, console.Paging, error) {
-	return rowsBeside(p, v, "open", "open", func(after string, limit int) (lines []console.WindowLine, next string, err error) {
-		for looked := 0; looked < lookedThrough; looked += limit {
-			found, more, err := agreement.List(v.Context(), p.hub.Views, agreement.Filter{Party: v.own(), Status: "agreed"}, after, limit)
-			if err != nil {
-				return nil, "", err
-			}
-			p.hub.Machine().Read(func() {
-				for i := range found {
-					lines = append(lines, p.openWindowsOf(v, &found[i])...)
-				}
-			})
-			if after = more; after == "" || len(lines) >= limit {
-				break
-			}
-		}
-		return lines, after, nil
+	found, paging, err := rowsBeside(p, v, "open", "open", func(after string, limit int) ([]settle.WindowRow, string, error) {
+		return p.hub.OpenWindows(v.Context(), v.reader(), moongate.ID{}, after, limit)
 	})
-}
-
-// openWindowsOf is called under the machine's Read, with a version of an agreement; the newest one stands for all.
-func (p *Pages) openWindowsOf(v *visit, r *agreement.Row) (lines []console.WindowLine) {
-	id, err := moongate.ParseID(r.Agreement)
 	if err != nil {
-		return nil
+		return nil, paging, err
 	}
-	terms, err := p.hub.Agreement.Last(id)
-	if err != nil || terms.Doc.Version != r.Version {
-		return nil
-	}
-	for _, code := range terms.Doc.Scope.Currencies {
-		c, err := money.ParseCurrency(code)
-		if err != nil {
-			continue
-		}
-		w, ok := p.hub.Settle.Current(id, c)
-		if !ok {
-			continue
-		}
-		position, stands := p.hub.Settle.Position(w.ID, v.who.Handle)
-		if !stands && !v.operates() {
-			continue
-		}
-		line := console.WindowLine{
-			ID: w.ID.String(), State: w.Status.String(), Agreement: id.String(), Title: terms.Doc.Name.In(language(v.lang)), Opened: w.From,
-		}
-		if stands {
-			line.Net = money.Of(position.Net(), c)
+	lines := make([]console.WindowLine, 0, len(found))
+	for i := range found {
+		r := &found[i]
+		line := console.WindowLine{ID: r.Window, State: r.Status, Agreement: r.Agreement, Title: p.titleOf(v, r.Agreement), Opened: r.From}
+		if r.Party != "" {
+			c, err := money.ParseCurrency(r.Currency)
+			if err != nil {
+				return nil, paging, err
+			}
+			line.Net = money.Of(r.Net, c)
 		}
 		lines = append(lines, line)
 	}
-	return lines
+	return lines, paging, nil
 }
 
 func (p *Pages) window(v *visit) (console.Page, error) {

@@ -97,14 +97,14 @@ func foldList(tx *view.Tx, e journal.Entry, v *WindowClosed) error {
 	return nil
 }
 
-// WindowRow is one closed window in a list. With a participant, the position is its own.
+// WindowRow is one window in a list. With a participant, the position is its own.
 type WindowRow struct {
 	Window       string        `json:"window"`
 	Agreement    string        `json:"agreement"`
 	Currency     string        `json:"currency"`
 	From         moongate.Time `json:"from"`
 	Until        moongate.Time `json:"until"`
-	Due          moongate.Time `json:"due"`
+	Due          moongate.Time `json:"due,omitzero"` // of a closed one
 	Status       string        `json:"status"`
 	Instructions int           `json:"instructions,omitempty"` // for operators
 	Left         int           `json:"left,omitempty"`         // for operators

@@ -5,14 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -111,23 +107,23 @@ func scriptStands(ts *testscript.TestScript, neg bool, args []string) {
 	scriptUntil(ts, scriptClient(ts, args[0]), id, func(p *api.Payment) bool { return p.Status == pay.Status(args[2]) })
 }
 
-// scriptCloseWindow closes the window that is open, which only the console names, and waits until its payouts wait for a
-// person.
+// scriptCloseWindow closes the window that is open, and waits until its payouts wait for a person.
 func scriptCloseWindow(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 3, "closewindow KEY TOKENFILE PAYOUTS")
-	found := regexp.MustCompile(`/console/windows/(win_\w+)`).FindStringSubmatch(scriptConsole(ts, args[1], "/console/windows"))
-	if found == nil {
-		ts.Fatalf("no window is open")
-	}
-	id, err := moongate.ParseID(found[1])
-	ts.Check(err)
+	usage(ts, neg, args, 2, "closewindow KEY PAYOUTS")
 	c := scriptClient(ts, args[0])
+	open, err := client.Get[client.Page[settle.WindowRow]](context.Background(), c, pathWindows, url.Values{"state": {"open"}})
+	ts.Check(err)
+	if len(open.Items) != 1 {
+		ts.Fatalf("open windows: %+v", open.Items)
+	}
+	id, err := moongate.ParseID(open.Items[0].Window)
+	ts.Check(err)
 	_, err = client.Do[settle.Answer](context.Background(), c, "/v1/settlement/windows/close", &settle.Close{Window: id})
 	ts.Check(err)
 	for deadline := time.Now().Add(time.Minute); ; {
 		page, err := client.Get[client.Page[settle.Payout]](context.Background(), c, pathPayouts, url.Values{"progress": {"manual"}, "window": {id.String()}})
 		ts.Check(err)
-		if fmt.Sprint(len(page.Items)) == args[2] {
+		if fmt.Sprint(len(page.Items)) == args[1] {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -135,30 +131,6 @@ func scriptCloseWindow(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// scriptConsole reads a page of the console as the holder of a token does.
-func scriptConsole(ts *testscript.TestScript, tokenFile, path string) string {
-	jar, err := cookiejar.New(nil)
-	ts.Check(err)
-	browser, hub := &http.Client{Jar: jar}, ts.Getenv("MOONGATE_HUB")
-	read := func(r *http.Response, err error) string {
-		ts.Check(err)
-		text, err := io.ReadAll(r.Body)
-		ts.Check(err)
-		ts.Check(r.Body.Close())
-		if r.StatusCode != http.StatusOK {
-			ts.Fatalf("%s: %s", path, r.Status)
-		}
-		return string(text)
-	}
-	door := read(browser.Get(hub + "/console/sign-in"))
-	token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(door)
-	if token == nil {
-		ts.Fatalf("the door has no form:\n%s", door)
-	}
-	read(browser.PostForm(hub+"/console/sign-in", url.Values{"token": {token[1]}, "credential": {strings.TrimSpace(ts.ReadFile(tokenFile))}}))
-	return read(browser.Get(hub + path))
 }
 
 func scriptClient(ts *testscript.TestScript, file string) *client.Client {

@@ -47,6 +47,7 @@ type cli struct {
 	Sandbox   sandboxVerb   `cmd:"" help:"Run wallets of play money that speak WeChat Pay's and Alipay's protocols, for anybody's tests; needs no hub."`
 	Replay    replayVerb    `cmd:"" help:"Run historical orders through a hub of their own."`
 	Pay       payVerb       `cmd:"" help:"Check and read wallets' bills, without a hub; reconcile them, and capture or release authorised payments, at a running one."`
+	Window    windowVerb    `cmd:"" help:"List settlement windows, and close one before its time, at a running hub."`
 	Payout    payoutVerb    `cmd:"" help:"List what settlement pays participants, and say what became of what is paid by hand, at a running hub."`
 	Wallet    walletVerb    `cmd:"" help:"Test accounts at wallets before going live."`
 	Log       logVerb       `cmd:"" help:"Verify a public log or a receipt, of any hub."`

@@ -85,6 +85,8 @@ type Wallet struct {
 	mu    sync.Mutex        // guards what follows; never held during I/O
 	known map[string]string // our number → the session, of the orders seen last
 	order []string
+
+	broken map[string]moongate.Time // idempotency key → when a 5xx under it was first met, of the last days
 }
 
 // maxKnown bounds the sessions that are remembered.
@@ -117,7 +119,7 @@ func New(cfg Config) (*Wallet, error) {
 	}
 	api := sdk.GetBackendWithConfig(sdk.APIBackend, backend)
 	return &Wallet{
-		cfg: cfg, known: map[string]string{},
+		cfg: cfg, known: map[string]string{}, broken: map[string]moongate.Time{},
 		client: sdk.NewClient(cfg.SecretKey, sdk.WithBackends(&sdk.Backends{API: api, Connect: api, Uploads: api, MeterEvents: api})),
 	}, nil
 }

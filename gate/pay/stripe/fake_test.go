@@ -20,11 +20,12 @@ type account struct {
 	*stripetest.Account
 	url string
 	now time.Time
+	t   testing.TB
 }
 
 func open(t testing.TB) (*account, *stripe.Wallet) {
 	t.Helper()
-	a := &account{now: time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC)}
+	a := &account{t: t, now: time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC)}
 	a.Account = stripetest.New(func() time.Time { return a.now })
 	server := httptest.NewServer(a.Account)
 	t.Cleanup(server.Close)

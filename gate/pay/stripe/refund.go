@@ -13,7 +13,7 @@ import (
 )
 
 // Refund implements pay.Wallet with POST /v1/refunds. The same number asked twice refunds once: Stripe forgets idempotency keys
-// after a day, so it is asked first whether it has done it before.
+// after a day, so it is asked first whether it has done it before (see once).
 func (w *Wallet) Refund(ctx context.Context, r pay.RefundOrder) (pay.RefundOutcome, error) {
 	switch {
 	case r.No == "" || len(r.No) > 64 || r.OrderRef == "":
@@ -23,21 +23,17 @@ func (w *Wallet) Refund(ctx context.Context, r pay.RefundOrder) (pay.RefundOutco
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
-	before, err := w.refunded(ctx, &r)
-	switch {
-	case err != nil:
-		return pay.RefundOutcome{}, undecided(opRefund, err)
-	case before != nil:
-		return refundOutcome(opRefund, r.No, before)
-	}
 	params := &sdk.RefundCreateParams{
 		PaymentIntent: sdk.String(r.OrderRef), Amount: sdk.Int64(r.Amount.Minor),
 		Metadata: map[string]string{metaRefund: r.No, metaOrder: r.OrderNo, "reason": r.Reason},
 	}
-	params.IdempotencyKey = sdk.String("moongate/refund/" + r.No)
-	answer, err := w.client.V1Refunds.Create(ctx, params)
+	find := func() (*sdk.Refund, error) { return w.refunded(ctx, &r) }
+	answer, err := once(w, opRefund, "moongate/refund/"+r.No, find, func(key string) (*sdk.Refund, error) {
+		params.IdempotencyKey = sdk.String(key)
+		return w.client.V1Refunds.Create(ctx, params)
+	})
 	if err != nil {
-		return pay.RefundOutcome{}, failed(opRefund, err)
+		return pay.RefundOutcome{}, err
 	}
 	return refundOutcome(opRefund, r.No, answer)
 }

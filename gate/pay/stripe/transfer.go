@@ -46,34 +46,33 @@ func (w *Wallet) Split(ctx context.Context, s pay.SplitOrder) (pay.SplitOutcome,
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
-	before, err := w.transferred(ctx, &s)
-	switch {
-	case err != nil:
-		return pay.SplitOutcome{}, undecided(opSplit, err)
-	case before != nil:
-		return splitOutcome(opSplit, &s, before)
+	find := func() (*sdk.Transfer, error) { return w.transferred(ctx, &s) }
+	t, err := once(w, opSplit, "moongate/split/"+s.No, find, func(key string) (*sdk.Transfer, error) { return w.transfer(ctx, &s, key) })
+	if err != nil {
+		return pay.SplitOutcome{}, err
 	}
+	return splitOutcome(opSplit, &s, t)
+}
+
+// transfer asks for a split's transfer under a key.
+func (w *Wallet) transfer(ctx context.Context, s *pay.SplitOrder, key string) (*sdk.Transfer, error) {
 	p, err := w.client.V1PaymentIntents.Retrieve(ctx, s.OrderRef, &sdk.PaymentIntentRetrieveParams{})
 	if err != nil {
 		f := failed(opSplit, err)
 		if pay.VerdictOf(f) == pay.Unknown {
-			return pay.SplitOutcome{}, pay.Fail(opSplit, pay.NotDone, "Stripe did not say which charge the order is", err)
+			return nil, pay.Fail(opSplit, pay.NotDone, "Stripe did not say which charge the order is", err)
 		}
-		return pay.SplitOutcome{}, f
+		return nil, f
 	}
 	if p.LatestCharge == nil {
-		return pay.SplitOutcome{}, local(opSplit, "order %s has no charge", s.OrderNo)
+		return nil, local(opSplit, "order %s has no charge", s.OrderNo)
 	}
 	params := &sdk.TransferCreateParams{
 		Amount: sdk.Int64(s.Parts[0].Amount), Currency: sdk.String(strings.ToLower(s.Currency.String())), Destination: sdk.String(s.Parts[0].Account),
 		SourceTransaction: sdk.String(p.LatestCharge.ID), TransferGroup: sdk.String(s.OrderNo), Metadata: map[string]string{metaSplit: s.No, metaOrder: s.OrderNo}, Description: sdk.String(s.Parts[0].Note),
 	}
-	params.IdempotencyKey = sdk.String("moongate/split/" + s.No)
-	t, err := w.client.V1Transfers.Create(ctx, params)
-	if err != nil {
-		return pay.SplitOutcome{}, failed(opSplit, err)
-	}
-	return splitOutcome(opSplit, &s, t)
+	params.IdempotencyKey = sdk.String(key)
+	return w.client.V1Transfers.Create(ctx, params)
 }
 
 func checkSplit(op string, s *pay.SplitOrder) error {
@@ -138,18 +137,14 @@ func (w *Wallet) Unsplit(ctx context.Context, u pay.UnsplitOrder) (pay.SplitOutc
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
-	before, err := w.reversed(ctx, &u)
-	switch {
-	case err != nil:
-		return pay.SplitOutcome{}, undecided(opUnsplit, err)
-	case before != nil:
-		return reversal(opUnsplit, &u, before)
-	}
 	params := &sdk.TransferReversalCreateParams{ID: sdk.String(u.SplitRef), Amount: sdk.Int64(u.Amount.Minor), Metadata: map[string]string{metaSplit: u.No}}
-	params.IdempotencyKey = sdk.String("moongate/unsplit/" + u.No)
-	r, err := w.client.V1TransferReversals.Create(ctx, params)
+	find := func() (*sdk.TransferReversal, error) { return w.reversed(ctx, &u) }
+	r, err := once(w, opUnsplit, "moongate/unsplit/"+u.No, find, func(key string) (*sdk.TransferReversal, error) {
+		params.IdempotencyKey = sdk.String(key)
+		return w.client.V1TransferReversals.Create(ctx, params)
+	})
 	if err != nil {
-		return pay.SplitOutcome{}, failed(opUnsplit, err)
+		return pay.SplitOutcome{}, err
 	}
 	return reversal(opUnsplit, &u, r)
 }

@@ -47,6 +47,8 @@ type Account struct {
 	transfers []Object
 	done      map[string]answered // by idempotency key
 	lose      string
+	fall      string // requests that begin so are answered with 500,
+	half      bool   // after what was asked is done
 	calls     []string
 	letters   []Letter
 	events    int
@@ -55,6 +57,7 @@ type Account struct {
 // answered is a request and its answer, as they are remembered under a key.
 type answered struct {
 	request, answer string
+	status          int
 	at              time.Time
 }
 
@@ -78,6 +81,21 @@ func (a *Account) Lose(call string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lose = call
+}
+
+// Fall has requests whose method and path begin so answered with 500, which is kept under their keys; "" ends it. What was
+// asked is not done, or, half, done all the same.
+func (a *Account) Fall(call string, half bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fall, a.half = call, half
+}
+
+// Keys counts the idempotency keys under which something was ever answered.
+func (a *Account) Keys() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.done)
 }
 
 // Calls are the methods and paths that were called.
@@ -139,27 +157,37 @@ func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "idempotency_error", "", "another request under this key")
 		return
 	}
-	text := []byte(before.answer)
-	if !again {
+	text, status := []byte(before.answer), before.status
+	if again {
+		w.Header().Set("Idempotent-Replayed", "true")
+	} else {
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			fail(w, http.StatusBadRequest, "invalid_request_error", "", "the body is no form")
 			return
 		}
-		answer := a.answer(w, r, form)
-		if answer == nil {
-			return
+		falls := a.fall != "" && strings.HasPrefix(call, a.fall)
+		var answer any
+		if !falls || a.half {
+			if answer = a.answer(w, r, form); answer == nil {
+				return
+			}
+			answer = shown(answer, expanded(r, form))
 		}
-		if text, err = json.Marshal(shown(answer, expanded(r, form))); err != nil {
+		if status = http.StatusOK; falls {
+			status, answer = http.StatusInternalServerError, Object{"error": Object{"type": "api_error", "message": "something went wrong"}}
+		}
+		if text, err = json.Marshal(answer); err != nil {
 			panic(err) // objects are made of text and numbers
 		}
 		if key != "" {
-			a.done[key] = answered{call + string(body), string(text), a.now()}
+			a.done[key] = answered{call + string(body), string(text), status, a.now()}
 		}
 	}
 	if a.lose != "" && strings.HasPrefix(call, a.lose) {
 		panic(http.ErrAbortHandler)
 	}
+	w.WriteHeader(status)
 	_, _ = w.Write(text)
 }
 

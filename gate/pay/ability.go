@@ -115,7 +115,7 @@ type SplitPartOutcome struct {
 // Dispute is a wallet's statement that a shopper contests a payment.
 type Dispute struct {
 	No      string // the wallet's number of the dispute
-	OrderNo string // ours of the order
+	OrderNo string // ours of the order, or of the part that is contested
 	State   DisputeState
 	Amount  money.Amount
 	Reason  string        // the wallet's own word

@@ -83,13 +83,15 @@ func (s *State) spent(order moongate.ID) {
 	}
 }
 
-// returning tells whether a refund of an order, or of a part, is under way.
+// returning tells whether a refund of an order, or of a part, is under way, or a dispute.
 func (s *State) returning(order moongate.ID) bool {
-	attempt := order
-	if p, ok := s.parts.Get(order); ok {
-		attempt = p.Attempt
+	a, _ := s.attempts.Get(s.attemptOf(order))
+	for _, key := range s.ofDisputes[a.Payment] {
+		d, _ := s.disputes.Get(key)
+		if !d.State.over() && slices.ContainsFunc(d.Pieces, func(x Piece) bool { return x.Order == order }) {
+			return true
+		}
 	}
-	a, _ := s.attempts.Get(attempt)
 	for _, id := range s.of[a.Payment] {
 		if r, ok := s.refunds.Get(id); ok && !r.Status.Final() && cmp.Or(r.Part, r.Attempt) == order {
 			return true

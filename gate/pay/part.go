@@ -66,6 +66,14 @@ func (p *PartPaid) owed() int64 {
 // Part finds a part of an order.
 func (s *State) Part(id moongate.ID) (Part, bool) { return s.parts.Get(id) }
 
+// attemptOf is the order whose part a number is of, or the number itself.
+func (s *State) attemptOf(order moongate.ID) moongate.ID {
+	if p, ok := s.parts.Get(order); ok {
+		return p.Attempt
+	}
+	return order
+}
+
 // payees are those of a payment, by its terms where it names none.
 func (s *State) payees(step *replica.Step, p *Payment, wallet string) ([]crossing.Payee, error) {
 	if len(p.Payees) > 0 || p.Suspend != "" {

@@ -148,7 +148,7 @@ func (s *State) told(step *replica.Step, c *Told) (Done, error) {
 		s.learn(step, &p, id, &a, OpNotice, c.Payment)
 		return Done{}, nil
 	case ours && c.Dispute != nil:
-		a, _ := s.attempts.Get(id)
+		a, _ := s.attempts.Get(s.attemptOf(id))
 		p, _ := s.payments.Get(a.Payment)
 		s.contested(step, &p, id, c.Wallet, c.Dispute)
 		return Done{}, nil
@@ -171,12 +171,15 @@ func (s *State) told(step *replica.Step, c *Told) (Done, error) {
 	return Done{}, nil
 }
 
-// about finds the attempt or the refund that a notification is about.
+// about finds the attempt or the refund that a notification is about; a dispute may be about a part of an order.
 func (s *State) about(c *Told) (id moongate.ID, ours bool) {
 	id, err := moongate.ParseID(c.Order)
 	switch {
 	case err != nil:
-	case c.Payment != nil || c.Dispute != nil:
+	case c.Dispute != nil:
+		a, ok := s.attempts.Get(s.attemptOf(id))
+		return id, ok && a.Wallet == c.Wallet
+	case c.Payment != nil:
 		a, ok := s.attempts.Get(id)
 		return id, ok && a.Wallet == c.Wallet
 	case c.Refund != nil:

@@ -8,7 +8,6 @@ import (
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/crossing"
 	"github.com/moongate-hub/moongate/gate/pay"
-	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/money"
 )
 
@@ -23,16 +22,7 @@ func (w *world) plan(no byte, to string, amount int64) pay.PayoutAnswer {
 }
 
 // lastSplit is the split that was opened last.
-func (w *world) lastSplit() (id moongate.ID) {
-	w.catchUp()
-	var at journal.Position
-	for _, e := range w.entries {
-		if v, ok := e.Event.(*pay.SplitOpened); ok && e.Position > at {
-			at, id = e.Position, v.Split
-		}
-	}
-	return id
-}
+func (w *world) lastSplit() moongate.ID { list := w.splitsOpened(); return list[len(list)-1] }
 
 // endSplit and endRefund have the wallet say what became of one.
 func (w *world) endSplit(id moongate.ID, done bool) {

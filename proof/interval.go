@@ -163,19 +163,19 @@ func (t *Interval) draw() {
 
 // sort puts the leaves in the order of their places: into the parts below the nodes of crownLevel, and then each part.
 func (t *Interval) sort() {
-	var ends [1<<(Depth-crownLevel) + 1]int
+	ends := make([]int, 1<<(Depth-crownLevel)+1)
 	for _, place := range t.places {
 		ends[place>>crownLevel+1]++
 	}
 	for i := range len(ends) - 1 {
 		ends[i+1] += ends[i]
 	}
-	at := ends
+	at := slices.Clone(ends)
 	t.sorted = t.sorted[:len(t.places)]
 	for n, place := range t.places {
-		part := &at[place>>crownLevel]
-		t.sorted[*part] = placed{place, t.leaves[n]}
-		*part++
+		part := place >> crownLevel
+		t.sorted[at[part]] = placed{place, t.leaves[n]}
+		at[part]++
 	}
 	for i := range len(ends) - 1 {
 		slices.SortFunc(t.sorted[ends[i]:ends[i+1]], func(a, b placed) int { return cmp.Compare(a.place, b.place) })

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
@@ -210,6 +211,9 @@ func (m *model) compare(n *replica.Node, c *counter) (err error) {
 // checkNode feeds the model with a node's journal, compares, and folds the journal alone into another machine.
 func checkNode(t testing.TB, m *model, n *replica.Node, c *counter) error {
 	t.Helper()
+	for n.Hashing() { // an entry that was decided just now had asked for it, and its report changes journal and state
+		time.Sleep(time.Millisecond) // between two looks
+	}
 	if err := n.Journal().Records(0, func(r *journal.Record) error { return m.record(r, n.Machine().Registry().Decode) }); err != nil {
 		return err
 	}

@@ -5,9 +5,6 @@ import (
 	"iter"
 	"reflect"
 
-	"github.com/fxamacker/cbor/v2"
-
-	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/journal"
 )
 
@@ -22,14 +19,14 @@ type coded[V any] interface {
 // to follow, and snapshots copy instead of encoding. It is for what there are millions of and what is seldom read again.
 // The encoding of a value must not tell a nil slice or map from an empty one.
 type Packed[K comparable, V any, P coded[V]] struct {
-	table *Table[K, string]
+	table *Table[K, packedValue]
 	value V // of Put, which would else move to the heap each time
 	buf   []byte
 }
 
 // NewPacked makes an empty table. The name stands in snapshots and must not change.
 func NewPacked[K comparable, V any, P coded[V]](name string) *Packed[K, V, P] {
-	return &Packed[K, V, P]{table: NewTable[K, string](name)}
+	return &Packed[K, V, P]{table: NewTable[K, packedValue](name)}
 }
 
 // Get reads an entry.
@@ -42,8 +39,8 @@ func (t *Packed[K, V, P]) Get(k K) (v V, ok bool) {
 }
 
 // unpackValue decodes what Put encoded.
-func unpackValue(packed string, v any) {
-	if err := journal.Unmarshal([]byte(packed), v); err != nil {
+func unpackValue(p packedValue, v any) {
+	if err := journal.Unmarshal([]byte(p), v); err != nil {
 		panic(fmt.Sprintf("replica: a packed %T cannot be read: %v", v, err)) // it is in memory, and was written here
 	}
 }
@@ -58,7 +55,7 @@ func (t *Packed[K, V, P]) Len() int { return t.table.Len() }
 func (t *Packed[K, V, P]) Put(k K, v V) {
 	t.value = v
 	t.buf = P(&t.value).AppendCBOR(t.buf[:0])
-	t.table.Put(k, string(t.buf))
+	t.table.Put(k, packedValue(t.buf))
 }
 
 // Delete removes an entry, if there is one.
@@ -78,55 +75,18 @@ func (t *Packed[K, V, P]) All() iter.Seq2[K, V] {
 
 func (t *Packed[K, V, P]) name() string       { return t.table.title }
 func (t *Packed[K, V, P]) item() reflect.Type { return reflect.TypeFor[item[K, V]]() }
-func (t *Packed[K, V, P]) freeze() frozen {
-	return &frozenPacked[K]{t.table.freeze().(*frozenTable[K, string])}
-}
+func (t *Packed[K, V, P]) freeze() frozen     { return t.table.freeze() }
 
 func (t *Packed[K, V, P]) restore(n uint64, next func(v any) error) error {
 	t.table.clear()
-	for range n {
-		var it item[K, V]
-		if err := next(&it); err != nil {
-			return err
-		}
-		t.Put(it.Key, it.Value)
-	}
-	return t.table.holds(n)
+	return refill(t.table.title, n, next, t.Put, t.Len)
 }
 
-type frozenPacked[K comparable] struct{ *frozenTable[K, string] }
+// packedValue is a value as it is written: within an [item] it stands as what it was made of would.
+type packedValue string
 
-func (f *frozenPacked[K]) each(visit func(any) error) error {
-	it := new(packedItem[K])
-	for k, v := range f.shards.all {
-		it.key, it.value = k, v
-		if err := visit(it); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// AppendCBOR appends it as it is.
+func (p *packedValue) AppendCBOR(b []byte) []byte { return append(b, *p...) }
 
-// packedItem is written as an [item] would be.
-type packedItem[K comparable] struct {
-	key   K
-	value string
-}
-
-func (it *packedItem[K]) appendCBOR(b []byte) ([]byte, bool) {
-	b = journal.AppendArray(b, 2)
-	switch k := any(&it.key).(type) {
-	case *[16]byte:
-		b = journal.AppendBytes(b, k[:])
-	case *moongate.ID:
-		b = journal.AppendBytes(b, k[:])
-	default:
-		return b, false
-	}
-	return append(b, it.value...), true
-}
-
-// MarshalCBOR is for keys of other kinds, and for hashes of the state.
-func (it *packedItem[K]) MarshalCBOR() ([]byte, error) {
-	return journal.Encoding.Marshal([]any{it.key, cbor.RawMessage(it.value)})
-}
+// MarshalCBOR gives it as it is.
+func (p packedValue) MarshalCBOR() ([]byte, error) { return []byte(p), nil }

@@ -78,7 +78,7 @@ func same[K comparable](t *rapid.T, packed *Packed[K, Known, *Known], table *Tab
 		if err != nil {
 			return err
 		}
-		if short, ok := v.(*packedItem[K]).appendCBOR(nil); ok && string(short) != string(long) {
+		if short, ok := v.(*item[K, packedValue]).appendCBOR(nil); ok && string(short) != string(long) {
 			t.Fatalf("%x is written as %x", long, short)
 		}
 		return nil

@@ -194,22 +194,22 @@ func (t *Table[K, V]) freeze() frozen {
 
 func (t *Table[K, V]) restore(n uint64, next func(v any) error) error {
 	t.clear()
+	return refill(t.title, n, next, t.Put, t.Len)
+}
+
+func (t *Table[K, V]) clear() { t.shards, t.n = new(shards[K, V]), 0 }
+
+// refill puts so many entries into an empty table, each of which must have a key of its own.
+func refill[K comparable, V any](title string, n uint64, next func(v any) error, put func(K, V), size func() int) error {
 	for range n {
 		var it item[K, V]
 		if err := next(&it); err != nil {
 			return err
 		}
-		t.Put(it.Key, it.Value)
+		put(it.Key, it.Value)
 	}
-	return t.holds(n)
-}
-
-func (t *Table[K, V]) clear() { t.shards, t.n = new(shards[K, V]), 0 }
-
-// holds tells whether so many entries that were put have keys of their own.
-func (t *Table[K, V]) holds(n uint64) error {
-	if uint64(t.n) != n {
-		return fmt.Errorf("table %s: %d entries but %d keys", t.title, n, t.n)
+	if keys := size(); uint64(keys) != n {
+		return fmt.Errorf("table %s: %d entries but %d keys", title, n, keys)
 	}
 	return nil
 }

@@ -175,7 +175,7 @@ type builder struct {
 	terms *agreement.Terms // nil of an exception
 	open  *Open            // of a refund: what it reverses
 	book  Book
-	whole *whole // what is made of it, once its memory is taken
+	whole *whole // the memory of what is made of it
 
 	// What follows is copied out in the end.
 	sides []draft
@@ -205,6 +205,7 @@ func (b *builder) build() (*Plan, error) {
 	if err := b.p.check(); err != nil {
 		return nil, err
 	}
+	b.whole = new(whole)
 	var err error
 	switch b.p.Kind {
 	case Refund:
@@ -241,9 +242,6 @@ const few = 6
 func (b *builder) finish() (*Plan, error) {
 	p := &b.p
 	pending := p.Pending && len(b.legs) > 0 // where nothing is held, nothing is pending
-	if b.whole == nil {
-		b.whole = new(whole)
-	}
 	whole := b.whole
 	e := &whole.event
 	e.Shared = Shared{
@@ -368,7 +366,6 @@ func (b *builder) sale() error {
 			return err
 		}
 	}
-	b.whole = new(whole)
 	b.book.Cast, b.book.Touches = b.whole.cast[:0], b.whole.touches[:0]
 	if err := b.admit(); err != nil {
 		return err

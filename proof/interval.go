@@ -161,8 +161,17 @@ func (t *Interval) draw() {
 	}
 }
 
-// sort puts the leaves in the order of their places: into the parts below the nodes of crownLevel, and then each part.
+// sort puts the leaves in the order of their places. Those of a busy interval come into the parts below the nodes of
+// crownLevel first, and then each part is sorted.
 func (t *Interval) sort() {
+	t.sorted = t.sorted[:len(t.places)]
+	if len(t.places) < crownForRoot {
+		for n, place := range t.places {
+			t.sorted[n] = placed{place, t.leaves[n]}
+		}
+		sortPlaced(t.sorted)
+		return
+	}
 	ends := make([]int, 1<<(Depth-crownLevel)+1)
 	for _, place := range t.places {
 		ends[place>>crownLevel+1]++
@@ -171,18 +180,21 @@ func (t *Interval) sort() {
 		ends[i+1] += ends[i]
 	}
 	at := slices.Clone(ends)
-	t.sorted = t.sorted[:len(t.places)]
 	for n, place := range t.places {
 		part := place >> crownLevel
 		t.sorted[at[part]] = placed{place, t.leaves[n]}
 		at[part]++
 	}
 	for i := range len(ends) - 1 {
-		slices.SortFunc(t.sorted[ends[i]:ends[i+1]], func(a, b placed) int { return cmp.Compare(a.place, b.place) })
+		sortPlaced(t.sorted[ends[i]:ends[i+1]])
 		if i%64 == 63 {
 			runtime.Gosched()
 		}
 	}
+}
+
+func sortPlaced(s []placed) {
+	slices.SortFunc(s, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
 }
 
 // Root is the root of the interval so far.

@@ -125,8 +125,7 @@ func (h *Hub) Cosign(ctx context.Context) ([]proof.Cosignature, error) {
 	if signed == nil {
 		return nil, nil
 	}
-	text, _, _ := strings.Cut(string(signed), "\n\n")
-	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
+	c, err := proof.ReadSigned(signed)
 	if err != nil {
 		return nil, err
 	}

@@ -53,8 +53,7 @@ func (l *Log) Cosigned(signed []byte) error {
 
 // cosignedOf places a checkpoint in the log. Call it under the lock.
 func (l *Log) cosignedOf(signed []byte) (*cosigned, error) {
-	text, _, _ := strings.Cut(string(signed), "\n\n")
-	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
+	c, err := proof.ReadSigned(signed)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"golang.org/x/mod/sumdb/note"
@@ -196,8 +195,7 @@ func (l *Log) checkSigned() error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	text, _, _ := strings.Cut(string(b), "\n\n")
-	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
+	c, err := proof.ReadSigned(b)
 	if err != nil {
 		return &Damage{File: filepath.Join(l.dir, checkpointName), Reason: err.Error()}
 	}

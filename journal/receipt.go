@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"sort"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -24,8 +23,7 @@ func (l *Log) Receipt(pos Position, sees func(e Event, audience string) bool) (*
 		return nil, &moongate.Error{Code: moongate.Busy, Message: fmt.Sprintf("event %d is not under a published checkpoint yet", pos), Hint: "ask again in two seconds"}
 	}
 	row, signed, seed := l.rows[i], l.best(l.rows[i].Entry), l.seed(i, l.rows[i].Number)
-	text, _, _ := strings.Cut(string(signed), "\n\n")
-	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
+	c, err := proof.ReadSigned(signed)
 	var hashes []proof.Hash
 	if err == nil {
 		if row.Entry >= c.Size {

@@ -22,11 +22,7 @@ func (p *Pages) checkpoint() (c proof.Checkpoint, signed []byte, ok bool) {
 
 // opened reads a checkpoint that is the hub's own.
 func opened(signed []byte) (c proof.Checkpoint, _ []byte, ok bool) {
-	text, _, found := strings.Cut(string(signed), "\n\n")
-	if !found {
-		return c, nil, false
-	}
-	c, err := proof.ParseCheckpoint([]byte(text + "\n"))
+	c, err := proof.ReadSigned(signed)
 	return c, signed, err == nil
 }
 

@@ -75,6 +75,16 @@ func ParseCheckpoint(text []byte) (Checkpoint, error) {
 	return c, c.check()
 }
 
+// ReadSigned reads the text of a signed checkpoint and looks at no signature: it is for one that was signed, or verified,
+// here before.
+func ReadSigned(signed []byte) (Checkpoint, error) {
+	text, _, ok := strings.Cut(string(signed), "\n\n")
+	if !ok {
+		return Checkpoint{}, refuse("checkpoint", fmt.Sprintf("%.80q is not a signed checkpoint", signed), "its text, an empty line, and signatures")
+	}
+	return ParseCheckpoint([]byte(text + "\n"))
+}
+
 // OpenCheckpoint verifies a signed checkpoint of the log with the origin: a key of the log itself, under the origin's
 // name, must have signed it. The names of other known keys that signed it too, witnesses, are given back in order;
 // unknown signatures are passed over, as C2SP signed-note demands.

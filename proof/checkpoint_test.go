@@ -132,3 +132,20 @@ func FuzzCheckpoint(f *testing.F) {
 		}
 	})
 }
+
+// What has no signatures was not signed.
+func TestReadSigned(t *testing.T) {
+	tree, _ := grown(t, 5)
+	c, err := tree.Checkpoint("hub.example/moongate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadSigned([]byte(c.Text() + "\n— hub.example/moongate AAAAAA==\n")); err != nil || got != c {
+		t.Error(got, err)
+	}
+	for _, text := range []string{"", "\n\n", c.Text(), c.Text()[:len(c.Text())-1], c.Text() + "one line more\n\n— x AAAA\n"} {
+		if got, err := ReadSigned([]byte(text)); err == nil {
+			t.Errorf("%q is read as %+v", text, got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -10,11 +11,12 @@ import (
 	"github.com/moongate-hub/moongate"
 )
 
-// Query is a keyset query: a list in the order of a time and, where that is equal, of the column id. Only the conditions
+// Query is a keyset query: a list in the order of a time and, where that is equal, of an identifier. Only the conditions
 // that narrow it stand in it, so that an index can serve them. The names in it are the program's own.
 type Query struct {
 	Table, Columns string
 	At             string // the column of the time
+	ID             string // the column of the identifier; "id" where empty
 	Oldest         bool   // first; else the newest are
 
 	where []string
@@ -52,6 +54,7 @@ func List[R any](ctx context.Context, db DB, q *Query, after string, limit int, 
 	if limit < 1 || limit > 500 {
 		return nil, "", &moongate.Error{Code: moongate.Malformed, Field: "limit", Message: fmt.Sprintf("%d rows at once", limit), Hint: "ask for 1 to 500"}
 	}
+	key := cmp.Or(q.ID, "id")
 	where, args, beyond, order := q.where, q.args, "<", " DESC"
 	if q.Oldest {
 		beyond, order = ">", ""
@@ -61,13 +64,13 @@ func List[R any](ctx context.Context, db DB, q *Query, after string, limit int, 
 		if err != nil {
 			return nil, "", err
 		}
-		where, args = append(where, "("+q.At+", id) "+beyond+" (?, ?)"), append(args, at, id)
+		where, args = append(where, "("+q.At+", "+key+") "+beyond+" (?, ?)"), append(args, at, id)
 	}
-	statement := "SELECT " + q.Columns + ", " + q.At + ", id FROM " + q.Table
+	statement := "SELECT " + q.Columns + ", " + q.At + ", " + key + " FROM " + q.Table
 	if len(where) > 0 {
 		statement += " WHERE " + strings.Join(where, " AND ")
 	}
-	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.At+order+", id"+order+" LIMIT ?", append(args, limit+1)...)
+	found, err := db.QueryContext(ctx, statement+" ORDER BY "+q.At+order+", "+key+order+" LIMIT ?", append(args, limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("view: list of %ss: %w", q.Table, err)
 	}

@@ -124,7 +124,7 @@ func payer(g *pay.Gate, wallet string) settle.Payer {
 		case a.Paid == 0 || a.Manual != "":
 			return settle.Outcome{Manual: true, Said: a.Manual, Part: a.Paid}, nil
 		}
-		return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s%s", a.Paid, o.Amount.Minor, a.Failed, a.Manual)}, nil
+		return settle.Outcome{Said: fmt.Sprintf("%d of %d are paid; the rest waits: %s", a.Paid, o.Amount.Minor, a.Failed)}, nil
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/moongate-hub/moongate"
 	"github.com/moongate-hub/moongate/gate/pay"
-	"github.com/moongate-hub/moongate/hub"
 	"github.com/moongate-hub/moongate/party"
 	"github.com/moongate-hub/moongate/settle"
 )
@@ -49,7 +48,7 @@ func (a *API) settlementRoutes() {
 				return nil, "", err
 			}
 			if in.State == settle.Open.String() {
-				return a.hub.OpenWindows(ctx, hub.Reader{Handle: who.Handle, All: who.Operates()}, agreement, after, limit)
+				return a.hub.OpenWindows(ctx, who.reader(), agreement, after, limit)
 			}
 			return settle.Windows(ctx, a.hub.Views, who.own(), agreement, after, limit)
 		})

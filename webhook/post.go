@@ -100,7 +100,7 @@ func (p *Poster) dial(ctx context.Context, network, address string) (net.Conn, e
 
 // post sends a message once.
 func (p *Poster) post(ctx context.Context, address string, keys [][]byte, m *Message) result {
-	p.once.Do(p.start)
+	client := p.Client()
 	if err := CheckURL(address, p.Loopback); err != nil { // the hub may have stopped to be on loopback
 		return result{failed: err.Error()}
 	}
@@ -124,7 +124,7 @@ func (p *Poster) post(ctx context.Context, address string, keys [][]byte, m *Mes
 		return result{failed: "the hub stopped"}
 	}
 	defer leave()
-	resp, err := p.client.Do(r)
+	resp, err := client.Do(r)
 	if err != nil {
 		return result{failed: said(err)}
 	}

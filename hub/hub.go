@@ -185,37 +185,17 @@ func (h *Hub) nodeOptions() replica.Options {
 
 // start lets views, effects and checkpoints run by themselves.
 func (h *Hub) start(ctx context.Context) {
-	h.work.Add(7)
-	go func() {
-		defer h.work.Done()
-		h.cosign(ctx)
-	}()
-	go func() {
-		defer h.work.Done()
-		h.Webhooks.Run(ctx)
-	}()
-	go func() {
-		defer h.work.Done()
-		h.keepBills(ctx)
-	}()
-	go func() {
-		defer h.work.Done()
-		h.Clicks.Run(ctx)
-	}()
-	go func() {
-		defer h.work.Done()
+	h.work.Go(func() { h.cosign(ctx) })
+	h.work.Go(func() { h.Webhooks.Run(ctx) })
+	h.work.Go(func() { h.keepBills(ctx) })
+	h.work.Go(func() { h.Clicks.Run(ctx) })
+	h.work.Go(func() {
 		if err := h.Views.Follow(ctx, h.Node.Journal(), h.Node.Durable); err != nil {
 			h.Log.Error("the views stopped; they can be deleted and are made anew at start", "error", err)
 		}
-	}()
-	go func() {
-		defer h.work.Done()
-		h.Effects.Run(ctx)
-	}()
-	go func() {
-		defer h.work.Done()
-		h.publish(ctx)
-	}()
+	})
+	h.work.Go(func() { h.Effects.Run(ctx) })
+	h.work.Go(func() { h.publish(ctx) })
 }
 
 // publish signs a checkpoint on a fixed cadence, whether or not anything happened.

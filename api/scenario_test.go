@@ -101,6 +101,10 @@ func (w *world) agree(terms string, parties map[agreement.Role]string) moongate.
 			Key: party.PublicKey(w.keys[handle].Public().(ed25519.PublicKey)).ID(),
 		}))
 	}
+	at, _ := w.hub.Node.Durable()
+	if err := w.hub.Views.Wait(w.t.Context(), at); err != nil { // whoever reads next has another's position, or none
+		w.t.Fatal(err)
+	}
 	return proposed.Agreement
 }
 

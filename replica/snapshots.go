@@ -42,6 +42,51 @@ func openSnapshots(dir, node string, log hclog.Logger) (*snapshotStore, error) {
 	return &snapshotStore{FileSnapshotStore: s, dir: dir, node: raft.ServerID(node)}, nil
 }
 
+// Create begins a snapshot.
+func (s *snapshotStore) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration, ci uint64, t raft.Transport) (raft.SnapshotSink, error) {
+	sink, err := s.FileSnapshotStore.Create(v, index, term, c, ci, t)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(s.dir, "snapshots", sink.ID()+".tmp", stateFile), os.O_RDWR, 0)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("replica: %w", err), sink.Cancel())
+	}
+	return &steadySink{SnapshotSink: sink, file: f}, nil
+}
+
+// steadySink brings a snapshot to the disk while it is written. At its end alone, a sync of all of it holds up those of
+// raft's log and of the journal, and so everybody who waits for an answer.
+type steadySink struct {
+	raft.SnapshotSink
+	file   *os.File // the same one
+	behind int      // bytes written since its last sync
+}
+
+// steadyBytes is how much of a snapshot is brought to the disk at once.
+const steadyBytes = 4 << 20
+
+func (s *steadySink) Write(p []byte) (int, error) {
+	n, err := s.SnapshotSink.Write(p)
+	if s.behind += n; err == nil && s.behind >= steadyBytes {
+		s.behind, err = 0, s.file.Sync()
+	}
+	return n, err
+}
+
+// Close lets go of the file before its directory gets another name, which Windows wants. Raft closes what was closed.
+func (s *steadySink) Close() error { return errors.Join(s.letGo(), s.SnapshotSink.Close()) }
+
+// Cancel gives the snapshot up.
+func (s *steadySink) Cancel() error { return errors.Join(s.letGo(), s.SnapshotSink.Cancel()) }
+
+func (s *steadySink) letGo() error {
+	if err := s.file.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
 // List is the newest snapshot, or nothing where there is none.
 func (s *snapshotStore) List() ([]*raft.SnapshotMeta, error) {
 	name, _, err := newestSnapshot(s.dir)

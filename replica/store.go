@@ -134,8 +134,22 @@ func (s *logStore) StoreLogs(l []*raft.Log) error {
 	return s.use(func(b *raftboltdb.BoltStore) error { return b.StoreLogs(l) })
 }
 
-// DeleteRange forgets entries.
+// deletedAtOnce is how many entries one transaction forgets: new ones wait for it.
+const deletedAtOnce = 256
+
+// DeleteRange forgets entries: the oldest a few at a time, others at once, as a gap among entries would be damage.
 func (s *logStore) DeleteRange(from, to uint64) error {
+	first, err := s.FirstIndex()
+	for ; err == nil && from == first && to-from >= deletedAtOnce; from, first = from+deletedAtOnce, first+deletedAtOnce {
+		err = s.deleteRange(from, from+deletedAtOnce-1)
+	}
+	if err != nil {
+		return err
+	}
+	return s.deleteRange(from, to)
+}
+
+func (s *logStore) deleteRange(from, to uint64) error {
 	return s.use(func(b *raftboltdb.BoltStore) error { return b.DeleteRange(from, to) })
 }
 

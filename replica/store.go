@@ -140,11 +140,13 @@ const deletedAtOnce = 256
 // DeleteRange forgets entries: the oldest a few at a time, others at once, as a gap among entries would be damage.
 func (s *logStore) DeleteRange(from, to uint64) error {
 	first, err := s.FirstIndex()
-	for ; err == nil && from == first && to-from >= deletedAtOnce; from, first = from+deletedAtOnce, first+deletedAtOnce {
-		err = s.deleteRange(from, from+deletedAtOnce-1)
-	}
 	if err != nil {
 		return err
+	}
+	for oldest := from == first; oldest && from+deletedAtOnce <= to; from += deletedAtOnce {
+		if err := s.deleteRange(from, from+deletedAtOnce-1); err != nil {
+			return err
+		}
 	}
 	return s.deleteRange(from, to)
 }

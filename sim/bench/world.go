@@ -183,7 +183,7 @@ func open(ctx context.Context, opt Options, dir string) (*world, error) {
 	opt.Random(base[:])
 	var err error
 	w.node, err = replica.Open(ctx, w.machine, replica.Options{
-		Dir: dir, Hub: moongate.Hub{1, 2, 3}, Secret: make([]byte, 32), QueueBytes: 256 << 20,
+		Dir: dir, Hub: moongate.Hub{1, 2, 3}, Secret: make([]byte, 32),
 		Clock: func() moongate.Time { return moongate.At(opt.Now()) },
 		// As fast as a generator of random numbers for each processor: a counter under a secret.
 		Seed: func(*replica.Request) [32]byte {

@@ -22,6 +22,7 @@ import (
 type gate struct {
 	crossings *crossing.State
 	books     *ledger.State
+	kept      []*crossing.Recorded // which no gate may keep
 }
 
 // cross asks for passages, all or none. Where Suspend is set, money whose crossing is refused goes into suspense. Where
@@ -65,7 +66,8 @@ func (g *gate) cross(step *replica.Step, c *cross) ([]moongate.ID, error) {
 	}
 	ids := make([]moongate.ID, len(plans))
 	for i := len(plans) - 1; i >= 0; i-- { // the order of plans does not bind the order of events
-		ids[i] = plans[i].Emit(step).ID
+		e := plans[i].Emit(step)
+		ids[i], g.kept = e.ID, append(g.kept, e)
 	}
 	return ids, nil
 }
@@ -90,6 +92,7 @@ type rooms struct {
 	agreements *agreement.State
 	books      *ledger.State
 	crossings  *crossing.State
+	gate       *gate
 }
 
 func newRooms(bounds crossing.Bounds) rooms {
@@ -102,9 +105,9 @@ func newRooms(bounds crossing.Bounds) rooms {
 	r.parties.Register(r.machine)
 	r.agreements.Register(r.machine)
 	r.books.Register(r.machine)
-	g := &gate{r.crossings, r.books}
-	replica.Handle(r.machine, g.cross)
-	replica.Handle(r.machine, g.finish)
+	r.gate = &gate{crossings: r.crossings, books: r.books}
+	replica.Handle(r.machine, r.gate.cross)
+	replica.Handle(r.machine, r.gate.finish)
 	return r
 }
 

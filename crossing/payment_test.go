@@ -67,6 +67,24 @@ plum-notes share 92
 	g.audit(t)
 }
 
+// The memory of a crossing's event serves the next command, and is empty before: what a gate keeps of it is found out.
+func TestEventMemoryIsUsedAgain(t *testing.T) {
+	g := newGarden(t, crossing.Bounds{})
+	first := g.recorded(t, g.mustCross(t, g.purchase()))
+	kept := g.gate.kept[0]
+	if d := cmp.Diff(&crossing.Recorded{}, kept); d != "" {
+		t.Errorf("after the command: %s", d)
+	}
+	second := g.recorded(t, g.mustCross(t, g.purchase()))
+	if g.gate.kept[1] != kept {
+		t.Error("the memory was not used again")
+	}
+	if again := g.recorded(t, first.ID); cmp.Diff(first, again) != "" || first.ID == second.ID {
+		t.Errorf("the journal has %v and %v", again, second)
+	}
+	g.audit(t)
+}
+
 // A crossing carries its transfer: every party's side has the postings on its own accounts, and those alone.
 func TestCrossingCarriesItsTransfer(t *testing.T) {
 	g := newGarden(t, crossing.Bounds{})

@@ -63,7 +63,8 @@ func (s *State) Refusal(step *replica.Step, p Passage, reason *moongate.Error) *
 	}
 }
 
-// Emit records the crossing, and cannot fail. It gives the event as it stands in the journal: do not change it.
+// Emit records the crossing, and cannot fail. It gives the event as it stands in the journal: do not change it, and keep
+// nothing of it but values and text once the command is decided, as its memory serves the next one.
 func (p *Plan) Emit(step *replica.Step) *Recorded {
 	s := p.state
 	s.release(step, p)
@@ -149,6 +150,31 @@ type scratch struct {
 	step    uint64
 	plans   []*Plan
 	builder builder
+	wholes  []*whole
+	used    int // of them, by this command
+}
+
+// keptWholes is for how many crossings of one command memory is kept.
+const keptWholes = 64
+
+func (c *scratch) whole() *whole {
+	if c.used == len(c.wholes) {
+		if c.used == keptWholes {
+			return new(whole)
+		}
+		c.wholes = append(c.wholes, new(whole))
+	}
+	c.used++
+	return c.wholes[c.used-1]
+}
+
+// Reuse empties the memory of the command's events: whoever kept some of it is found out at once.
+func (s *State) Reuse() {
+	c := &s.scratch
+	for _, w := range c.wholes[:c.used] {
+		*w = whole{}
+	}
+	c.used = 0
 }
 
 func (s *State) begin(step *replica.Step) {
@@ -205,7 +231,7 @@ func (b *builder) build() (*Plan, error) {
 	if err := b.p.check(); err != nil {
 		return nil, err
 	}
-	b.whole = new(whole)
+	b.whole = b.s.scratch.whole()
 	var err error
 	switch b.p.Kind {
 	case Refund:
@@ -223,10 +249,12 @@ func (b *builder) build() (*Plan, error) {
 	return b.finish()
 }
 
-// whole is a plan with what its event consists of: of most crossings all in one piece of memory.
+// whole is what an event consists of: of most crossings all of it.
 type whole struct {
-	plan     Plan
 	event    Recorded
+	sides    [few]Side
+	lines    [manyLines]Line
+	postings [few]ledger.Posting
 	pointers [few]*Side
 	numbers  [few]uint32
 	before   [few]journal.Position
@@ -235,8 +263,11 @@ type whole struct {
 	touches  [2]share.Touch
 }
 
-// few is how many sides, and postings, most crossings have at most.
-const few = 6
+// Most crossings have at most so many sides, postings and lines.
+const (
+	few       = 6
+	manyLines = 16
+)
 
 // finish makes the event and plans the transfer.
 func (b *builder) finish() (*Plan, error) {
@@ -256,8 +287,7 @@ func (b *builder) finish() (*Plan, error) {
 			return nil, err
 		}
 	}
-	plan := &whole.plan
-	plan.state, plan.event = b.s, e
+	plan := &Plan{state: b.s, event: e} // of its own memory: one that stands no more is told from one that does
 	if len(b.legs) > 0 {
 		var err error
 		plan.transfer, err = b.s.books.Plan(b.step, ledger.Transfer{Crossing: e.ID, Pending: p.Pending, Expires: p.Expires, Legs: b.legs})
@@ -303,25 +333,17 @@ func (b *builder) together(w *whole) {
 		return
 	}
 	e := &w.event
-	sides, lines := make([]Side, len(b.sides)), make([]Line, len(b.lines))
+	sides, lines := sized(w.sides[:], len(b.sides)), sized(w.lines[:], len(b.lines))
 	count := 0
 	for i := range b.sides {
 		count += b.sides[i].postings
 	}
 	var postings []ledger.Posting
 	if count > 0 {
-		postings = make([]ledger.Posting, count)
-		e.Places = ledger.Places{Numbers: w.numbers[:], Before: w.before[:]}
-		if count > few {
-			e.Places = ledger.Places{Numbers: make([]uint32, count), Before: make([]journal.Position, count)}
-		}
-		e.Places.Numbers, e.Places.Before = e.Places.Numbers[:count], e.Places.Before[:count]
+		postings = sized(w.postings[:], count)
+		e.Places = ledger.Places{Numbers: sized(w.numbers[:], count), Before: sized(w.before[:], count)}
 	}
-	pointers := w.pointers[:]
-	if len(sides) > few {
-		pointers = make([]*Side, len(sides))
-	}
-	e.Sides = pointers[:len(sides)]
+	e.Sides = sized(w.pointers[:], len(sides))
 	for i, d := range b.sides {
 		sides[i] = Side{
 			Party: d.party, Crossing: e.ID, At: e.At, Kind: e.Kind, Agreement: e.Agreement, Version: e.Version, Currency: e.Currency,
@@ -336,6 +358,14 @@ func (b *builder) together(w *whole) {
 		side := &sides[b.lines[i].side]
 		side.Lines = append(side.Lines, b.lines[i].Line)
 	}
+}
+
+// sized is a list of so many, in the room given if there is enough.
+func sized[T any](room []T, n int) []T {
+	if n > len(room) {
+		return make([]T, n)
+	}
+	return room[:n]
 }
 
 // discreet keeps an account's figures out of a refusal: others than its owner read it.

@@ -16,7 +16,7 @@ import (
 // Position counts the journal's events; the first is 1, and 0 means none.
 type Position uint64
 
-// Event is something that happened: a pointer to a struct, never changed once emitted.
+// Event is something that happened: a pointer to a struct, not changed from when it is emitted until it is written down.
 //
 // Fields carry `cbor:"N,keyasint"` tags. A struct whose fields carry `audience:"NAME"` tags is stored as one group per
 // such field: its type is a struct, or, where the name is "each", a slice of pointers to structs that implement

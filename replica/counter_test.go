@@ -18,6 +18,9 @@ type counter struct {
 	moves  *replica.List[int64]
 	due    *replica.Due[string]
 
+	events []*putDone // of the command at hand, and of earlier ones: their memory is used again
+	used   int
+
 	skew int64 // a fault: what every fold puts beside
 
 	answers *replica.Table[journal.Position, int] // how often an effect's outcome was folded: once, or something is wrong
@@ -205,11 +208,27 @@ func (c *counter) put(step *replica.Step, cmd *put) (balance, error) {
 	case p.Coins+cmd.Coins < 0:
 		return balance{}, &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("the purse %s holds %d", cmd.Purse, p.Coins)}
 	}
-	step.Emit(&putDone{
-		Shared: putShared{ID: step.NewID(moongate.KindTransfer), Purse: cmd.Purse, Before: p.Head, Expires: cmd.Expires},
-		Lines:  []*putLine{{Party: cmd.Purse, Coins: cmd.Coins}},
-	})
+	c.emit(step, putShared{ID: step.NewID(moongate.KindTransfer), Purse: cmd.Purse, Before: p.Head, Expires: cmd.Expires}, cmd.Coins)
 	return balance{Coins: p.Coins + cmd.Coins}, nil
+}
+
+// emit records coins that were put, in memory that an earlier command left.
+func (c *counter) emit(step *replica.Step, shared putShared, coins int64) {
+	if c.used == len(c.events) {
+		c.events = append(c.events, &putDone{Lines: []*putLine{{}}})
+	}
+	e := c.events[c.used]
+	c.used++
+	e.Shared, *e.Lines[0] = shared, putLine{shared.Purse, coins}
+	step.Emit(e)
+}
+
+// Reuse spoils what nobody may look at any more.
+func (c *counter) Reuse() {
+	for _, e := range c.events[:c.used] {
+		e.Shared, *e.Lines[0] = putShared{Purse: "spoilt"}, putLine{"spoilt", -1}
+	}
+	c.used = 0
 }
 
 func (c *counter) move(step *replica.Step, cmd *move) (moved, error) {
@@ -219,7 +238,7 @@ func (c *counter) move(step *replica.Step, cmd *move) (moved, error) {
 		return moved{}, &moongate.Error{Code: moongate.Limit, Message: fmt.Sprintf("the purse %s holds %d", cmd.From, from.Coins)}
 	}
 	for _, l := range []putLine{{cmd.From, -cmd.Coins}, {cmd.To, cmd.Coins}} {
-		step.Emit(&putDone{Shared: putShared{ID: step.NewID(moongate.KindTransfer), Purse: l.Party}, Lines: []*putLine{&l}})
+		c.emit(step, putShared{ID: step.NewID(moongate.KindTransfer), Purse: l.Party}, l.Coins)
 	}
 	return moved{from.Coins - cmd.Coins, to.Coins + cmd.Coins}, nil
 }

@@ -22,11 +22,9 @@ type fsm struct {
 
 // applied is a decided entry on its way into the journal.
 type applied struct {
-	index, term uint64
-	sum         uint32
-	first       journal.Position
-	outcomes    []outcome
-	tickets     []*ticket // nil where the entry came from elsewhere
+	*written
+	outcomes []outcome
+	tickets  []*ticket // nil where the entry came from elsewhere
 }
 
 var (
@@ -71,9 +69,10 @@ func (f *fsm) apply(l *raft.Log) {
 		n.fatal(fmt.Errorf("replica: entry %d was applied already, up to %d", l.Index, f.last))
 		return
 	}
-	a := &applied{index: l.Index, term: l.Term, sum: sum}
+	a := &applied{written: n.written.get()}
+	first := n.machine.next
 	if hash, ok := n.opt.Skip[l.Index]; ok && hash == sha256.Sum256(l.Data) {
-		a.first = n.machine.next
+		// It leaves no trace but its record.
 	} else if err := f.decide(l, a); err != nil {
 		if d := (*Diverged)(nil); errors.As(err, &d) {
 			n.fatal(err) // no entry is to blame
@@ -84,6 +83,7 @@ func (f *fsm) apply(l *raft.Log) {
 		a.abandon()
 		return
 	}
+	a.close(l.Index, l.Term, sum, first)
 	f.last = l.Index
 	n.note()
 	f.written <- a
@@ -102,19 +102,18 @@ func (f *fsm) decide(l *raft.Log, a *applied) (err error) {
 	}
 	n.local.Delete(id)
 	a.outcomes = make([]outcome, len(envs))
-	done := uint32(0)
+	a.grow(len(envs))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a.first = m.next
 	for i, env := range envs {
 		var c Command
 		if a.tickets != nil {
 			c = a.tickets[i].request.Command
 		}
-		a.outcomes[i] = m.apply(env, c)
+		a.outcomes[i] = m.apply(env, c, a.written)
 		if a.outcomes[i].trace {
-			m.settle(&a.outcomes[i].done, journal.Ref{Index: l.Index, Number: done})
-			done++
+			last := len(a.done) - 1
+			m.settle(&a.done[last], journal.Ref{Index: l.Index, Number: uint32(last)})
 			mark, written := m.takeMarks()
 			if mark != nil {
 				n.done.Add(1)
@@ -182,29 +181,20 @@ func (a *applied) abandon() {
 }
 
 func (n *Node) writeGroup(group []*applied) error {
-	m, err := n.encode(group)
-	if err != nil {
-		return err
-	}
-	records := m.records
 	// Secrets first: an entry that the journal holds is not looked at again, and appending may already sync.
 	if err := n.keepSecrets(group); err != nil {
 		return err
 	}
-	for i := range records {
-		if err := n.journal.Append(&records[i]); err != nil {
+	for _, a := range group {
+		if err := n.journal.Append(&a.record); err != nil {
 			return err
 		}
 	}
 	if err := n.journal.Sync(); err != nil {
 		return err
 	}
-	for i := range records {
-		var taken func()
-		if i == len(records)-1 {
-			taken = func() { n.written.put(m) }
-		}
-		n.log.Add(&records[i], taken)
+	for _, a := range group {
+		n.log.Add(&a.record, func() { n.written.put(a.written) })
 	}
 	if err := n.log.Err(); err != nil {
 		return err
@@ -245,16 +235,11 @@ func (n *Node) keepSecrets(group []*applied) error {
 	var changes []vaultChange
 	for _, a := range group {
 		for i := range a.outcomes {
-			o := &a.outcomes[i]
-			if o.trace && o.err == nil {
-				for _, s := range o.secrets {
-					changes = append(changes, vaultChange{secret: s})
-				}
+			for _, s := range a.outcomes[i].secrets {
+				changes = append(changes, vaultChange{secret: s})
 			}
-			for _, e := range o.events {
-				if erased, ok := e.Event.(*Erased); ok {
-					changes = append(changes, vaultChange{Secret{Subject: erased.Subject}, true})
-				}
+			for _, subject := range a.outcomes[i].erased {
+				changes = append(changes, vaultChange{Secret{Subject: subject}, true})
 			}
 		}
 	}

@@ -61,10 +61,11 @@ func (l *Local) Do(r Request) (any, error) {
 	h := l.Machine.handlers[env.Kind]
 	l.Machine.mu.Lock()
 	first := l.Machine.next
-	out := l.Machine.apply(env, nil)
+	w := newWritten()
+	out := l.Machine.apply(env, nil, w)
 	index := uint64(len(l.Records)) + 1
 	if out.trace {
-		l.Machine.settle(&out.done, journal.Ref{Index: index})
+		l.Machine.settle(&w.done[0], journal.Ref{Index: index})
 	}
 	l.Machine.mu.Unlock()
 	if out.same.Index != 0 {
@@ -78,15 +79,8 @@ func (l *Local) Do(r Request) (any, error) {
 		return h.answer(d.Answer)
 	}
 	if out.trace {
-		var buf bytes.Buffer
-		for _, e := range out.events {
-			st, err := l.Machine.registry.Encode(e.Event, &buf)
-			if err != nil {
-				return nil, err
-			}
-			out.done.Events = append(out.done.Events, st)
-		}
-		l.Records = append(l.Records, journal.Record{Index: index, First: first, Done: []journal.Done{out.done}})
+		w.close(index, 0, 0, first)
+		l.Records = append(l.Records, w.record)
 	}
 	return out.answer, out.err
 }

@@ -19,7 +19,8 @@ type Room interface {
 	Name() string
 	// Events lists an example of every event of the room's, as pointers.
 	Events() []journal.Event
-	// Fold changes the state as an event of the room's says. It cannot fail and reads nothing but state and entry.
+	// Fold changes the state as an event of the room's says. It cannot fail and reads nothing but state and entry, of which
+	// it keeps values and text alone: memory behind it may be used again.
 	Fold(e journal.Entry)
 	// Tables lists all of the room's state.
 	Tables() []Stored
@@ -38,6 +39,10 @@ type Ticker interface {
 // tables were restored.
 type Rebuilder interface{ Rebuild() }
 
+// Reuser is a room that uses the memory of its events again: Reuse says that a command was decided, its events are written
+// down, and nobody looks at them any more.
+type Reuser interface{ Reuse() }
+
 // Machine is the hub as a deterministic state machine. One goroutine applies; others read under [Machine.Read].
 type Machine struct {
 	hub      moongate.Hub
@@ -50,7 +55,8 @@ type Machine struct {
 	next     journal.Position
 	steps    uint64
 	step     Step            // of the command at hand: there is one at a time
-	entries  []journal.Entry // memory for lists of events
+	entries  []journal.Entry // memory for its events
+	reusers  []Reuser
 	core     *core
 	hashes   hashes
 	shaped   sync.Once
@@ -71,6 +77,9 @@ func NewMachine(hub moongate.Hub, limits Limits, rooms ...Room) *Machine {
 	m.core = newCore(m, limits.withDefaults())
 	for _, r := range append([]Room{m.core}, rooms...) {
 		m.rooms = append(m.rooms, r)
+		if u, ok := r.(Reuser); ok {
+			m.reusers = append(m.reusers, u)
+		}
 		for _, e := range r.Events() {
 			m.registry.Add(e)
 			m.folds[e.EventKind()] = append(m.folds[e.EventKind()], r)
@@ -204,19 +213,18 @@ func (e *envelope) appendCBOR(b []byte) ([]byte, error) {
 
 // outcome is what became of one envelope.
 type outcome struct {
-	done    journal.Done
-	events  []journal.Entry
 	answer  any
 	err     error
 	trace   bool // it stands in the journal
 	same    journal.Ref
-	secrets []Secret
+	secrets []Secret      // new ones
+	erased  []moongate.ID // whose keys are to be deleted
 }
 
 var errHalfDone = errors.New("replica: a command failed after it had emitted; the node must stop")
 
-// apply decides one command. The caller holds the lock.
-func (m *Machine) apply(env *envelope, c Command) (out outcome) {
+// apply decides one command, and writes it down where it leaves a trace. The caller holds the lock.
+func (m *Machine) apply(env *envelope, c Command, w *written) (out outcome) {
 	now := max(m.core.clock.Get().Now, env.At)
 	if known, ok := m.core.known(env.Key, now); ok {
 		if known.Print != env.Print {
@@ -241,8 +249,10 @@ func (m *Machine) apply(env *envelope, c Command) (out outcome) {
 	}
 	m.steps++
 	step := &m.step
-	*step = Step{At: now, Caller: env.Caller, Effect: env.Effect, m: m, seed: &env.Seed, number: m.steps, events: m.room()}
+	*step = Step{At: now, Caller: env.Caller, Effect: env.Effect, m: m, seed: &env.Seed, number: m.steps, events: m.entries[:0]}
+	defer m.reuse()
 	out.answer, out.err = m.decide(h, step, c)
+	var done journal.Done
 	if out.err != nil {
 		if len(step.events) > 0 {
 			panic(fmt.Errorf("%w: %s: %w", errHalfDone, env.Kind, out.err))
@@ -258,37 +268,48 @@ func (m *Machine) apply(env *envelope, c Command) (out outcome) {
 		if step.refusal == nil {
 			step.refusal = &Refused{Command: env.Kind, Reason: *e}
 		}
-		out.done.Error = e
+		done.Error = e
 		step.Emit(step.refusal)
 	} else if out.answer != nil {
 		b, err := journal.Marshal(out.answer)
 		if err != nil {
 			panic(fmt.Errorf("%w: %s: the answer %T has no encoding: %w", errHalfDone, env.Kind, out.answer, err))
 		}
-		out.done.Answer = b
+		done.Answer = b
 	}
 	if env.Effect != 0 {
 		step.Emit(&EffectDone{Effect: env.Effect})
 	}
 	step.sealed = true
-	out.trace, out.events, out.secrets = true, step.events, env.Vault
-	out.done.Key, out.done.Print, out.done.Seed = env.Key, env.Print, env.Seed
-	out.done.Kind, out.done.Caller, out.done.At = env.Kind, env.Caller, now
+	done.Key, done.Print, done.Seed = env.Key, env.Print, env.Seed
+	done.Kind, done.Caller, done.At = env.Kind, env.Caller, now
+	if err := w.add(&m.registry, &done, step.events); err != nil {
+		panic(fmt.Errorf("%w: %s: %w", errHalfDone, env.Kind, err))
+	}
+	out.trace = true
+	if out.err == nil {
+		out.secrets = env.Vault
+	}
+	for i := range step.events {
+		if e, ok := step.events[i].Event.(*Erased); ok {
+			out.erased = append(out.erased, e.Subject)
+		}
+	}
 	return out
 }
 
-// roomFor is for how many events the memory of lists is taken at once.
-const roomFor = 512
+// usualEvents is how many events a command seldom exceeds.
+const usualEvents = 64
 
-// room is an empty list for a command's events, most of which are few: a piece of one that serves many commands.
-func (m *Machine) room() []journal.Entry {
-	const few = 2
-	if len(m.entries) < few {
-		m.entries = make([]journal.Entry, roomFor)
+// reuse lets go of the events of the command that was decided.
+func (m *Machine) reuse() {
+	clear(m.step.events)
+	if m.entries = m.step.events[:0]; cap(m.entries) > usualEvents {
+		m.entries = nil
 	}
-	list := m.entries[:0:few]
-	m.entries = m.entries[few:]
-	return list
+	for _, r := range m.reusers {
+		r.Reuse()
+	}
 }
 
 // decide turns a panic before the first event into a refusal; one after it stops the node.

@@ -29,7 +29,8 @@ type Step struct {
 }
 
 // Emit records an event and folds it into the state at once. After the first Emit a command can no longer be refused:
-// check first, emit last. The event must not be changed afterwards, nor share memory with anything that will be.
+// check first, emit last. The event must not be changed before the command is decided, nor share memory with anything that
+// will be; then it is written down, and its memory may serve another: see [Reuser].
 func (s *Step) Emit(e journal.Event) journal.Position {
 	if s.sealed {
 		panic("replica: Emit after the command was decided")

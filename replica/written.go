@@ -6,46 +6,51 @@ import (
 	"github.com/moongate-hub/moongate/journal"
 )
 
-// written is the records of a group of entries, and the memory that they stand in. Journal and public log read them;
-// when the log is done the memory is used again: a fifth of all that a busy hub allocates.
+// written is an entry's record and the memory that it stands in: events are encoded as soon as their command is decided,
+// so that their own memory can serve the next. Journal and public log read the record; when the log is done the memory is
+// used again: a fifth of all that a busy hub allocates.
 type written struct {
-	records []journal.Record
-	done    []journal.Done
-	events  []journal.Stored
-	groups  []journal.Group
-	bytes   bytes.Buffer
+	record journal.Record // whole after close
+	done   []journal.Done
+	events []journal.Stored
+	groups []journal.Group
+	bytes  bytes.Buffer
 }
 
-// writtenPool keeps a few, and none that an unusual group made large.
+func newWritten() *written {
+	// Not nil: a command without an event has an empty list, whoever writes it down.
+	return &written{events: make([]journal.Stored, 0, 64)}
+}
+
+// writtenPool keeps some, and none that an unusual entry made large.
 type writtenPool chan *written
 
 const (
-	writtenKept = 4
-	writtenMost = 8 << 20
+	writtenKept = 32
+	writtenMost = 1 << 20
 )
 
 func (p writtenPool) get() *written {
 	select {
-	case m := <-p:
-		return m
+	case w := <-p:
+		return w
 	default:
-		// Not nil: a command without an event has an empty list, whoever writes it down.
-		return &written{events: make([]journal.Stored, 0, 64)}
+		return newWritten()
 	}
 }
 
-func (p writtenPool) put(m *written) {
-	if m.bytes.Cap() > writtenMost {
+func (p writtenPool) put(w *written) {
+	if w.bytes.Cap() > writtenMost {
 		return
 	}
-	clear(m.records) // what they point to may go
-	clear(m.done)
-	clear(m.events)
-	clear(m.groups)
-	m.records, m.done, m.events, m.groups = m.records[:0], m.done[:0], m.events[:0], m.groups[:0]
-	m.bytes.Reset()
+	w.record = journal.Record{}
+	clear(w.done) // what they point to may go
+	clear(w.events)
+	clear(w.groups)
+	w.done, w.events, w.groups = w.done[:0], w.events[:0], w.groups[:0]
+	w.bytes.Reset()
 	select {
-	case p <- m:
+	case p <- w:
 	default:
 	}
 }
@@ -53,37 +58,29 @@ func (p writtenPool) put(m *written) {
 // usualBytes is what the events of a command usually have.
 const usualBytes = 1024
 
-// encode makes the records of a group. Slices of them stay good when the memory behind them grows: they keep the old.
-func (n *Node) encode(group []*applied) (*written, error) {
-	m := n.written.get()
-	outcomes := 0
-	for _, a := range group {
-		outcomes += len(a.outcomes)
-	}
-	m.bytes.Grow(outcomes * usualBytes)
-	for _, a := range group {
-		first := len(m.done)
-		for i := range a.outcomes {
-			o := &a.outcomes[i]
-			if !o.trace {
-				continue
-			}
-			from := len(m.events)
-			for e := range o.events {
-				st, groups, err := n.machine.registry.EncodeIn(o.events[e].Event, &m.bytes, m.groups)
-				if err != nil {
-					return nil, err
-				}
-				m.groups, m.events = groups, append(m.events, st)
-			}
-			o.done.Events = m.events[from:len(m.events):len(m.events)]
-			m.done = append(m.done, o.done)
+// grow makes room for so many commands.
+func (w *written) grow(commands int) { w.bytes.Grow(commands * usualBytes) }
+
+// add writes a command down with its events. Slices of them stay good when the memory behind them grows: they keep the
+// old.
+func (w *written) add(r *journal.Registry, done *journal.Done, events []journal.Entry) error {
+	from := len(w.events)
+	for i := range events {
+		st, groups, err := r.EncodeIn(events[i].Event, &w.bytes, w.groups)
+		if err != nil {
+			return err
 		}
-		r := journal.Record{Index: a.index, Term: a.term, Sum: a.sum, First: a.first}
-		if len(m.done) > first {
-			r.Done = m.done[first:len(m.done):len(m.done)]
-		}
-		m.records = append(m.records, r)
+		w.groups, w.events = groups, append(w.events, st)
 	}
-	return m, nil
+	done.Events = w.events[from:len(w.events):len(w.events)]
+	w.done = append(w.done, *done)
+	return nil
+}
+
+// close makes the record of a raft entry, of which the first event was due at a position.
+func (w *written) close(index, term uint64, sum uint32, first journal.Position) {
+	w.record = journal.Record{Index: index, Term: term, Sum: sum, First: first}
+	if len(w.done) > 0 {
+		w.record.Done = w.done
+	}
 }

@@ -5,39 +5,85 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"sync"
 
 	"github.com/moongate-hub/moongate/journal"
 )
 
+// waiting is the requests that were admitted and are not on their way. Nobody waits to get in: admission bounds them.
+type waiting struct {
+	some chan struct{} // holds one where there may be any
+
+	mu      sync.Mutex // guards the rest
+	tickets []*ticket
+	first   int // of those in tickets that are not taken
+}
+
+func newWaiting() *waiting { return &waiting{some: make(chan struct{}, 1)} }
+
+func (w *waiting) put(t *ticket) {
+	w.mu.Lock()
+	w.tickets = append(w.tickets, t)
+	alone := len(w.tickets)-w.first == 1
+	w.mu.Unlock()
+	if alone {
+		w.wake()
+	}
+}
+
+func (w *waiting) wake() {
+	select {
+	case w.some <- struct{}{}:
+	default:
+	}
+}
+
+// take gives the oldest, until they have so many bytes.
+func (w *waiting) take(bytes int64) []*ticket {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.first
+	for ; n < len(w.tickets) && bytes > 0; n++ {
+		bytes -= w.tickets[n].size
+	}
+	taken := slices.Clone(w.tickets[w.first:n])
+	clear(w.tickets[w.first:n])
+	switch w.first = n; {
+	case w.first == len(w.tickets):
+		w.tickets, w.first = w.tickets[:0], 0
+	case w.first > len(w.tickets)/2:
+		left := copy(w.tickets, w.tickets[w.first:])
+		clear(w.tickets[left:])
+		w.tickets, w.first = w.tickets[:left], 0
+	}
+	if len(w.tickets) > 0 {
+		w.wake()
+	}
+	return taken
+}
+
 // batch gathers what waits into raft entries, a few in flight, with no delay of its own.
 func (n *Node) batch(ctx context.Context) {
 	defer n.done.Done()
+	defer n.drain()
 	slots := make(chan struct{}, n.opt.InFlight)
 	for {
-		var t *ticket
-		select {
-		case t = <-n.queue:
-		case <-ctx.Done():
-			n.drain()
-			return
-		}
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
-			t.answer(nil, unknown(ctx.Err()))
-			n.drain()
 			return
 		}
-		tickets := []*ticket{t}
-		for size := t.size; size < int64(n.opt.BatchBytes); {
-			select {
-			case t = <-n.queue:
-				tickets = append(tickets, t)
-				size += t.size
-				continue
-			default:
-			}
-			break
+		select {
+		case <-n.queue.some:
+		case <-ctx.Done():
+			return
+		}
+		tickets := n.queue.take(int64(n.opt.BatchBytes))
+		if len(tickets) == 0 {
+			<-slots
+			continue
 		}
 		if n.opt.TickEvery > 0 && n.clock.check(n.opt.Clock()) != nil {
 			for _, t := range tickets {
@@ -49,6 +95,9 @@ func (n *Node) batch(ctx context.Context) {
 		id, data, err := n.pack(tickets)
 		if err != nil {
 			n.fatal(err)
+			for _, t := range tickets {
+				t.answer(nil, unknown(err))
+			}
 			return
 		}
 		n.local.Store(id, tickets)
@@ -66,13 +115,8 @@ func (n *Node) batch(ctx context.Context) {
 }
 
 func (n *Node) drain() {
-	for {
-		select {
-		case t := <-n.queue:
-			t.answer(nil, unknown(context.Canceled))
-		default:
-			return
-		}
+	for _, t := range n.queue.take(math.MaxInt64) {
+		t.answer(nil, unknown(context.Canceled))
 	}
 }
 
@@ -82,11 +126,18 @@ const entryHeader = 4 + 16
 
 type batchID [16]byte
 
+// envelopeBytes is what an envelope usually has beside its texts and its body, its length included.
+const envelopeBytes = 4 + 1 + 2 + 2 + 17 + 17 + 9 + 34 + 1 + 3 + 1
+
 func (n *Node) pack(tickets []*ticket) (batchID, []byte, error) {
 	var id batchID
 	copy(id[:], n.process[:])
 	binary.BigEndian.PutUint64(id[8:], n.batches.Add(1))
-	data := make([]byte, entryHeader, entryHeader+len(tickets)*320)
+	size := entryHeader
+	for _, t := range tickets {
+		size += len(t.env.Kind) + len(t.env.Caller) + len(t.env.Body) + envelopeBytes
+	}
+	data := make([]byte, entryHeader, size)
 	copy(data[4:], id[:])
 	now := n.opt.Clock()
 	for _, t := range tickets {

@@ -13,7 +13,11 @@ import (
 func (n *Node) Held() int64 { return n.held.Load() }
 
 // Queued is how many requests wait to be put into a raft entry.
-func (n *Node) Queued() int { return len(n.queue) }
+func (n *Node) Queued() int {
+	n.queue.mu.Lock()
+	defer n.queue.mu.Unlock()
+	return len(n.queue.tickets) - n.queue.first
+}
 
 // InFlight is how many batches are on their way through raft.
 func (n *Node) InFlight() (count int) {

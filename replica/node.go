@@ -93,7 +93,7 @@ type Node struct {
 	fsm     *fsm
 
 	lock    io.Closer
-	queue   chan *ticket
+	queue   *waiting
 	held    atomic.Int64  // bytes admitted and not answered
 	keys    atomic.Int64  // idempotency keys that are known
 	shares  shares        // of the memory for them
@@ -147,8 +147,7 @@ func Open(ctx context.Context, m *Machine, opt Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Admission counts at least ticketBytes each, and twice QueueBytes at most: who is admitted never waits here.
-	n := &Node{opt: opt, machine: m, lock: lock, written: make(writtenPool, writtenKept), queue: make(chan *ticket, 2*opt.QueueBytes/ticketBytes+1)}
+	n := &Node{opt: opt, machine: m, lock: lock, written: make(writtenPool, writtenKept), queue: newWaiting()}
 	n.macs.New = func() any { return newMAC(opt.Secret) }
 	process := n.mac("process", opt.ID, fmt.Sprint(opt.Clock()), nil)
 	n.process = [8]byte(process[:8])
@@ -508,7 +507,7 @@ func (n *Node) Go(r Request, reply func(any, error)) {
 			return
 		}
 	}
-	n.queue <- t
+	n.queue.put(t)
 	if n.closed.Load() { // then nobody may be there to take it out
 		n.drain()
 	}

@@ -31,7 +31,7 @@ type Options struct {
 	Secret []byte // keys and fingerprints are HMACs under it, the same on every node
 
 	BatchBytes    int           // of one raft entry; 64 KiB
-	InFlight      int           // raft entries not yet committed; 8
+	InFlight      int           // raft entries not yet committed; 3
 	QueueBytes    int64         // of admitted requests not yet answered; 64 MiB
 	EraseEvery    time.Duration // how often the bytes of erased keys are cleared from the disk: see Compact; 1 h
 	SnapshotBytes int64         // of raft log after which a snapshot is due, or as many as the last one has; 128 MiB
@@ -73,7 +73,7 @@ func (o *Options) withDefaults() error {
 		o.BatchBytes = 64 << 10
 	}
 	if o.InFlight == 0 {
-		o.InFlight = 8
+		o.InFlight = 3
 	}
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()

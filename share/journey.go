@@ -168,7 +168,8 @@ func (r *Rule) Distribute(total int64, touches []Touch) (Division, error) {
 	if len(touches) == 0 {
 		return Division{Kept: total}, nil
 	}
-	claims, err := r.claims(touches)
+	var few [4]claim // on the stack: most journeys are short
+	claims, err := r.claims(few[:0], touches)
 	if err != nil {
 		return Division{}, err
 	}
@@ -185,9 +186,8 @@ func (r *Rule) Distribute(total int64, touches []Touch) (Division, error) {
 	return d, nil
 }
 
-// claims lists the parties of a journey with their weights. It searches by scanning: journeys are short.
-func (r *Rule) claims(touches []Touch) ([]claim, error) {
-	claims := make([]claim, 0, 4)
+// claims appends the parties of a journey with their weights. It searches by scanning: journeys are short.
+func (r *Rule) claims(claims []claim, touches []Touch) ([]claim, error) {
 	last, lastClaim := 0, 0
 	for i, t := range touches {
 		switch {

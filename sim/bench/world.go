@@ -306,14 +306,15 @@ func (w *world) load(ctx context.Context, submitters int, hot bool, during time.
 	for i := range names {
 		names[i] = seller(i)
 	}
-	type reply struct {
+	type submitter struct {
+		key    string // of its requests, but for their number
 		ch     chan error
 		answer func(any, error)
 	}
-	replies := make([]reply, submitters)
-	for i := range replies {
+	all := make([]submitter, submitters)
+	for i := range all {
 		ch := make(chan error, 1)
-		replies[i] = reply{ch, func(_ any, err error) { ch <- err }}
+		all[i] = submitter{began + "/" + strconv.Itoa(i) + "/", ch, func(_ any, err error) { ch <- err }}
 	}
 	m, err := spell(ctx, submitters, during, w.now, func(s, i int) error {
 		n := (s*7919 + i*104729) % w.sellers
@@ -324,8 +325,8 @@ func (w *world) load(ctx context.Context, submitters int, hot bool, during time.
 			hold()
 		}
 		c := &buy{Agreement: w.agreement, Seller: names[n], Amount: 10_000 + int64(i%977), Touches: touches}
-		w.node.Go(replica.Request{Caller: market, Key: began + "/" + strconv.Itoa(s) + "/" + strconv.Itoa(i), Command: c}, replies[s].answer)
-		err := <-replies[s].ch // the node answers everybody, at the latest when it is closed
+		w.node.Go(replica.Request{Caller: market, Key: all[s].key + strconv.Itoa(i), Command: c}, all[s].answer)
+		err := <-all[s].ch // the node answers everybody, at the latest when it is closed
 		if err == nil {
 			w.paid.Add(c.Amount)
 		}

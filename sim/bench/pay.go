@@ -101,7 +101,7 @@ func paymentCase(ctx context.Context, opt Options) (cases []Case, err error) {
 		}
 		whole.add(one)
 		bytes += v.bytes() - before
-		one, err = spell(ctx, runtime.GOMAXPROCS(0), size.spell/2, opt.Now, func(int, int) error { return p.signatures() })
+		one, err = spell(ctx, runtime.NumCPU(), size.spell/2, opt.Now, func(int, int) error { return p.signatures() })
 		if err != nil {
 			return nil, err
 		}

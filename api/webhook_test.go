@@ -39,7 +39,7 @@ func TestQuarantineHoldsWebhooks(t *testing.T) {
 	must[party.Done](t)(client.Do[party.Done](t.Context(), shop, "/v1/participants/rename", party.Rename{Handle: "shop", Name: "Shop"}))
 	until := func(what string, ok func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) { // between two looks
+		for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) { // between two looks
 			if time.Now().After(deadline) {
 				t.Fatal("never: ", what)
 			}

@@ -197,7 +197,7 @@ func (b *builder) build() (*Plan, error) {
 	if err := b.p.check(); err != nil {
 		return nil, err
 	}
-	b.whole = b.s.scratch.whole()
+	b.whole = b.s.scratch.wholes.Take()
 	var err error
 	switch b.p.Kind {
 	case Refund:

@@ -3,6 +3,7 @@ package crossing
 import (
 	"github.com/moongate-hub/moongate/journal"
 	"github.com/moongate-hub/moongate/ledger"
+	"github.com/moongate-hub/moongate/replica"
 	"github.com/moongate-hub/moongate/share"
 )
 
@@ -12,32 +13,11 @@ type scratch struct {
 	step    uint64
 	plans   []*Plan
 	builder builder
-	wholes  []*whole
-	used    int // of them, by this command
+	wholes  replica.Spare[whole]
 }
 
-// keptWholes is for how many crossings of one command memory is kept.
-const keptWholes = 64
-
-func (c *scratch) whole() *whole {
-	if c.used == len(c.wholes) {
-		if c.used == keptWholes {
-			return new(whole)
-		}
-		c.wholes = append(c.wholes, new(whole))
-	}
-	c.used++
-	return c.wholes[c.used-1]
-}
-
-// Reuse empties the memory of the command's events: whoever kept some of it is found out at once.
-func (s *State) Reuse() {
-	c := &s.scratch
-	for _, w := range c.wholes[:c.used] {
-		*w = whole{}
-	}
-	c.used = 0
-}
+// Reuse lets go of the command's events.
+func (s *State) Reuse() { s.scratch.wholes.Reuse() }
 
 // whole is what an event consists of: of most crossings all of it.
 type whole struct {

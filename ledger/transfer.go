@@ -310,29 +310,18 @@ func (p *Plan) Drop(step *replica.Step) { p.state.release(step, p) }
 type scratch struct {
 	step  uint64
 	plans []*Plan
-	spare []*Plan // that earlier commands made: their memory is used again
-	used  int     // of them, by this command
+	spare replica.Spare[Plan]
 }
-
-// spared is how many plans a command makes at most whose memory is kept.
-const spared = 8
 
 // plan gives an empty plan, for this command.
 func (s *State) plan() *Plan {
-	c := &s.scratch
-	var p *Plan
-	if c.used < len(c.spare) {
-		p = c.spare[c.used]
-		*p = Plan{}
-		c.used++
-	} else if p = new(Plan); c.used < spared {
-		c.spare = append(c.spare, p)
-		c.used++
-	}
-	p.state = s
-	p.changes = p.few[:0]
+	p := s.scratch.spare.Take()
+	p.state, p.changes = s, p.few[:0]
 	return p
 }
+
+// Reuse lets go of the command's plans.
+func (s *State) Reuse() { s.scratch.spare.Reuse() }
 
 // begin forgets the plans of another command.
 func (s *State) begin(step *replica.Step) {
@@ -340,7 +329,6 @@ func (s *State) begin(step *replica.Step) {
 		s.scratch.step = step.Number()
 		clear(s.scratch.plans)
 		s.scratch.plans = s.scratch.plans[:0]
-		s.scratch.used = 0
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/moongate-hub/moongate/journal"
@@ -16,17 +15,16 @@ import (
 type waiting struct {
 	some chan struct{} // holds one where there may be any
 
-	mu      sync.Mutex // guards the rest
-	tickets []*ticket
-	first   int // of those in tickets that are not taken
+	mu      sync.Mutex // guards tickets
+	tickets long[*ticket]
 }
 
 func newWaiting() *waiting { return &waiting{some: make(chan struct{}, 1)} }
 
 func (w *waiting) put(t *ticket) {
 	w.mu.Lock()
-	w.tickets = append(w.tickets, t)
-	alone := len(w.tickets)-w.first == 1
+	w.tickets.push(t)
+	alone := w.tickets.len() == 1
 	w.mu.Unlock()
 	if alone {
 		w.wake()
@@ -41,24 +39,15 @@ func (w *waiting) wake() {
 }
 
 // take gives the oldest, until they have so many bytes.
-func (w *waiting) take(bytes int64) []*ticket {
+func (w *waiting) take(bytes int64) (taken []*ticket) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := w.first
-	for ; n < len(w.tickets) && bytes > 0; n++ {
-		bytes -= w.tickets[n].size
+	for w.tickets.len() > 0 && bytes > 0 {
+		t := w.tickets.shift()
+		taken = append(taken, t)
+		bytes -= t.size
 	}
-	taken := slices.Clone(w.tickets[w.first:n])
-	clear(w.tickets[w.first:n])
-	switch w.first = n; {
-	case w.first == len(w.tickets):
-		w.tickets, w.first = w.tickets[:0], 0
-	case w.first > len(w.tickets)/2:
-		left := copy(w.tickets, w.tickets[w.first:])
-		clear(w.tickets[left:])
-		w.tickets, w.first = w.tickets[:left], 0
-	}
-	if len(w.tickets) > 0 {
+	if w.tickets.len() > 0 {
 		w.wake()
 	}
 	return taken
@@ -126,8 +115,8 @@ const entryHeader = 4 + 16
 
 type batchID [16]byte
 
-// envelopeBytes is what an envelope usually has beside its texts and its body, its length included.
-const envelopeBytes = 4 + 1 + 2 + 2 + 17 + 17 + 9 + 34 + 1 + 3 + 1
+// envelopeBytes is what an envelope has at most beside its texts, its body and what is for the vault, its length included.
+const envelopeBytes = 104
 
 func (n *Node) pack(tickets []*ticket) (batchID, []byte, error) {
 	var id batchID

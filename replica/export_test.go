@@ -16,7 +16,7 @@ func (n *Node) Held() int64 { return n.held.Load() }
 func (n *Node) Queued() int {
 	n.queue.mu.Lock()
 	defer n.queue.mu.Unlock()
-	return len(n.queue.tickets) - n.queue.first
+	return n.queue.tickets.len()
 }
 
 // InFlight is how many batches are on their way through raft.

@@ -71,9 +71,11 @@ func (f *fsm) apply(l *raft.Log) {
 	}
 	a := &applied{written: n.written.get()}
 	first := n.machine.next
-	if hash, ok := n.opt.Skip[l.Index]; ok && hash == sha256.Sum256(l.Data) {
-		// It leaves no trace but its record.
-	} else if err := f.decide(l, a); err != nil {
+	var err error
+	if hash, skip := n.opt.Skip[l.Index]; !skip || hash != sha256.Sum256(l.Data) { // what is left out leaves its record alone
+		err = f.decide(l, a)
+	}
+	if err != nil {
 		if d := (*Diverged)(nil); errors.As(err, &d) {
 			n.fatal(err) // no entry is to blame
 			a.abandon()
@@ -102,7 +104,7 @@ func (f *fsm) decide(l *raft.Log, a *applied) (err error) {
 	}
 	n.local.Delete(id)
 	a.outcomes = make([]outcome, len(envs))
-	a.grow(len(envs))
+	a.bytes.Grow(len(envs) * usualBytes)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, env := range envs {

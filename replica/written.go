@@ -8,7 +8,7 @@ import (
 
 // written is an entry's record and the memory that it stands in: events are encoded as soon as their command is decided,
 // so that their own memory can serve the next. Journal and public log read the record; when the log is done the memory is
-// used again: a fifth of all that a busy hub allocates.
+// used again.
 type written struct {
 	record journal.Record // whole after close
 	done   []journal.Done
@@ -57,9 +57,6 @@ func (p writtenPool) put(w *written) {
 
 // usualBytes is what the events of a command usually have.
 const usualBytes = 1024
-
-// grow makes room for so many commands.
-func (w *written) grow(commands int) { w.bytes.Grow(commands * usualBytes) }
 
 // add writes a command down with its events. Slices of them stay good when the memory behind them grows: they keep the
 // old.

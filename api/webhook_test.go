@@ -37,23 +37,15 @@ func TestQuarantineHoldsWebhooks(t *testing.T) {
 	t.Cleanup(endpoint.Close)
 	must[api.WebhookSecret](t)(client.Do[api.WebhookSecret](t.Context(), shop, "/v1/webhooks", webhook.Create{URL: endpoint.URL, Kinds: []string{"party.*"}}))
 	must[party.Done](t)(client.Do[party.Done](t.Context(), shop, "/v1/participants/rename", party.Rename{Handle: "shop", Name: "Shop"}))
-	until := func(what string, ok func() bool) {
-		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) { // between two looks
-			if time.Now().After(deadline) {
-				t.Fatal("never: ", what)
-			}
-		}
-	}
 	at, _ := w.hub.Node.Durable()
-	until("time passes", func() bool { now, _ := w.hub.Node.Durable(); return now > at+2 })
+	waitFor(t, func() bool { now, _ := w.hub.Node.Durable(); return now > at+2 }) // time passes
 	if n := came.Load(); n != 0 {
 		t.Errorf("%d messages came from a hub in quarantine", n)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	until("the message comes", func() bool { return came.Load() > 0 })
+	waitFor(t, func() bool { return came.Load() > 0 }) // the message comes
 }
 
 // A participant makes a webhook, gets signed messages, looks what became of them, and has one sent again.

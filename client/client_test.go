@@ -54,6 +54,13 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	step(w)
 }
 
+// requests are those that came so far. An answer that breaks off says nothing of what its handler wrote.
+func (s *script) requests() []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.seen)
+}
+
 func say(status int, body string, header ...string) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "application/json")
@@ -107,7 +114,7 @@ func TestSameKeyUntilTheOutcomeIsKnown(t *testing.T) {
 	if err != nil || got.ID != "pay_1" {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	for i, r := range s.seen {
+	for i, r := range s.requests() {
 		if r.Header.Get("Idempotency-Key") != "000102030405060708090a0b0c0d0e0f" || s.body[i] != `{"amount":5}` || r.Header.Get("Authorization") != "Bearer mgt_secret" {
 			t.Errorf("request %d: %v %s", i, r.Header, s.body[i])
 		}
@@ -118,8 +125,8 @@ func TestSameKeyUntilTheOutcomeIsKnown(t *testing.T) {
 	if s.waits[0] > 150*time.Millisecond || s.waits[2] < 200*time.Millisecond {
 		t.Errorf("it waited %v: pauses of its own grow", s.waits)
 	}
-	if _, err := client.Get[answer](t.Context(), c, "/v1/payments/pay_1", nil); err != nil || s.seen[5].Header.Get("Moongate-Position") != "here" {
-		t.Errorf("a read after a change does not ask for something as new: %v, %v", s.seen[5].Header, err)
+	if _, err := client.Get[answer](t.Context(), c, "/v1/payments/pay_1", nil); err != nil || s.requests()[5].Header.Get("Moongate-Position") != "here" {
+		t.Errorf("a read after a change does not ask for something as new: %v, %v", s.requests()[5].Header, err)
 	}
 }
 
@@ -147,8 +154,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if len(s.seen) != 3 || len(s.waits) != 0 {
-		t.Errorf("%d requests and %d pauses", len(s.seen), len(s.waits))
+	if len(s.requests()) != 3 || len(s.waits) != 0 {
+		t.Errorf("%d requests and %d pauses", len(s.requests()), len(s.waits))
 	}
 }
 
@@ -157,15 +164,15 @@ func TestGivingUp(t *testing.T) {
 	s := &script{steps: slices.Repeat([]func(http.ResponseWriter){hangUp}, 10)}
 	c := open(t, s, func(o *client.Options) { o.Tries = 3 })
 	_, err := client.Get[answer](t.Context(), c, "/v1/x", url.Values{"token": {"plum"}})
-	if moongate.CodeOf(err) != moongate.Unknown || len(s.seen) != 3 || strings.Contains(fmt.Sprint(err), "plum") {
-		t.Errorf("after %d requests: %v", len(s.seen), err)
+	if moongate.CodeOf(err) != moongate.Unknown || len(s.requests()) != 3 || strings.Contains(fmt.Sprint(err), "plum") {
+		t.Errorf("after %d requests: %v", len(s.requests()), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	c = open(t, s, func(o *client.Options) {
 		o.Pause = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
 	})
-	if _, err := client.Do[answer](ctx, c, "/v1/x", struct{}{}); !errors.Is(err, context.Canceled) || moongate.CodeOf(err) != moongate.Unknown || len(s.seen) != 4 {
-		t.Errorf("after %d requests: %v", len(s.seen), err)
+	if _, err := client.Do[answer](ctx, c, "/v1/x", struct{}{}); !errors.Is(err, context.Canceled) || moongate.CodeOf(err) != moongate.Unknown || len(s.requests()) != 4 {
+		t.Errorf("after %d requests: %v", len(s.requests()), err)
 	}
 }
 
@@ -183,7 +190,7 @@ func TestSigning(t *testing.T) {
 		t.Fatal(err)
 	}
 	var nonces []string
-	for i, r := range s.seen {
+	for i, r := range s.requests() {
 		r.URL.Scheme = "http"
 		proof, err := (&httpsig.Verifier{Scheme: "http"}).Verify(r, []byte(s.body[i]), moongate.At(time.Now()), func(string) (ed25519.PublicKey, error) { return public[:], nil })
 		if err != nil {
@@ -225,11 +232,11 @@ func TestPages(t *testing.T) {
 	if ids, err := read(9); err != nil || !slices.Equal(ids, []string{"a", "b", "c"}) {
 		t.Errorf("got %v, %v", ids, err)
 	}
-	if got := s.seen[0].URL.RawQuery + " " + s.seen[1].URL.RawQuery; got != "limit=2 after=p2&limit=2" {
+	if got := s.requests()[0].URL.RawQuery + " " + s.requests()[1].URL.RawQuery; got != "limit=2 after=p2&limit=2" {
 		t.Errorf("asked for %s", got)
 	}
-	if ids, err := read(1); err != nil || !slices.Equal(ids, []string{"a"}) || len(s.seen) != 3 {
-		t.Errorf("got %v, %v after %d requests", ids, err, len(s.seen))
+	if ids, err := read(1); err != nil || !slices.Equal(ids, []string{"a"}) || len(s.requests()) != 3 {
+		t.Errorf("got %v, %v after %d requests", ids, err, len(s.requests()))
 	}
 	if ids, err := read(9); moongate.CodeOf(err) != moongate.Malformed || len(ids) != 0 {
 		t.Errorf("got %v, %v", ids, err)
@@ -271,7 +278,7 @@ func TestEventsGoOn(t *testing.T) {
 		t.Errorf("got %v, %v", ids, last)
 	}
 	var asked []string
-	for _, r := range s.seen {
+	for _, r := range s.requests() {
 		asked = append(asked, r.Header.Get("Last-Event-ID"))
 	}
 	if !slices.Equal(asked, []string{"c0", "c2", "c2", "c5", "c5", "c6"}) {

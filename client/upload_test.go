@@ -32,7 +32,7 @@ func TestUpload(t *testing.T) {
 	if err != nil || got.ID != "bil_1" {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	r := s.seen[0]
+	r := s.requests()[0]
 	if r.Method != http.MethodPost || r.URL.String() != "/v1/bills?wallet=crane" || s.body[0] != "a bill" ||
 		r.Header.Get("Content-Type") != "application/octet-stream" || r.Header.Get("Authorization") != "Bearer mgt_secret" {
 		t.Errorf("%s %s %q %v", r.Method, r.URL, s.body[0], r.Header)
@@ -42,16 +42,22 @@ func TestUpload(t *testing.T) {
 		t.Errorf("a refusal became %v", err)
 	}
 	// The file was read: nobody can send it again but the caller.
-	if _, err = client.Upload[answer](t.Context(), c, "/v1/bills", nil, strings.NewReader("lost")); moongate.CodeOf(err) != moongate.Unknown || len(s.seen) != 3 {
-		t.Errorf("%v after %d requests", err, len(s.seen))
+	if _, err = client.Upload[answer](t.Context(), c, "/v1/bills", nil, strings.NewReader("lost")); moongate.CodeOf(err) != moongate.Unknown || len(s.requests()) != 3 {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
 	}
 }
 
 // The answer comes when the hub has read the bill, however long that takes.
 func TestUploadWaits(t *testing.T) {
+	read, impatient := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			<-r.Context().Done() // whoever asks has given up
+			return
+		}
 		_, _ = io.Copy(io.Discard, r.Body)
-		time.Sleep(100 * time.Millisecond)
+		close(read)
+		<-impatient
 		say(200, `{"id":"bil_1"}`)(w)
 	}))
 	defer server.Close()
@@ -61,11 +67,19 @@ func TestUploadWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Upload[answer](t.Context(), c, "/v1/bills", nil, strings.NewReader("a bill")); err != nil {
-		t.Error(err)
-	}
+	uploaded := make(chan error, 1)
+	go func() {
+		_, err := client.Upload[answer](t.Context(), c, "/v1/bills", nil, strings.NewReader("a bill"))
+		uploaded <- err
+	}()
+	<-read
+	// Another request begins to wait after the upload, and gives up before it.
 	if _, err := client.Get[answer](t.Context(), c, "/v1/bills", nil); err == nil {
 		t.Error("other requests wait as long")
+	}
+	close(impatient)
+	if err := <-uploaded; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -80,12 +94,12 @@ func TestUploadSigned(t *testing.T) {
 	if _, err := client.Upload[answer](t.Context(), c, "/v1/bills", nil, strings.NewReader("a bill")); err != nil {
 		t.Fatal(err)
 	}
-	s.seen[0].URL.Scheme = "http"
-	if _, err := (&httpsig.Verifier{Scheme: "http"}).Verify(s.seen[0], []byte(s.body[0]), moongate.At(time.Now()), func(string) (ed25519.PublicKey, error) { return public[:], nil }); err != nil {
+	s.requests()[0].URL.Scheme = "http"
+	if _, err := (&httpsig.Verifier{Scheme: "http"}).Verify(s.requests()[0], []byte(s.body[0]), moongate.At(time.Now()), func(string) (ed25519.PublicKey, error) { return public[:], nil }); err != nil {
 		t.Error(err)
 	}
 	file := &endless{}
-	if _, err := client.Upload[answer](t.Context(), c, "/v1/bills", nil, file); moongate.CodeOf(err) != moongate.TooLarge || file.n > 4<<20 || len(s.seen) != 1 {
-		t.Errorf("%v, %d bytes were read, %d requests sent", err, file.n, len(s.seen))
+	if _, err := client.Upload[answer](t.Context(), c, "/v1/bills", nil, file); moongate.CodeOf(err) != moongate.TooLarge || file.n > 4<<20 || len(s.requests()) != 1 {
+		t.Errorf("%v, %d bytes were read, %d requests sent", err, file.n, len(s.requests()))
 	}
 }
